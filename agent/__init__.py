@@ -1,0 +1,1 @@
+"""Vedette: an agent beside a camera and a microphone that reports few, true, explained incidents."""

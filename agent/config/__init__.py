@@ -1,0 +1,1 @@
+"""The configuration: its schema, loading with errors that name line and key, editing that keeps comments."""

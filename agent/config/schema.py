@@ -1,0 +1,182 @@
+"""The validated configuration: one frozen model per TOML table, every key with its unit and its reason.
+
+The descriptions below are the only place where a key is explained: `vedette init` writes them as
+comments, `vedette config schema` prints them as JSON Schema.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from agent.types import KINDS
+
+RESERVED_CAMERA_NAMES = frozenset({"status", "state", "request", "snapshot", "homeassistant", "gap"})
+
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+Fraction: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
+Point: TypeAlias = tuple[Fraction, Fraction]
+Polygon: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
+Sensitivity = Literal["low", "normal", "high"]
+ZoneRule = Literal["intrusion", "loitering"]
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Node(Table):
+    """This box."""
+
+    name: Name = Field("vedette", description="Name of this box; the MQTT base is vedette/<name>.")
+
+
+class Broker(Table):
+    """The MQTT broker that receives the incidents."""
+
+    url: str = Field(
+        "mqtt://localhost:1883",
+        description="mqtt://host[:1883] or mqtts://host[:8883]. The password is not kept here: "
+        "`vedette config set-password` stores it as a credential.",
+        pattern=r"^mqtts?://[^\s@]+$",
+    )
+    username: str = Field("", description="Login name; empty for none.")
+    ca_file: str = Field(
+        "", description="PEM file with the authority that signed the broker; empty: the system's."
+    )
+    client_cert_file: str = Field(
+        "", description="PEM file with our certificate, where the broker asks for one."
+    )
+    client_key_file: str = Field("", description="PEM file with the key of that certificate.")
+    base_topic: str = Field(
+        "vedette", description="First level of every topic.", pattern=r"^[^#+\s/][^#+\s]*$"
+    )
+    keepalive_s: int = Field(30, ge=5, le=3600, description="Seconds between keep-alive messages.")
+
+
+class Outbox(Table):
+    """What waits on disk while the broker is away."""
+
+    max_bytes: int = Field(
+        256_000_000, ge=1_000_000, description="Beyond this, low severity is evicted first."
+    )
+    max_age_days: float = Field(
+        30.0, gt=0, le=3650, description="Older messages are evicted, critical ones never."
+    )
+
+
+class Snapshots(Table):
+    """Pictures that leave the box: none unless enabled."""
+
+    enabled: bool = Field(False, description="Send a JPEG of the moment before the message that names it.")
+    retain: bool = Field(False, description="Let the broker keep the newest snapshot of each camera.")
+    quality: int = Field(80, ge=30, le=95, description="JPEG quality.")
+    max_width_px: int = Field(1280, ge=160, le=7680, description="Wider pictures are scaled down to this.")
+
+
+class Models(Table):
+    """Which models run where."""
+
+    device: Literal["auto", "cpu", "gpu", "npu", "tensorrt"] = Field(
+        "auto", description="auto takes the fastest device that passes a real inference, and says why."
+    )
+    runtime: Literal["auto", "openvino", "onnxruntime"] = Field(
+        "auto", description="auto: OpenVINO if installed."
+    )
+    precision: Literal["int8", "fp16"] = Field("int8", description="int8 for CPUs, fp16 for GPUs and NPUs.")
+    threads: int = Field(1, ge=1, le=64, description="CPU threads per model.")
+    folder: str = Field("", description="Folder with models and cards; empty: those that came with Vedette.")
+
+
+class Analysis(Table):
+    """How much is looked at."""
+
+    fps: float = Field(10.0, gt=0, le=60, description="Pictures analysed per second and camera.")
+    width_px: int = Field(320, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
+    height_px: int = Field(192, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
+    still_look_s: float = Field(
+        3.0, gt=0, le=60, description="A still scene is looked at this often all the same."
+    )
+
+
+class Policy(Table):
+    """When evidence becomes an incident."""
+
+    armed: bool = Field(True, description="false: look and listen, but open no incident.")
+    sensitivity: Sensitivity = Field(
+        "normal", description="low, normal or high: moves every threshold at once."
+    )
+    disabled_kinds: tuple[str, ...] = Field((), description="Kinds of incident that never open.")
+
+    @model_validator(mode="after")
+    def _kinds_exist(self) -> "Policy":
+        unknown = [kind for kind in self.disabled_kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"unknown kind {unknown[0]!r}; known are {', '.join(KINDS)}")
+        return self
+
+
+class Zone(Table):
+    """A part of the picture with rules."""
+
+    polygon: Polygon = Field(description="Corners as [x, y] in fractions of the picture, at least three.")
+    rules: tuple[ZoneRule, ...] = Field(("intrusion",), description="intrusion, loitering, or both.")
+    labels: tuple[str, ...] = Field(("person",), description="COCO names of what counts.")
+    intrusion_dwell_s: float = Field(
+        0.5, ge=0, le=3600, description="Seconds inside before it is an intrusion."
+    )
+    loitering_dwell_s: float = Field(
+        30.0, ge=1, le=86400, description="Seconds inside before it is loitering."
+    )
+    enabled: bool = Field(True, description="false: the zone is kept but ignored.")
+
+
+class Mask(Table):
+    """A part of the picture that is blackened before anything looks at it."""
+
+    polygon: Polygon = Field(description="Corners as [x, y] in fractions of the picture, at least three.")
+
+
+class Camera(Table):
+    """One camera and the sound that belongs to it."""
+
+    url: str = Field(
+        description="rtsp(s)://, http(s)://, /dev/video0, a file, a folder of pictures, or lavfi:…",
+        min_length=1,
+    )
+    username: str = Field(
+        "", description="Login name; the password is stored as the credential camera-<name>."
+    )
+    sound: str = Field(
+        "same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1
+    )
+    transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the media.")
+    open_timeout_s: float = Field(10.0, gt=0, le=120, description="Give up opening after this long.")
+    stall_timeout_s: float = Field(
+        5.0, gt=0, le=120, description="No picture for this long is a lost source."
+    )
+    loop: bool = Field(False, description="Files only: start again at the end.")
+    enabled: bool = Field(True, description="false: the camera is kept but not opened.")
+    zones: dict[Name, Zone] = Field(default_factory=dict, description="Zones by name.")
+    masks: dict[Name, Mask] = Field(default_factory=dict, description="Privacy masks by name.")
+
+
+class Config(Table):
+    """The whole file."""
+
+    node: Node = Node()
+    broker: Broker = Broker()
+    outbox: Outbox = Outbox()
+    snapshots: Snapshots = Snapshots()
+    models: Models = Models()
+    analysis: Analysis = Analysis()
+    policy: Policy = Policy()
+    cameras: dict[Name, Camera] = Field(default_factory=dict, description="Cameras by name.")
+
+    @model_validator(mode="after")
+    def _no_reserved_camera(self) -> "Config":
+        reserved = RESERVED_CAMERA_NAMES & self.cameras.keys()
+        if reserved:
+            raise ValueError(f"{sorted(reserved)[0]!r} is a topic of Vedette and cannot be a camera's name")
+        return self

@@ -1,0 +1,270 @@
+"""The central types: what flows between capture, inference, scene and uplink.
+
+All are frozen. Times inside the agent are integer nanoseconds on one monotonic timeline (`at_ns`);
+wall time is attached once, in the outbox. Boxes are in fractions of the original picture everywhere.
+Labels of detections are COCO names; labels of sounds are those of the hearing card.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Uint8Array: TypeAlias = npt.NDArray[np.uint8]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+NS_PER_S = 1_000_000_000
+SOUND_RATE_HZ = 16_000
+
+Modality = Literal["vision", "sound", "fusion", "rule", "normality", "sensor"]
+Severity = Literal["notice", "warning", "critical"]
+CloseReason = Literal["quiet", "absorbed", "source_ended", "source_lost", "timeout", "stopped", "disarmed"]
+BlindReason = Literal["not_found", "refused", "login", "codec", "timeout", "ended", "silent"]
+
+# In the order of the table of kinds in the product's contract: the columns of `replay --scores`.
+KINDS: tuple[str, ...] = (
+    "fight",
+    "fall",
+    "fire",
+    "smoke",
+    "gunshot",
+    "explosion",
+    "glass_break",
+    "scream",
+    "alarm",
+    "crash",
+    "loud_noise",
+    "intrusion",
+    "loitering",
+    "line_crossing",
+    "crowding",
+    "running",
+    "abandoned_object",
+    "removed_object",
+    "unusual",
+    "camera_covered",
+    "camera_moved",
+    "camera_blurred",
+    "camera_frozen",
+    "camera_dark",
+    "mic_silent",
+    "source_lost",
+)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One picture at analysis size.
+
+    `picture` is uint8 [height, width, 3] RGB, scaled with its aspect kept so that it fits the analysis
+    size; `width_px`, `height_px` are those of the original picture.
+    """
+
+    camera: str
+    at_ns: int
+    picture: Uint8Array
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundBlock:
+    """Consecutive float32 mono samples at 16 kHz; `at_ns` is the time of the first one."""
+
+    camera: str
+    at_ns: int
+    samples: FloatArray
+    gap_before: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle in fractions of the original picture; may reach slightly outside of it."""
+
+    left_frac: float
+    top_frac: float
+    right_frac: float
+    bottom_frac: float
+
+    def __post_init__(self) -> None:
+        _require(self.left_frac <= self.right_frac and self.top_frac <= self.bottom_frac, "box is inside out")
+
+    @property
+    def width_frac(self) -> float:
+        return self.right_frac - self.left_frac
+
+    @property
+    def height_frac(self) -> float:
+        return self.bottom_frac - self.top_frac
+
+    @property
+    def foot(self) -> tuple[float, float]:
+        """The middle of the lower edge: where a standing thing touches the ground."""
+        return (self.left_frac + self.right_frac) / 2, self.bottom_frac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """One object found in one picture; `label` is a COCO name."""
+
+    label: str
+    score_prob: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A calibrated probability and the log-likelihood ratio (natural log) it stands for."""
+
+    label: str
+    prob: float
+    llr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureStats:
+    """What sensor integrity needs from a picture, all measured on its grey values in [0, 1]."""
+
+    brightness_frac: float  # mean
+    contrast_frac: float  # standard deviation
+    sharpness_frac: float  # mean absolute Laplacian
+    moving_frac: float  # share of cells that changed since the picture before
+    grid: tuple[float, ...] = ()  # 8 × 6 cell means, row by row: the coarse look of the place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one picture showed; `detections` is None where the picture stood still and was not analysed."""
+
+    camera: str
+    at_ns: int
+    aspect_ratio: float  # width / height of the original picture
+    stats: PictureStats
+    detections: tuple[Detection, ...] | None
+    scene: tuple[Score, ...] = ()
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the sound up to `at_ns` (the end of the window) said; scores are of the window from `start_ns`.
+
+    `tone_bands` tells, for the newest 0.5 s in steps of 20 ms, the index of the mel band in which one
+    narrow tone stands out, or -1: what the alarm patterns T3 and T4 (ISO 8201, ANSI/ASA S3.41) are read from.
+    `onset_ns` is when the sharpest rise of level in the newest step happened, if there was one.
+    """
+
+    camera: str
+    start_ns: int
+    at_ns: int
+    level_dbfs: float
+    peak_dbfs: float
+    scores: tuple[Score, ...]
+    tone_bands: tuple[int, ...] = ()
+    onset_ns: int | None = None
+    gap_before: bool = False
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passed; nothing else is known."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A source delivers nothing (any more); its next Seen or Heard ends that. `ended` is a source's own end."""
+
+    camera: str
+    at_ns: int
+    modality: Literal["vision", "sound"]
+    reason: BlindReason
+
+
+Observation: TypeAlias = Seen | Heard | Tick | Blind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One object followed over time, as it stands at `at_ns`; speeds in body heights per second."""
+
+    track_id: int
+    camera: str
+    label: str
+    box: Box
+    at_ns: int
+    since_ns: int
+    score_prob: float
+    speed_heights_per_s: float
+    behaviour: str  # standing, walking, running, lying, still …
+    zones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One reason for an incident: which signal said what, how strongly, and when."""
+
+    signal: str
+    modality: Modality
+    score: float
+    llr: float
+    at_ns: int
+    track: int | None = None
+    box: Box | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One happening as it is known now; `ordinal` counts from 1 within one scene."""
+
+    ordinal: int
+    camera: str
+    cameras: tuple[str, ...]
+    kind: str
+    severity: Severity
+    started_ns: int
+    at_ns: int
+    ended_ns: int | None
+    confidence: float
+    summary: str
+    without_sound: bool
+    without_picture: bool
+    evidence: tuple[Evidence, ...]
+    tracks: tuple[int, ...] = ()
+    zones: tuple[str, ...] = ()
+    absorbs: tuple[int, ...] = ()
+    drill: bool = False
+    close_reason: CloseReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An incident begins."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """An open incident is better known than before."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """An incident is over; `incident.close_reason` says why."""
+
+    incident: Incident
+
+
+IncidentChange: TypeAlias = Opened | Updated | Closed
