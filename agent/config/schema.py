@@ -42,28 +42,18 @@ class Broker(Table):
         pattern=r"^mqtts?://[^\s@]+$",
     )
     username: str = Field("", description="Login name; empty for none.")
-    ca_file: str = Field(
-        "", description="PEM file with the authority that signed the broker; empty: the system's."
-    )
-    client_cert_file: str = Field(
-        "", description="PEM file with our certificate, where the broker asks for one."
-    )
+    ca_file: str = Field("", description="PEM file with the authority that signed the broker; empty: the system's.")
+    client_cert_file: str = Field("", description="PEM file with our certificate, where the broker asks for one.")
     client_key_file: str = Field("", description="PEM file with the key of that certificate.")
-    base_topic: str = Field(
-        "vedette", description="First level of every topic.", pattern=r"^[^#+\s/][^#+\s]*$"
-    )
+    base_topic: str = Field("vedette", description="First level of every topic.", pattern=r"^[^#+\s/][^#+\s]*$")
     keepalive_s: int = Field(30, ge=5, le=3600, description="Seconds between keep-alive messages.")
 
 
 class Outbox(Table):
     """What waits on disk while the broker is away."""
 
-    max_bytes: int = Field(
-        256_000_000, ge=1_000_000, description="Beyond this, low severity is evicted first."
-    )
-    max_age_days: float = Field(
-        30.0, gt=0, le=3650, description="Older messages are evicted, critical ones never."
-    )
+    max_bytes: int = Field(256_000_000, ge=1_000_000, description="Beyond this, low severity is evicted first.")
+    max_age_days: float = Field(30.0, gt=0, le=3650, description="Older messages are evicted, critical ones never.")
 
 
 class Snapshots(Table):
@@ -81,9 +71,7 @@ class Models(Table):
     device: Literal["auto", "cpu", "gpu", "npu", "tensorrt"] = Field(
         "auto", description="auto takes the fastest device that passes a real inference, and says why."
     )
-    runtime: Literal["auto", "openvino", "onnxruntime"] = Field(
-        "auto", description="auto: OpenVINO if installed."
-    )
+    runtime: Literal["auto", "openvino", "onnxruntime"] = Field("auto", description="auto: OpenVINO if installed.")
     precision: Literal["int8", "fp16"] = Field("int8", description="int8 for CPUs, fp16 for GPUs and NPUs.")
     threads: int = Field(1, ge=1, le=64, description="CPU threads per model.")
     folder: str = Field("", description="Folder with models and cards; empty: those that came with Vedette.")
@@ -95,18 +83,14 @@ class Analysis(Table):
     fps: float = Field(10.0, gt=0, le=60, description="Pictures analysed per second and camera.")
     width_px: int = Field(320, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
     height_px: int = Field(192, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
-    still_look_s: float = Field(
-        3.0, gt=0, le=60, description="A still scene is looked at this often all the same."
-    )
+    still_look_s: float = Field(3.0, gt=0, le=60, description="A still scene is looked at this often all the same.")
 
 
 class Policy(Table):
     """When evidence becomes an incident."""
 
     armed: bool = Field(True, description="false: look and listen, but open no incident.")
-    sensitivity: Sensitivity = Field(
-        "normal", description="low, normal or high: moves every threshold at once."
-    )
+    sensitivity: Sensitivity = Field("normal", description="low, normal or high: moves every threshold at once.")
     disabled_kinds: tuple[str, ...] = Field((), description="Kinds of incident that never open.")
 
     @model_validator(mode="after")
@@ -123,12 +107,8 @@ class Zone(Table):
     polygon: Polygon = Field(description="Corners as [x, y] in fractions of the picture, at least three.")
     rules: tuple[ZoneRule, ...] = Field(("intrusion",), description="intrusion, loitering, or both.")
     labels: tuple[str, ...] = Field(("person",), description="COCO names of what counts.")
-    intrusion_dwell_s: float = Field(
-        0.5, ge=0, le=3600, description="Seconds inside before it is an intrusion."
-    )
-    loitering_dwell_s: float = Field(
-        30.0, ge=1, le=86400, description="Seconds inside before it is loitering."
-    )
+    intrusion_dwell_s: float = Field(0.5, ge=0, le=3600, description="Seconds inside before it is an intrusion.")
+    loitering_dwell_s: float = Field(30.0, ge=1, le=86400, description="Seconds inside before it is loitering.")
     enabled: bool = Field(True, description="false: the zone is kept but ignored.")
 
 
@@ -145,17 +125,11 @@ class Camera(Table):
         description="rtsp(s)://, http(s)://, /dev/video0, a file, a folder of pictures, or lavfi:…",
         min_length=1,
     )
-    username: str = Field(
-        "", description="Login name; the password is stored as the credential camera-<name>."
-    )
-    sound: str = Field(
-        "same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1
-    )
+    username: str = Field("", description="Login name; the password is stored as the credential camera-<name>.")
+    sound: str = Field("same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1)
     transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the media.")
     open_timeout_s: float = Field(10.0, gt=0, le=120, description="Give up opening after this long.")
-    stall_timeout_s: float = Field(
-        5.0, gt=0, le=120, description="No picture for this long is a lost source."
-    )
+    stall_timeout_s: float = Field(5.0, gt=0, le=120, description="No picture for this long is a lost source.")
     loop: bool = Field(False, description="Files only: start again at the end.")
     enabled: bool = Field(True, description="false: the camera is kept but not opened.")
     zones: dict[Name, Zone] = Field(default_factory=dict, description="Zones by name.")

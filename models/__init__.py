@@ -1,0 +1,1 @@
+"""Training and evaluation of the models, and the zoo that ships with the product."""
