@@ -63,7 +63,8 @@ class Frame:
     """One picture at analysis size.
 
     `picture` is uint8 [height, width, 3] RGB, scaled with its aspect kept so that it fits the analysis
-    size; `width_px`, `height_px` are those of the original picture.
+    size; `width_px`, `height_px` are those of the original picture; `index` counts the pictures of the
+    source from 0, analysed or not.
     """
 
     camera: str
@@ -71,6 +72,7 @@ class Frame:
     picture: Uint8Array
     width_px: int
     height_px: int
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
