@@ -1,1 +1,1 @@
-"""To be described."""
+"""The one place that wires: worker threads, replay, the demo, annotated video, supervision."""

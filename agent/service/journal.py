@@ -1,0 +1,85 @@
+"""Recorded observations: a folder with the stream of observations and the configuration it was seen under.
+
+`vedette run --record DIR` writes it, `vedette replay DIR` reads it: same observations, same incidents.
+One JSON object a line, `{"type": "seen", …}`; floats are written so that they read back bit for bit.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.errors import SourceError
+from agent.types import Blind, Heard, Observation, Seen, Tick
+
+OBSERVATIONS_FILE = "observations.jsonl"
+CONFIG_FILE = "vedette.toml"
+
+_ADAPTERS: dict[str, TypeAdapter[Observation]] = {
+    "seen": TypeAdapter(Seen),
+    "heard": TypeAdapter(Heard),
+    "tick": TypeAdapter(Tick),
+    "blind": TypeAdapter(Blind),
+}
+
+
+def encode(observation: Observation) -> str:
+    """Return `observation` as one line of JSON without its newline."""
+    name = type(observation).__name__.lower()
+    return json.dumps({"type": name} | _ADAPTERS[name].dump_python(observation), separators=(",", ":"))
+
+
+def decode(line: str) -> Observation:
+    """Return the observation of one line; ValueError says what is wrong with it."""
+    fields = json.loads(line)
+    if not isinstance(fields, dict) or (name := fields.pop("type", None)) not in _ADAPTERS:
+        raise ValueError("not an observation")
+    return _ADAPTERS[name].validate_python(fields)
+
+
+def is_recording(folder: Path) -> bool:
+    """Tell whether `folder` holds recorded observations."""
+    return (folder / OBSERVATIONS_FILE).is_file()
+
+
+def read(folder: Path) -> Iterator[Observation]:
+    """Yield the recorded observations; SourceError names the line that cannot be read."""
+    path = folder / OBSERVATIONS_FILE
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith("\n"):
+                return  # the last line was cut off by a power loss: all before it is whole
+            try:
+                yield decode(line)
+            except (ValueError, ValidationError) as error:
+                raise SourceError(
+                    f"{path.name} line {number} is not an observation",
+                    fault="codec",
+                    why=str(error).splitlines()[0],
+                    cure="Record it again with `vedette run --record`.",
+                ) from error
+
+
+class Journal:
+    """Writes observations into a new folder beside the configuration that they were seen under."""
+
+    def __init__(self, folder: Path, config_toml: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
+        self._lines = (folder / OBSERVATIONS_FILE).open("w", encoding="utf-8")
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def write(self, observation: Observation) -> None:
+        """Add one observation."""
+        self._lines.write(encode(observation) + "\n")
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._lines.close()
