@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from agent.kinds import KINDS as KINDS
+
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
@@ -21,36 +23,6 @@ Modality = Literal["vision", "sound", "fusion", "rule", "normality", "sensor"]
 Severity = Literal["notice", "warning", "critical"]
 CloseReason = Literal["quiet", "absorbed", "source_ended", "source_lost", "timeout", "stopped", "disarmed"]
 BlindReason = Literal["not_found", "refused", "login", "codec", "timeout", "ended", "silent"]
-
-# In the order of the table of kinds in the product's contract: the columns of `replay --scores`.
-KINDS: tuple[str, ...] = (
-    "fight",
-    "fall",
-    "fire",
-    "smoke",
-    "gunshot",
-    "explosion",
-    "glass_break",
-    "scream",
-    "alarm",
-    "crash",
-    "loud_noise",
-    "intrusion",
-    "loitering",
-    "line_crossing",
-    "crowding",
-    "running",
-    "abandoned_object",
-    "removed_object",
-    "unusual",
-    "camera_covered",
-    "camera_moved",
-    "camera_blurred",
-    "camera_frozen",
-    "camera_dark",
-    "mic_silent",
-    "source_lost",
-)
 
 
 def _require(condition: bool, message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from agent.types import KINDS
+from agent.kinds import KINDS
 
 RESERVED_CAMERA_NAMES = frozenset({"status", "state", "request", "snapshot", "homeassistant", "gap"})
 

@@ -1,0 +1,66 @@
+"""What commands print: JSON or a table on stdout, remarks and errors on stderr, never a secret.
+
+Consoles are made per call, so that a test or a pipe that replaces the streams is honoured.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.errors import VedetteError, redacted
+
+
+def console() -> Console:
+    """Return the console of stdout: results."""
+    return Console(highlight=False)
+
+
+def remarks() -> Console:
+    """Return the console of stderr: progress, warnings, errors."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as indented JSON with UTF-8 characters as they are."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
+    """Write a borderless table; where there is no row, say `empty` on stderr instead."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(redacted(str(cell))) for cell in row))
+    if table.row_count:
+        console().print(table)
+    elif empty:
+        remark(empty)
+
+
+def say(text: str) -> None:
+    """Write one line of a result to stdout, unwrapped, without markup."""
+    console().print(redacted(text), markup=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """Write one line to stderr: something done or worth knowing that is not the result."""
+    remarks().print(redacted(text), markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Write one yellow line to stderr."""
+    remarks().print(f"[yellow]warning[/] {escape(redacted(text))}", soft_wrap=True)
+
+
+def print_error(error: VedetteError) -> None:
+    """Write one red line to stderr: what happened, why, and the cure."""
+    sentence = f"{error.what}: {error.why}" if error.why else error.what
+    cure = f" [bold]{escape(error.cure)}[/]" if error.cure else ""
+    line = f"[red]error[/] {escape(sentence.rstrip('.'))}.{cure}"
+    remarks().print(" ".join(line.split()), soft_wrap=True)

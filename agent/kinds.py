@@ -1,0 +1,31 @@
+"""The kinds of incident, in a module that costs nothing to import."""
+
+# In the order of the table of kinds in the product's contract: the columns of `replay --scores`.
+KINDS: tuple[str, ...] = (
+    "fight",
+    "fall",
+    "fire",
+    "smoke",
+    "gunshot",
+    "explosion",
+    "glass_break",
+    "scream",
+    "alarm",
+    "crash",
+    "loud_noise",
+    "intrusion",
+    "loitering",
+    "line_crossing",
+    "crowding",
+    "running",
+    "abandoned_object",
+    "removed_object",
+    "unusual",
+    "camera_covered",
+    "camera_moved",
+    "camera_blurred",
+    "camera_frozen",
+    "camera_dark",
+    "mic_silent",
+    "source_lost",
+)
