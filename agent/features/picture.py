@@ -1,0 +1,94 @@
+"""Cheap measures of a picture, and the gate that spares a still scene the detector.
+
+Measured on the grey values of the analysis picture: 0.3 ms for the statistics and 0.1 ms for the gate at
+320×180 on one core, a few hundredths of what the detector costs.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.types import PictureStats, Uint8Array
+
+GRID_COLUMNS, GRID_ROWS = 8, 6
+CELLS_WIDE, CELLS_HIGH = 40, 24
+"""Motion is looked for in 960 cells: one is about as large as the feet of a person across a yard."""
+CHANGE_LEVELS = 6.0
+"""A cell has changed when its mean grey moved by this many of 255 levels: sensor noise of 15 levels over the 60
+pixels of a cell at 320×180 moves the difference of two means by 2.7, compression by less."""
+MOVING_CELLS = 2
+"""One cell alone is an insect or a fault of the encoder."""
+_SHARPNESS_SCALE = 1.0 / 255.0
+
+
+def picture_stats(picture: Uint8Array, previous: Uint8Array | None) -> PictureStats:
+    """Statistics of an RGB picture, uint8 [height, width, 3]; `previous` is the picture before, of any size.
+
+    `moving_frac` is 0 where there is no picture before.
+    """
+    grey = grey_of(picture)
+    mean, deviation = cv2.meanStdDev(grey)
+    cells = _cells(grey)
+    moved = changed_frac(cells, _cells(grey_of(previous))) if previous is not None else 0.0
+    grid = cv2.resize(grey, (GRID_COLUMNS, GRID_ROWS), interpolation=cv2.INTER_AREA)
+    return PictureStats(
+        brightness_frac=float(mean[0, 0]) / 255.0,
+        contrast_frac=float(deviation[0, 0]) / 255.0,
+        sharpness_frac=_sharpness_frac(grey),
+        moving_frac=moved,
+        grid=tuple((grid.reshape(-1) / 255.0).round(4).tolist()),
+    )
+
+
+class MotionGate:
+    """Says for each picture whether it is worth the detector.
+
+    It is when something moves, for `hold_s` after something moved, when the picture has drifted from the
+    last one that was looked at (slow things), and every `still_look_s` in any case.
+    """
+
+    def __init__(self, *, still_look_s: float, hold_s: float = 2.0) -> None:
+        self._still_look_ns = round(still_look_s * 1e9)
+        self._hold_ns = round(hold_s * 1e9)
+        self._looked: NDArray[np.float32] | None = None
+        self._looked_ns = 0
+        self._moved_ns: int | None = None
+
+    def opens(self, picture: Uint8Array, stats: PictureStats, at_ns: int) -> bool:
+        """Whether to look at `picture` (uint8 [height, width, 3]), whose statistics are `stats`."""
+        cells = _cells(grey_of(picture))
+        if stats.moving_frac * cells.size >= MOVING_CELLS or self._drifted(cells):
+            self._moved_ns = at_ns
+        if self._looked is not None and not self._is_due(at_ns):
+            return False
+        self._looked, self._looked_ns = cells, at_ns
+        return True
+
+    def _drifted(self, cells: NDArray[np.float32]) -> bool:
+        return self._looked is not None and changed_frac(cells, self._looked) * cells.size >= MOVING_CELLS
+
+    def _is_due(self, at_ns: int) -> bool:
+        moved_lately = self._moved_ns is not None and at_ns - self._moved_ns <= self._hold_ns
+        # Time that ran backwards (a source that started again) must not close the gate for good.
+        return moved_lately or not 0 <= at_ns - self._looked_ns < self._still_look_ns
+
+
+def grey_of(picture: Uint8Array) -> Uint8Array:
+    """Grey values of an RGB picture: uint8 [height, width]."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def changed_frac(cells: NDArray[np.float32], before: NDArray[np.float32]) -> float:
+    """Share of cells whose mean grey moved by `CHANGE_LEVELS` or more."""
+    return float(np.count_nonzero(np.abs(cells - before) >= CHANGE_LEVELS)) / cells.size
+
+
+def _cells(grey: Uint8Array) -> NDArray[np.float32]:
+    cells = cv2.resize(grey, (CELLS_WIDE, CELLS_HIGH), interpolation=cv2.INTER_AREA)
+    return np.asarray(cells, np.float32)
+
+
+def _sharpness_frac(grey: Uint8Array) -> float:
+    """Mean absolute Laplacian over the grey range; a soft picture gives little whatever it shows."""
+    edges = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)
+    return float(cv2.norm(edges, cv2.NORM_L1)) / grey.size * _SHARPNESS_SCALE
