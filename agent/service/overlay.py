@@ -97,8 +97,9 @@ def _zone(canvas: Uint8Array, name: str, polygon: Sequence[tuple[float, float]])
 
 
 def _title(canvas: Uint8Array, text: str) -> None:
-    cv2.rectangle(canvas, (0, 0), (_text_width_px(text, 0.45) + 16, 22), _BACKGROUND, -1)
-    _text(canvas, text, (8, 15))
+    left = canvas.shape[1] - _text_width_px(text, 0.45) - 16
+    cv2.rectangle(canvas, (left, 0), (canvas.shape[1], 22), _BACKGROUND, -1)
+    _text(canvas, text, (left + 8, 15))
 
 
 def _wrapped(text: str, width_px: int, scale: float) -> list[str]:

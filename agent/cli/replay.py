@@ -1,0 +1,71 @@
+"""`vedette replay`: the whole pipeline on recordings, twice the same bytes."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli.output import remark, say, warn
+
+
+def replay(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Video or sound files, folders of numbered pictures, recorded observations, or URLs.",
+            show_default=False,
+        ),
+    ],
+    json_lines: Annotated[
+        str | None, typer.Option(metavar="OUT|-", help="One incident message a line; - is stdout.")
+    ] = None,
+    scores: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="Belief per analysed picture and kind.")] = None,
+    video: Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Annotated video.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Timeline of beliefs and incidents.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="F", help="Zones and thresholds; none is read otherwise.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the configuration.")
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose zones and masks apply; the only camera by default.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(metavar="F", help="Pictures per second of a picture folder.")] = None,
+    every_frame: Annotated[bool, typer.Option("--every-frame", help="Analyse every picture, not some per second.")] = False,
+    continuous: Annotated[bool, typer.Option("--continuous", help="Join the sources into one scene.")] = False,
+    start: Annotated[
+        str, typer.Option(metavar="TIME", help="Wall time of the first picture, RFC 3339.")
+    ] = "1970-01-01T00:00:00Z",
+) -> None:
+    """Run recordings through the whole pipeline and report every incident."""
+    from agent.service.replay_files import Destinations, Request, replay_files  # noqa: PLC0415 - keeps --help light
+
+    request = Request(
+        sources=sources,
+        destinations=Destinations(json_lines=json_lines, scores=scores, video=video, plot=plot),
+        config_path=config,
+        overrides=set_ or [],
+        camera=camera,
+        picture_fps=fps,
+        every_frame=every_frame,
+        continuous=continuous,
+        start_wall_ns=_wall_ns(start),
+    )
+    told = remark if json_lines == "-" else say
+    replay_files(request, warn=warn, on_message=lambda message: _tell(message, told))
+
+
+def _tell(message: dict[str, Any], told: Callable[[str], None]) -> None:
+    if message["phase"] == "open":
+        told(f"{message['media_time_s']:8.2f} s  {message['kind']:<14} {message['source']}: {message['summary']}")
+
+
+def _wall_ns(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return round(moment.timestamp() * 1000) * 1_000_000
+    raise typer.BadParameter(f"{text!r} is not a time with its zone, such as 2026-11-21T09:30:00Z", param_hint="--start")

@@ -1,0 +1,27 @@
+"""The two clocks side by side: the monotonic one that everything runs on, the wall's for people."""
+
+import ctypes
+import time
+
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_TIMEX_BYTES = 512  # larger than struct timex on every architecture
+
+
+def now_ns() -> int:
+    """Return nanoseconds on the monotonic timeline of all observations."""
+    return time.monotonic_ns()
+
+
+def wall_offset_ns() -> int:
+    """Return what to add to a monotonic time to get wall time as it is set now."""
+    return time.time_ns() - time.monotonic_ns()
+
+
+def synchronised() -> bool:
+    """Tell whether the kernel holds the wall clock for synchronised (adjtimex; False where it cannot say)."""
+    try:
+        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (OSError, AttributeError):
+        return False
+    state = adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return 0 <= state < _TIME_ERROR

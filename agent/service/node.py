@@ -1,0 +1,222 @@
+"""The live agent: sources, see, hear, judge and uplink as threads, supervised, stopped in the order of flow."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent.capture.live import LiveSource, Microphone, SourceState
+from agent.config.schema import Config
+from agent.inference.hear import Listener
+from agent.inference.see import Seer
+from agent.scene import Policy, Scene
+from agent.service import clock
+from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
+from agent.service.journal import Journal
+from agent.service.report import Report
+from agent.service.senses import Senses
+from agent.service.sources import Feeds, live_sources
+from agent.service.workers import Worker
+from agent.types import (
+    NS_PER_S,
+    Blind,
+    Frame,
+    Heard,
+    IncidentChange,
+    Observation,
+    Opened,
+    Seen,
+    SoundBlock,
+    Tick,
+    Uint8Array,
+)
+from agent.uplink.door import Uplink
+
+TAKE_TIMEOUT_S = 0.1
+TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
+STOP_STEP_S = 1.2
+TEND_EVERY_S = 0.5
+
+_LOG = logging.getLogger(__name__)
+
+LatestPicture = Callable[[], Uint8Array | None]
+
+
+class Witness(Protocol):
+    """Someone who watches the running node: the demo's film, the installer's page."""
+
+    def frame(self, frame: Frame, latest_picture: LatestPicture) -> None:
+        """A picture goes to analysis."""
+
+    def sound(self, block: SoundBlock) -> None:
+        """A block of sound goes to analysis."""
+
+    def stepped(self, scene: Scene, observation: Observation, changes: tuple[IncidentChange, ...]) -> None:
+        """The scene took an observation."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Options:
+    """What a person asked of this run beside the configuration."""
+
+    credentials: Callable[[str], str | None]
+    state_folder: Path
+    record_folder: Path | None = None
+    witness: Witness | None = None
+    config_toml: str = ""
+
+
+@dataclass(slots=True)
+class _Channels:
+    frames: NewestFrames = field(default_factory=NewestFrames)
+    sound: SoundQueue = field(default_factory=SoundQueue)
+    observations: Lossless[Observation] = field(default_factory=lambda: Lossless("the judge's queue"))
+
+
+class Node:
+    """One running agent. `run` returns after `stop` is set and everything raised is on disk or delivered."""
+
+    def __init__(self, config: Config, options: Options) -> None:
+        self._config = config
+        self._options = options
+        self._channels = _Channels()
+        self._senses = Senses.load(config)
+        self._scene = Scene(Policy.of(config))
+        self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
+        self._uplink.describe_models(self._senses.model_versions())
+        self._report = Report(config, self._senses, self._uplink, self._channels.frames)
+        self._sources: dict[str, LiveSource] = {}
+        self._seers: dict[str, Seer] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set (by a signal handler or because every source has ended)."""
+        senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()
+        sources = self._source_workers(stop)
+        senses = [self._worker("see", self._see, senses_stop), self._worker("hear", self._hear, senses_stop)]
+        judge = self._worker("judge", self._judge, judge_stop)
+        uplink = self._worker("uplink", self._uplink.run, uplink_stop)
+        everyone = [uplink, judge, *senses, *sources]
+        for worker in everyone:
+            worker.start()
+        try:
+            self._supervise(everyone, stop)
+        finally:
+            stop.set()
+            for workers, event in ((sources, stop), (senses, senses_stop), ([judge], judge_stop)):
+                _end(workers, event)
+            self._report.publish(final=True)
+            _end([uplink], uplink_stop)
+            self._uplink.close()
+            if self._journal:
+                self._journal.close()
+
+    def _worker(self, name: str, body: Callable[[threading.Event], None], stop: threading.Event) -> Worker:
+        return Worker(name, body, stop, lambda: clock.now_ns() / NS_PER_S)
+
+    def _source_workers(self, stop: threading.Event) -> list[Worker]:
+        feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._took_sound, on_state=self._source_changed)
+        workers = []
+        for name, camera in self._config.cameras.items():
+            if not camera.enabled:
+                continue
+            made = live_sources(name, camera, self._config.analysis, self._options.credentials, feeds)
+            workers += [self._worker(f"capture {name} {part}", source.run, stop) for part, source in made.items()]
+            picture = made.get("picture")
+            if isinstance(picture, LiveSource):
+                self._sources[name] = picture
+        return workers
+
+    def _supervise(self, workers: list[Worker], stop: threading.Event) -> None:
+        while not stop.wait(TEND_EVERY_S):
+            for worker in workers:
+                worker.tend()
+            self._report.publish()
+            if self._report.all_ended():
+                _LOG.info("every source has ended")
+                return
+
+    def _took_sound(self, block: SoundBlock) -> None:
+        if self._options.witness is not None:
+            self._options.witness.sound(block)
+        self._channels.sound.put(block)
+
+    def _source_changed(self, state: SourceState) -> None:
+        self._report.source_changed(state)
+        reason = state.blind_reason
+        if reason is None:
+            return
+        for modality in state.modalities:
+            blind = Blind(camera=state.camera, at_ns=clock.now_ns(), modality=modality, reason=reason)
+            self._channels.observations.put(blind)
+
+    def _see(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            frame = self._channels.frames.take(TAKE_TIMEOUT_S)
+            if frame is not None:
+                self._channels.observations.put(self._look(frame))
+
+    def _look(self, frame: Frame) -> Seen:
+        if frame.camera not in self._seers:
+            self._seers[frame.camera] = self._senses.seer()
+        if self._options.witness is not None:
+            self._options.witness.frame(frame, self._sources[frame.camera].latest_picture)
+        seen = self._seers[frame.camera].see(frame)
+        self._report.seen(seen)
+        return seen
+
+    def _hear(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            block = self._channels.sound.take(TAKE_TIMEOUT_S)
+            if block is not None:
+                self._listen(block)
+        for block in drained(self._channels.sound.take):
+            self._listen(block)
+
+    def _listen(self, block: SoundBlock) -> None:
+        if block.camera not in self._listeners:
+            self._listeners[block.camera] = self._senses.listener()
+        for heard in self._listeners[block.camera].hear(block):
+            self._report.heard(heard)
+            self._channels.observations.put(heard)
+
+    def _judge(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            observation = self._channels.observations.take(TAKE_TIMEOUT_S)
+            self._step(observation or Tick(at_ns=clock.now_ns() - TICK_LAG_NS))
+        for observation in drained(self._channels.observations.take):
+            self._step(observation)
+        self._raise(self._scene.finish(clock.now_ns(), "stopped"))
+
+    def _step(self, observation: Observation) -> None:
+        if self._journal:
+            self._journal.write(observation)
+        changes = self._scene.step(observation)
+        if self._options.witness is not None:
+            self._options.witness.stepped(self._scene, observation, changes)
+        self._raise(changes)
+
+    def _raise(self, changes: tuple[IncidentChange, ...]) -> None:
+        for change in changes:
+            self._uplink.raise_change(
+                change,
+                wall_offset_ns=clock.wall_offset_ns(),
+                clock_synchronised=clock.synchronised(),
+                picture=self._picture(change),
+            )
+
+    def _picture(self, change: IncidentChange) -> Uint8Array | None:
+        source = self._sources.get(change.incident.camera)
+        if not (self._config.snapshots.enabled and isinstance(change, Opened) and source):
+            return None
+        return source.latest_picture()
+
+
+def _end(workers: list[Worker], stop: threading.Event) -> None:
+    stop.set()
+    for worker in workers:
+        if not worker.join(STOP_STEP_S):
+            _LOG.warning("worker %s did not stop in %.1f s", worker.name, STOP_STEP_S)

@@ -1,0 +1,163 @@
+"""`vedette replay` from sources to files: opens the destinations, plays every source, reports the bad ones."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from agent.config.load import load, of_data
+from agent.config.schema import Config
+from agent.errors import ConfigError, SourceError, StoreError
+from agent.kinds import KINDS
+from agent.service.film import Film
+from agent.service.plot import Timeline
+from agent.service.replay import DEFAULT_CAMERA, Outputs, Replayer, Row, Settings
+from agent.service.senses import Senses
+from agent.types import NS_PER_S
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destinations:
+    """What is written where; None is not made."""
+
+    json_lines: str | None = None
+    scores: Path | None = None
+    video: Path | None = None
+    plot: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for."""
+
+    sources: Sequence[str]
+    destinations: Destinations
+    config_path: Path | None = None
+    overrides: Sequence[str] = ()
+    camera: str | None = None
+    picture_fps: float | None = None
+    every_frame: bool = False
+    continuous: bool = False
+    start_wall_ns: int = 0
+
+
+def replay_files(request: Request, *, warn: Warn, on_message: Callable[[dict[str, Any]], None]) -> None:
+    """Play every source; SourceError at the end where one could not be played.
+
+    `on_message` sees every incident message besides the files. Bad sources are told to `warn` and skipped.
+    """
+    config = load(request.config_path, request.overrides) if request.config_path else of_data({}, request.overrides)
+    settings = Settings(
+        config=config,
+        camera=_camera(config, request.camera),
+        start_wall_ns=request.start_wall_ns,
+        picture_fps=request.picture_fps,
+        every_frame=request.every_frame,
+    )
+    senses = Senses.load(config)
+    with ExitStack() as stack:
+        outputs, timeline = _outputs(request, stack, on_message)
+        replayer = Replayer(settings, senses.seer, senses.listener, senses.model_versions(), outputs)
+        bad = _play_all(request, replayer, warn)
+    if timeline is not None and request.destinations.plot is not None:
+        timeline.save(request.destinations.plot)
+    if bad:
+        raise SourceError(
+            f"{len(bad)} of {len(request.sources)} sources could not be played",
+            fault=bad[0].fault,
+            cure="The lines above say which and why.",
+        )
+
+
+def _camera(config: Config, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in config.cameras:
+            known = ", ".join(config.cameras) or "none"
+            raise ConfigError(f"no camera {wanted!r} in the configuration", why=f"it has {known}", cure="Check --camera.")
+        return wanted
+    return next(iter(config.cameras)) if len(config.cameras) == 1 else DEFAULT_CAMERA
+
+
+def _play_all(request: Request, replayer: Replayer, warn: Warn) -> list[SourceError]:
+    bad: list[SourceError] = []
+    scene = replayer.scene()
+    end_ns = 0
+    for source in request.sources:
+        if not request.continuous:
+            scene, end_ns = replayer.scene(), 0
+        try:
+            end_ns = replayer.play(source, scene, offset_ns=end_ns, joined=request.continuous)
+        except SourceError as error:
+            warn(error.line())
+            bad.append(error)
+            end_ns = scene.newest_ns
+        if not request.continuous:
+            scene.end(end_ns)
+    if request.continuous:
+        scene.end(end_ns)
+    return bad
+
+
+def _outputs(
+    request: Request, stack: ExitStack, on_message: Callable[[dict[str, Any]], None]
+) -> tuple[Outputs, Timeline | None]:
+    to = request.destinations
+    timeline = Timeline() if to.plot else None
+    messages: list[Callable[[dict[str, Any]], None]] = [on_message]
+    rows: list[Callable[[Row], None]] = []
+    if to.json_lines is not None:
+        messages.append(_json_sink(stack.enter_context(_text_out(to.json_lines))))
+    if to.scores is not None:
+        rows.append(_scores_sink(stack.enter_context(_text_out(str(to.scores)))))
+    if timeline is not None:
+        messages.append(timeline.message)
+        rows.append(timeline.row)
+    film = stack.enter_context(Film(to.video, with_sound=True)) if to.video else None
+    return Outputs(message=_all(messages), row=_all(rows) if rows else None, film=film), timeline
+
+
+def _all(sinks: Sequence[Callable[[Any], None]]) -> Callable[[Any], None]:
+    def send(item: Any) -> None:
+        for sink in sinks:
+            sink(item)
+
+    return send
+
+
+@contextmanager
+def _text_out(name: str) -> Iterator[TextIO]:
+    if name == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        file = open(name, "w", encoding="utf-8", newline="")  # noqa: SIM115 - closed below, opened here for its error
+    except OSError as error:
+        raise StoreError(f"cannot write {name}", why=str(error.strerror), cure="Choose another file.") from error
+    with file:
+        yield file
+
+
+def _json_sink(out: TextIO) -> Callable[[Mapping[str, Any]], None]:
+    def send(message: Mapping[str, Any]) -> None:
+        out.write(json.dumps(message, ensure_ascii=False) + "\n")
+
+    return send
+
+
+def _scores_sink(out: TextIO) -> Callable[[Row], None]:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["source", "frame", "media_time_s", *KINDS])
+
+    def send(row: Row) -> None:
+        beliefs = [f"{row.beliefs.get(kind, 0.0):.9g}" for kind in KINDS]
+        writer.writerow([row.source, row.frame, f"{row.at_ns / NS_PER_S:.6f}", *beliefs])
+
+    return send
+
