@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from agent.kinds import KINDS as KINDS
+from agent.kinds import KINDS as KINDS  # noqa: PLC0414 - offered here too; strict mypy wants it said
 
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]

@@ -63,7 +63,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and every log line, secrets removed.")
+        bool, typer.Option("--debug", help="Show tracebacks and every log line, without secrets.")
     ] = False,
 ) -> None:
     """Take the options that every command knows; `run` has read --debug from the arguments already."""
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
         _show_traceback(debug)
         print_error(error)
         return error.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one place above which nobody would see it
         _show_traceback(debug)
         print_error(_own_fault(error))
         return 1

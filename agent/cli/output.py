@@ -63,4 +63,9 @@ def print_error(error: VedetteError) -> None:
     sentence = f"{error.what}: {error.why}" if error.why else error.what
     cure = f" [bold]{escape(error.cure)}[/]" if error.cure else ""
     line = f"[red]error[/] {escape(sentence.rstrip('.'))}.{cure}"
-    remarks().print(" ".join(line.split()), soft_wrap=True)
+    remarks().print(_on_one_line(line), soft_wrap=True)
+
+
+def _on_one_line(text: str) -> str:
+    """Return `text` without line ends, and without what a file could do to a terminal."""
+    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

@@ -1,1 +1,11 @@
-"""The configuration: its schema, loading with errors that name line and key, editing that keeps comments."""
+"""The configuration: its schema, loading with errors that name line and key, editing that keeps comments.
+
+places       where the file, the credentials and the state live
+schema       every key, its unit and its reason
+text         TOML text → data, and the line a key stands on
+problems     what is wrong with the data, in words, with the nearest key
+load         file (and overrides) → Config, or one ConfigError
+edit         changes that keep comments and order; atomic writes
+template     the commented file that `vedette init` writes
+credentials  passwords, each in a file of its own
+"""

@@ -6,13 +6,29 @@ comments, `vedette config schema` prints them as JSON Schema.
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.kinds import KINDS
 
 RESERVED_CAMERA_NAMES = frozenset({"status", "state", "request", "snapshot", "homeassistant", "gap"})
 
-Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
+
+def _known_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of incident; there are {', '.join(KINDS)}")
+    return kind
+
+
+def _free_name(name: str) -> str:
+    if name in RESERVED_CAMERA_NAMES:
+        raise ValueError(f"{name!r} is a topic of Vedette and cannot be a camera's name")
+    return name
+
+
+NAME_PATTERN = r"^[a-z0-9_-]{1,32}$"
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+CameraName: TypeAlias = Annotated[Name, AfterValidator(_free_name)]
+Kind: TypeAlias = Annotated[str, AfterValidator(_known_kind)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Point: TypeAlias = tuple[Fraction, Fraction]
 Polygon: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
@@ -45,7 +61,9 @@ class Broker(Table):
     ca_file: str = Field("", description="PEM file with the authority that signed the broker; empty: the system's.")
     client_cert_file: str = Field("", description="PEM file with our certificate, where the broker asks for one.")
     client_key_file: str = Field("", description="PEM file with the key of that certificate.")
-    base_topic: str = Field("vedette", description="First level of every topic.", pattern=r"^[^#+\s/][^#+\s]*$")
+    base_topic: str = Field(
+        "vedette", description="First level of every topic; no #, + or blank in it.", pattern=r"^[^#+\s/][^#+\s]*$"
+    )
     keepalive_s: int = Field(30, ge=5, le=3600, description="Seconds between keep-alive messages.")
 
 
@@ -91,14 +109,7 @@ class Policy(Table):
 
     armed: bool = Field(True, description="false: look and listen, but open no incident.")
     sensitivity: Sensitivity = Field("normal", description="low, normal or high: moves every threshold at once.")
-    disabled_kinds: tuple[str, ...] = Field((), description="Kinds of incident that never open.")
-
-    @model_validator(mode="after")
-    def _kinds_exist(self) -> "Policy":
-        unknown = [kind for kind in self.disabled_kinds if kind not in KINDS]
-        if unknown:
-            raise ValueError(f"unknown kind {unknown[0]!r}; known are {', '.join(KINDS)}")
-        return self
+    disabled_kinds: tuple[Kind, ...] = Field((), description="Kinds of incident that never open.")
 
 
 class Zone(Table):
@@ -146,11 +157,4 @@ class Config(Table):
     models: Models = Models()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()
-    cameras: dict[Name, Camera] = Field(default_factory=dict, description="Cameras by name.")
-
-    @model_validator(mode="after")
-    def _no_reserved_camera(self) -> "Config":
-        reserved = RESERVED_CAMERA_NAMES & self.cameras.keys()
-        if reserved:
-            raise ValueError(f"{sorted(reserved)[0]!r} is a topic of Vedette and cannot be a camera's name")
-        return self
+    cameras: dict[CameraName, Camera] = Field(default_factory=dict, description="Cameras by name.")
