@@ -1,0 +1,1 @@
+"""Figures of the whole product, each from one command."""

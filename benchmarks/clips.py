@@ -1,0 +1,144 @@
+"""What opened where: `vedette replay` with default settings over labelled clips, right and wrong.
+
+    python -m benchmarks.clips video --split val          the video clips, sound included
+    python -m benchmarks.clips audio --split val          the sounds alone
+    python -m benchmarks.clips audio --split val --json build/audio.json
+
+The data lies in ../shared/data (or $VEDETTE_SHARED/data). A clip counts as found when an incident of its kind
+opens; every incident of another critical or warning kind in it counts as wrong, except those that its
+labels make plausible (PLAUSIBLE). Clips of one group are not independent: groups are given beside clips.
+"""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.errors import SourceError
+from agent.service.replay_files import Destinations, Request, replay_files
+
+SHARED = Path(os.environ.get("VEDETTE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+# Which kinds of incident a label asks for; a label that is not here asks for none.
+WANTED: dict[str, frozenset[str]] = {
+    "fight": frozenset({"fight"}),
+    "fall": frozenset({"fall"}),
+    "fire": frozenset({"fire", "smoke"}),
+    "gunshot": frozenset({"gunshot"}),
+    "explosion": frozenset({"explosion"}),
+    "glass_break": frozenset({"glass_break"}),
+    "scream": frozenset({"scream"}),
+    "alarm": frozenset({"alarm"}),
+    "siren": frozenset({"alarm"}),
+    "crash": frozenset({"crash"}),
+}
+# What may open besides without being wrong: one bang is often both, and sources of files end.
+PLAUSIBLE: dict[str, frozenset[str]] = {
+    "gunshot": frozenset({"explosion", "loud_noise"}),
+    "explosion": frozenset({"gunshot", "loud_noise", "crash"}),
+    "glass_break": frozenset({"crash", "loud_noise"}),
+    "crash": frozenset({"glass_break", "loud_noise"}),
+    "scream": frozenset({"loud_noise"}),
+    "alarm": frozenset({"loud_noise"}),
+    "fight": frozenset({"scream", "fall", "crash"}),
+}
+
+
+@dataclass
+class Clip:
+    """One labelled clip and what opened in it."""
+
+    path: str
+    labels: tuple[str, ...]
+    group: str
+    duration_s: float
+    opened: list[tuple[float, str, str]] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        return frozenset().union(*(WANTED.get(label, frozenset()) for label in self.labels))
+
+    @property
+    def found(self) -> bool:
+        return bool(self.wanted & {kind for _, kind, _ in self.opened})
+
+    @property
+    def wrong(self) -> list[str]:
+        fine = self.wanted.union(*(PLAUSIBLE.get(label, frozenset()) for label in self.labels))
+        return sorted({kind for _, kind, severity in self.opened if kind not in fine and severity != "notice"})
+
+
+def clips_of(medium: str, split: str) -> list[Clip]:
+    """Return the clips of a split from the manifest of `medium` (video or audio)."""
+    folder = SHARED / "data" / medium
+    with (folder / "manifest.csv").open(encoding="utf-8") as rows:
+        return [_clip(folder, row, medium) for row in csv.DictReader(rows) if row["split"] == split]
+
+
+def _clip(folder: Path, row: dict[str, str], medium: str) -> Clip:
+    labels = (row["kind"],) if medium == "video" else tuple(row["labels"].split(";"))
+    seconds = row["duration_s"] if medium == "video" else row["dur_s"]
+    return Clip(path=str(folder / row["file"]), labels=labels, group=row["group"], duration_s=float(seconds))
+
+
+def play(clips: Sequence[Clip], overrides: Sequence[str]) -> None:
+    """Replay every clip with the default settings and note what opened."""
+    by_path = {clip.path: clip for clip in clips}
+
+    def note(message: dict[str, Any]) -> None:
+        if message["phase"] == "open":
+            opened = (message["media_time_s"], message["kind"], message["severity"])
+            by_path[message["source"]].opened.append(opened)
+
+    request = Request(sources=list(by_path), destinations=Destinations(), overrides=overrides)
+    try:
+        replay_files(request, warn=lambda line: print(line, file=sys.stderr), on_message=note)
+    except SourceError as error:
+        print(error.line(), file=sys.stderr)
+
+
+def table(clips: Sequence[Clip]) -> str:
+    """Return the Markdown table: per label clips, groups, found, and what opened wrongly."""
+    by_label: dict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        by_label[clip.labels[0]].append(clip)
+    lines = ["| label | clips / groups | found | opened wrongly (clips) |", "|---|---|---|---|"]
+    for label, members in sorted(by_label.items(), key=lambda item: (item[0] not in WANTED, item[0])):
+        wrong: dict[str, int] = defaultdict(int)
+        for clip in members:
+            for kind in clip.wrong:
+                wrong[kind] += 1
+        found = f"{sum(clip.found for clip in members) / len(members):.2f}" if label in WANTED else "–"
+        listed = ", ".join(f"{kind} {count}" for kind, count in sorted(wrong.items())) or "none"
+        lines.append(f"| {label} | {len(members)} / {len({clip.group for clip in members})} | {found} | {listed} |")
+    calm = [clip for clip in clips if not clip.wanted]
+    hours = sum(clip.duration_s for clip in calm) / 3600
+    alarms = sum(len(clip.wrong) for clip in calm)
+    lines.append(f"\nClips that ask for nothing: {len(calm)}, {hours:.2f} h, {alarms} false alarms (notices not counted).")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("medium", choices=["video", "audio"])
+    parser.add_argument("--split", choices=["train", "val"], default="val")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--json", type=Path, help="write what opened in every clip")
+    arguments = parser.parse_args()
+    clips = clips_of(arguments.medium, arguments.split)
+    play(clips, arguments.overrides)
+    print(table(clips))
+    if arguments.json:
+        listed = [{"path": Path(c.path).name, "labels": c.labels, "group": c.group, "opened": c.opened} for c in clips]
+        arguments.json.write_text(json.dumps(listed, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
