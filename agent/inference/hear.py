@@ -1,0 +1,70 @@
+"""From blocks of sound to what was heard: one answer per half second, silence included."""
+
+from collections.abc import Iterator
+
+from agent.features.level import ONSET_CONTEXT_S, is_digital_silence, level_dbfs, onset_s, peak_dbfs
+from agent.features.logmel import HOP_SAMPLES, RATE_HZ, SAMPLES
+from agent.features.tones import STEP_FRAMES, tone_bands
+from agent.features.windows import NS_PER_SAMPLE, STEP_SAMPLES, SoundWindow, SoundWindows
+from agent.inference.hearing import HearingModel
+from agent.types import FloatArray, Heard, Score, SoundBlock
+
+_NEWEST = SAMPLES - STEP_SAMPLES
+"""Where in a window the half second begins that the window before did not have."""
+_TONE_SAMPLES = STEP_FRAMES * HOP_SAMPLES
+_TONES_PER_STEP = STEP_SAMPLES // _TONE_SAMPLES
+
+
+class Listener:
+    """The ear of one source; the model behind it may serve many."""
+
+    def __init__(self, model: HearingModel) -> None:
+        self._model = model
+        self._windows = SoundWindows()
+        self._camera = ""
+
+    def hear(self, block: SoundBlock) -> Iterator[Heard]:
+        """Take the next block, yield one Heard per half second that is complete. Exhaust it before the next.
+
+        Errors: ModelError when the graph cannot be run on any device.
+        """
+        self._camera = block.camera
+        for window in self._windows.push(block.samples, block.at_ns, gap_before=block.gap_before):
+            yield self._heard(window)
+
+    def finish(self) -> Iterator[Heard]:
+        """The source ended: hear what is left, padded with silence."""
+        for window in self._windows.flush():
+            yield self._heard(window)
+
+    def _heard(self, window: SoundWindow) -> Heard:
+        newest = window.samples[_NEWEST : SAMPLES - window.pad_after_samples]
+        scores, tones = self._analysed(window)
+        return Heard(
+            camera=self._camera,
+            start_ns=window.start_ns + window.pad_before_samples * NS_PER_SAMPLE,
+            at_ns=window.at_ns,
+            level_dbfs=level_dbfs(newest),
+            peak_dbfs=peak_dbfs(newest),
+            scores=scores,
+            tone_bands=tones,
+            onset_ns=_onset_ns(window),
+            gap_before=window.gap_before,
+        )
+
+    def _analysed(self, window: SoundWindow) -> tuple[tuple[Score, ...], tuple[int, ...]]:
+        """Scores, and the tones of the newest half second as far as it is real sound."""
+        real_tones = _TONES_PER_STEP - -(-window.pad_after_samples // _TONE_SAMPLES)
+        if is_digital_silence(window.samples):
+            return self._model.silence(), (-1,) * real_tones
+        hearing = self._model.hear(window.samples)
+        newest: FloatArray = hearing.log_mel[-_TONES_PER_STEP * STEP_FRAMES :]
+        return hearing.scores, tone_bands(newest)[:real_tones]
+
+
+def _onset_ns(window: SoundWindow) -> int | None:
+    """When the newest half second's sharpest rise happened; padding in front is no quiet to rise from."""
+    first = max(window.pad_before_samples, _NEWEST - round(ONSET_CONTEXT_S * RATE_HZ))
+    samples = window.samples[first : SAMPLES - window.pad_after_samples]
+    found_s = onset_s(samples, RATE_HZ, context_s=(_NEWEST - first) / RATE_HZ)
+    return None if found_s is None else window.start_ns + (first + round(found_s * RATE_HZ)) * NS_PER_SAMPLE

@@ -1,0 +1,115 @@
+"""The `hearing` graph: two seconds of sound in, a calibrated score per label out.
+
+model = HearingModel.load(config.models)
+heard = model.hear(samples)                 # float32 [32240] at 16 kHz
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agent.config.schema import Models
+from agent.features.logmel import RATE_HZ, SAMPLES, log_mel
+from agent.inference.calibrated import score_at, scores_of
+from agent.inference.card import Card, load_card
+from agent.inference.device import Chosen, Inputs, Machine, this_machine
+from agent.inference.graph import Graph
+from agent.types import FloatArray, Score
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearing:
+    """What one window sounds like; `log_mel` is what the graph was shown, float32 [200, 64]."""
+
+    scores: tuple[Score, ...]
+    log_mel: FloatArray
+    embedding: FloatArray
+
+
+class HearingModel:
+    """The hearing graph, shared by all sources; for one thread at a time."""
+
+    def __init__(self, card: Card, models: Models, machine: Machine) -> None:
+        self._card = card
+        self._graph = Graph(models, card, {"logmel": tensor_of(log_mel(probe_sound()))}, machine)
+        self._silent: tuple[Score, ...] | None = None
+
+    @classmethod
+    def load(cls, models: Models, *, cache_folder: Path | None = None) -> "HearingModel":
+        """The model that `models` names; `cache_folder` keeps compiled graphs (None: nothing is written).
+
+        Errors: ModelError when card, file or device are not as they should be.
+        """
+        card = load_card("hearing", Path(models.folder) if models.folder else None)
+        return cls(card, models, this_machine(models, clock_s=time.perf_counter, cache_folder=cache_folder))
+
+    @property
+    def card(self) -> Card:
+        """The model's card."""
+        return self._card
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """Where the graph runs, and why: one entry, as `VisionModel.chosen` has one per export."""
+        return (self._graph.chosen,)
+
+    def hear(self, samples: FloatArray) -> Hearing:
+        """Score one window, float32 [32240] mono at 16 kHz.
+
+        Errors: ModelError when the graph cannot be run anywhere.
+        """
+        picture = log_mel(samples)
+        outputs = self.run(tensor_of(picture))
+        return Hearing(self.scores(outputs), picture, outputs["embedding"][0])
+
+    def run(self, tensor: FloatArray) -> Inputs:
+        """The graph's bare outputs for float32 [1, 1, 200, 64]."""
+        return self._graph.run({"logmel": tensor})
+
+    def scores(self, outputs: Inputs) -> tuple[Score, ...]:
+        """Bare outputs as calibrated scores, a group at least as probable as its likeliest member."""
+        return _with_groups(self._card, scores_of(self._card, self._card.labels, outputs["logits"][0]))
+
+    def silence(self) -> tuple[Score, ...]:
+        """The scores of digital silence: what the graph makes of it, but never evidence for anything.
+
+        The graph is asked once; each label is then at most as probable as it always is.
+        """
+        if self._silent is None:
+            heard = self.hear(np.zeros(SAMPLES, np.float32)).scores
+            calibrations = [self._card.calibration_of(score.label) for score in heard]
+            capped = tuple(
+                score_at(score.label, min(score.prob, calibration.prior), calibration)
+                for score, calibration in zip(heard, calibrations, strict=True)
+            )
+            self._silent = _with_groups(self._card, capped)
+        return self._silent
+
+
+def tensor_of(picture: FloatArray) -> FloatArray:
+    """Log-mel [200, 64] as the graph takes it: [1, 1, 200, 64]."""
+    return np.ascontiguousarray(picture[None, None], np.float32)
+
+
+def probe_sound() -> FloatArray:
+    """Two seconds to try a graph on: a rising tone over a hum, and three clicks; the same every time."""
+    t = np.arange(SAMPLES) / RATE_HZ
+    sound = 0.1 * np.sin(2 * np.pi * (300.0 + 700.0 * t) * t) + 0.02 * np.sin(2 * np.pi * 100.0 * t)
+    for click_s in (0.4, 1.0, 1.6):
+        sound += 0.5 * np.exp(-80.0 * np.maximum(t - click_s, 0.0)) * (t >= click_s) * np.sin(9e3 * t * t)
+    return sound.astype(np.float32)
+
+
+def _with_groups(card: Card, scores: tuple[Score, ...]) -> tuple[Score, ...]:
+    """Raise each label that is also a group to its likeliest member: a siren is an alarm."""
+    prob_of = {score.label: score.prob for score in scores}
+
+    def raised(score: Score) -> Score:
+        highest = max(
+            (prob_of[member] for member in card.groups.get(score.label, ()) if member in prob_of), default=0.0
+        )
+        return score_at(score.label, highest, card.calibration_of(score.label)) if highest > score.prob else score
+
+    return tuple(raised(score) for score in scores)

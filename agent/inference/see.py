@@ -1,0 +1,36 @@
+"""From frames to what was seen: statistics of every picture, the vision graph where something happens."""
+
+from agent.config.schema import Analysis
+from agent.features.picture import MotionGate, picture_stats
+from agent.inference.vision import VisionModel
+from agent.types import Frame, Seen, Uint8Array
+
+
+class Seer:
+    """The eye of one camera; the model behind it may serve many.
+
+    Keeps the picture before and the motion gate, nothing else.
+    """
+
+    def __init__(self, model: VisionModel, analysis: Analysis) -> None:
+        self._model = model
+        self._gate = MotionGate(still_look_s=analysis.still_look_s)
+        self._previous: Uint8Array | None = None
+
+    def see(self, frame: Frame) -> Seen:
+        """What the frame shows; `detections` is None where the scene stands still and was not analysed.
+
+        Errors: ModelError when the graph cannot be run on any device.
+        """
+        stats = picture_stats(frame.picture, self._previous)
+        self._previous = frame.picture
+        looked = self._gate.opens(frame.picture, stats, frame.at_ns)
+        sight = self._model.look(frame.picture) if looked else None
+        return Seen(
+            camera=frame.camera,
+            at_ns=frame.at_ns,
+            aspect_ratio=frame.width_px / frame.height_px,
+            stats=stats,
+            detections=sight.detections if sight else None,
+            scene=sight.scene if sight else (),
+        )

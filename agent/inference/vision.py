@@ -1,0 +1,188 @@
+"""The `vision` graph: a picture in; boxes with labels, and calibrated scores of fire and smoke, out.
+
+    model = VisionModel.load(config.models)
+    sight = model.look(picture)                                # any size; the export is chosen to fit
+    sight = model.look(picture, size_px=(416, 416), min_score_prob=0.01)
+
+The graph gives a probability per place and class and a box per place, in canvas pixels. Decoding keeps
+what reaches the least score, suppresses overlapping boxes of one class, and tells boxes as fractions.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.config.schema import Models
+from agent.errors import ModelError
+from agent.features.letterbox import Letterbox, letterbox, to_tensor
+from agent.inference.calibrated import scores_of
+from agent.inference.card import Card, load_card
+from agent.inference.device import Chosen, Inputs, Machine, this_machine
+from agent.inference.graph import Graph
+from agent.types import Box, Detection, FloatArray, Score, Uint8Array
+
+LIVE_SCORE_PROB = 0.1
+"""What the tracker may still use to carry a known person through a bad moment (ByteTrack's lower threshold)."""
+OVERLAP_IOU = 0.6
+"""Boxes of one class that overlap more are one thing (NanoDet's own figure)."""
+MOST_BOXES = 100
+"""As many as COCO's evaluation looks at."""
+_MOST_CANDIDATES = 1000
+_SHARP_ENOUGH_FRAC = 0.799
+"""An export that keeps four fifths of the sharpness the best one keeps will do, if it is cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one picture shows: boxes by falling score, and the scores of the whole scene."""
+
+    detections: tuple[Detection, ...]
+    scene: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """Boxes of one picture as arrays: float32 [n, 4] x1 y1 x2 y2, float32 [n], class index [n]."""
+
+    boxes: NDArray[np.float32]
+    scores_prob: NDArray[np.float32]
+    classes: NDArray[np.intp]
+
+
+class VisionModel:
+    """The vision graph in all its exports, opened when first needed; for one thread at a time."""
+
+    def __init__(self, card: Card, models: Models, machine: Machine) -> None:
+        self._card, self._models, self._machine = card, models, machine
+        self._sizes_px = tuple(f.size_px for f in card.files_of(models.precision))
+        self._graphs: dict[tuple[int, int], Graph] = {}
+
+    @classmethod
+    def load(cls, models: Models, *, cache_folder: Path | None = None) -> "VisionModel":
+        """The model that `models` names; `cache_folder` keeps compiled graphs (None: nothing is written).
+
+        Errors: ModelError when card, file or device are not as they should be.
+        """
+        card = load_card("vision", Path(models.folder) if models.folder else None)
+        return cls(card, models, this_machine(models, clock_s=time.perf_counter, cache_folder=cache_folder))
+
+    @property
+    def card(self) -> Card:
+        """The model's card."""
+        return self._card
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """Where each export that was opened runs, and why."""
+        return tuple(graph.chosen for graph in self._graphs.values())
+
+    def export_for(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """The canvas (width, height) of the export that pictures of this size go to."""
+        return export_for(self._sizes_px, width_px, height_px)
+
+    def open(self, size_px: tuple[int, int]) -> None:
+        """Open one export ahead of its first picture.
+
+        Errors: ModelError.
+        """
+        self._graph(size_px)
+
+    def look(
+        self, picture: Uint8Array, *, size_px: tuple[int, int] | None = None, min_score_prob: float = LIVE_SCORE_PROB
+    ) -> Sight:
+        """Find what an RGB picture, uint8 [height, width, 3], shows.
+
+        Errors: ModelError when the graph cannot be run anywhere.
+        """
+        width_px, height_px = size_px or self.export_for(picture.shape[1], picture.shape[0])
+        canvas, fit = letterbox(picture, width_px, height_px)
+        outputs = self.run(to_tensor(canvas))
+        return self.sight(outputs, fit, min_score_prob)
+
+    def run(self, image: FloatArray) -> Inputs:
+        """The graph's bare outputs for a float32 [1, 3, H, W] canvas in one of the exports' sizes."""
+        return self._graph((image.shape[3], image.shape[2])).run({"image": image})
+
+    def sight(self, outputs: Inputs, fit: Letterbox, min_score_prob: float) -> Sight:
+        """Bare outputs as boxes in fractions of the picture, and calibrated scene scores."""
+        found = decode(outputs["scores"][0], outputs["boxes"][0], min_score_prob)
+        boxes = fit.to_fractions(found.boxes)
+        detections = tuple(
+            Detection(label=self._card.labels[kind], score_prob=float(score), box=_box(corners))
+            for corners, score, kind in zip(boxes, found.scores_prob, found.classes, strict=True)
+        )
+        return Sight(detections, self._scene(outputs))
+
+    def _scene(self, outputs: Inputs) -> tuple[Score, ...]:
+        labels = self._card.scene_labels
+        return scores_of(self._card, labels, outputs["scene"][0]) if labels else ()
+
+    def _graph(self, size_px: tuple[int, int]) -> Graph:
+        if size_px not in self._graphs:
+            if size_px not in self._sizes_px:
+                sizes = ", ".join(f"{width}×{height}" for width, height in self._sizes_px)
+                raise ModelError(f"The vision model has no export of {size_px[0]}×{size_px[1]}", why=f"it has {sizes}")
+            probe = {"image": to_tensor(probe_picture(*size_px))}
+            self._graphs[size_px] = Graph(self._models, self._card, probe, self._machine, size_px=size_px)
+        return self._graphs[size_px]
+
+
+def export_for(sizes_px: Sequence[tuple[int, int]], width_px: int, height_px: int) -> tuple[int, int]:
+    """The cheapest canvas that shows a picture about as sharply as the best one would.
+
+    A landscape picture at analysis size goes to 320×192; tall and square ones of 320 pixels to 320×320;
+    larger ones to 416×416. Enlarging a picture counts for nothing.
+    """
+    sharpness = {size: min(1.0, size[0] / width_px, size[1] / height_px) for size in sizes_px}
+    enough = _SHARP_ENOUGH_FRAC * max(sharpness.values())
+    return min((size for size in sizes_px if sharpness[size] >= enough), key=lambda size: size[0] * size[1])
+
+
+def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float) -> Raw:
+    """Scores [N, classes] and boxes [N, 4] → the at most 100 boxes that stay, by falling score."""
+    places, classes = np.nonzero(scores_prob >= min_score_prob)
+    scores = scores_prob[places, classes]
+    # Equal scores are kept in the order of place and class, so that the same picture gives the same boxes.
+    order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
+    kept = order[_survivors(boxes[places[order]], classes[order])][:MOST_BOXES]
+    return Raw(boxes[places[kept]], scores[kept], classes[kept])
+
+
+def probe_picture(width_px: int, height_px: int) -> Uint8Array:
+    """A picture to try a graph on: a shaded ground with upright and lying blocks, the same every time."""
+    rows, columns = np.mgrid[0:height_px, 0:width_px]
+    picture = np.stack([60 + 120 * rows / height_px, 80 + 90 * columns / width_px, 140 - 60 * rows / height_px], axis=2)
+    for place in range(5):
+        left, top = (place * 2 + 1) * width_px // 12, (place % 3 + 2) * height_px // 8
+        shape_px = (height_px // 3, width_px // 16) if place % 2 else (height_px // 9, width_px // 6)
+        picture[top : top + shape_px[0], left : left + shape_px[1]] = (230 - 45 * place, 30 + 40 * place, 90)
+    return picture.astype(np.uint8)
+
+
+def _survivors(boxes: FloatArray, classes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Indices of boxes (by falling score) that no better box of their class covers."""
+    suppresses = (_overlaps_iou(boxes) > OVERLAP_IOU) & (classes[:, None] == classes[None, :])
+    alive = np.ones(len(boxes), bool)
+    for index in range(len(boxes)):
+        if alive[index]:
+            alive[index + 1 :] &= ~suppresses[index, index + 1 :]
+    return np.flatnonzero(alive)
+
+
+def _overlaps_iou(boxes: FloatArray) -> FloatArray:
+    """Intersection over union of each box with each: [n, 4] → [n, n]."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+    inner = np.prod(np.maximum(sides, 0.0), axis=2)
+    areas = np.prod(np.maximum(high - low, 0.0), axis=1)
+    return np.asarray(inner / np.maximum(areas[:, None] + areas[None] - inner, 1e-9), np.float32)
+
+
+def _box(corners: NDArray[np.float32]) -> Box:
+    left, top, right, bottom = (float(value) for value in corners)
+    # A graph that crosses a box's sides has found nothing there; a point is kept, an inside-out box cannot be.
+    return Box(left_frac=left, top_frac=top, right_frac=max(left, right), bottom_frac=max(top, bottom))
