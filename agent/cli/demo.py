@@ -24,7 +24,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print every received message and the summary as JSON.")] = False,
 ) -> None:
     """Show the whole pipeline at work and end by itself: scenes in, incidents out at an MQTT subscriber."""
-    from agent.service.demo import run_demo  # noqa: PLC0415 - keeps --help light
+    from agent.service.demo import run_demo
 
     summary = run_demo(
         source=source,

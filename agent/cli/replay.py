@@ -41,7 +41,7 @@ def replay(
     ] = "1970-01-01T00:00:00Z",
 ) -> None:
     """Run recordings through the whole pipeline and report every incident."""
-    from agent.service.replay_files import Destinations, Request, replay_files  # noqa: PLC0415 - keeps --help light
+    from agent.service.replay_files import Destinations, Request, replay_files
 
     request = Request(
         sources=sources,

@@ -3,6 +3,7 @@
 Each change is one call of `edit`: read, change, check, write atomically, all under one lock.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,13 @@ def _item(value: Any) -> Any:
 
 
 def _spaced(text: str, keys: Sequence[str]) -> str:
-    """Return `text` with an empty line before the header of the table at `keys`."""
-    header = f"\n[{dotted(keys)}]\n"
-    return text if "\n" + header in text else text.replace(header, "\n" + header, 1)
+    """Return `text` with an empty line before the header of the table at `keys`, and before the one after it."""
+    start = text.find(f"\n[{dotted(keys)}]\n")
+    if start < 0:
+        return text
+    head, tail = text[: start + 1], text[start + 1 :]
+    tail = re.sub(r"(?<=[^\n])\n\[", "\n\n[", tail, count=1)
+    return head + tail if head in ("\n", "") or head.endswith("\n\n") else head + "\n" + tail
 
 
 def _with_remark(item: Any, before: Any) -> Any:
