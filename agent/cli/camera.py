@@ -1,0 +1,174 @@
+"""`vedette camera`: add, list, remove, probe, snapshot."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli.address import Address, sound_source, source_address
+from agent.cli.look import described, measured, spec_of, take_picture, write_jpeg
+from agent.cli.options import AsJson, ConfigFile, known, name
+from agent.cli.output import print_json, print_table, say, warn
+from agent.errors import redacted
+
+if TYPE_CHECKING:
+    from agent.config.schema import Camera
+
+app = typer.Typer(help="Cameras: add them, look through them, take them out.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="Its name: a-z, 0-9, _ and -.")]
+Source = Annotated[str, typer.Argument(metavar="NAME|URL", help="A camera's name, or any address.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    url: Annotated[str, typer.Argument(metavar="URL", help="rtsp(s)://, http(s)://, 0, a file, a folder, lavfi:…")],
+    user: Annotated[str, typer.Option(metavar="U", help="Login name.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, or ask for it on a terminal.")
+    ] = False,
+    sound: Annotated[
+        str, typer.Option(metavar="same|none|DEVICE|URL", help="Where its sound comes from (see `vedette mic list`).")
+    ] = "same",
+    transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP carries the media.")] = "tcp",
+    replace: Annotated[bool, typer.Option("--replace", help="Change a camera that exists; zones stay.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Add a camera: `vedette camera add door rtsp://192.0.2.10/stream1 --user admin --password-stdin`."""
+    from agent.config.credentials import write_credential
+    from agent.config.places import config_path
+
+    address, ear = source_address(url), sound_source(sound)
+    password = _password(address, ear, password_stdin)
+    _write_camera(
+        name,
+        {
+            "url": address.url,
+            "username": user or address.username or ear.username,
+            "sound": ear.url,
+            "transport": transport,
+        },
+        replace=replace,
+        config=config,
+    )
+    if password:
+        place = write_credential(f"camera-{name}", password, config)
+        if not password_stdin:
+            warn(f"a password in a URL stays in the shell's history; Vedette moved it to {place}")
+    say(f"{name} is in {config_path(config)}. Next: vedette camera probe {name}")
+
+
+def _password(address: Address, ear: Address, from_stdin: bool) -> str:
+    if address.password and ear.password and address.password != ear.password:
+        raise typer.BadParameter("one login serves picture and sound of a camera.", param_hint="--sound")
+    if not from_stdin:
+        return address.password or ear.password
+    password = read_password()
+    if not password:
+        raise typer.BadParameter("there was no password on stdin.", param_hint="--password-stdin")
+    return password
+
+
+def read_password() -> str:
+    """Return one line of stdin, unseen where it is a terminal."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass("Password: ", stream=sys.stderr)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _write_camera(name: str, values: dict[str, str], *, replace: bool, config: Path | None) -> None:
+    from agent.config.edit import edit, with_key
+    from agent.config.text import parse
+
+    plain = {key: value for key, value in values.items() if key == "url" or value != DEFAULTS[key]}
+
+    def change(text: str) -> str:
+        cameras = parse(text, "the configuration").get("cameras", {})
+        if name not in cameras:
+            return with_key(text, ("cameras", name), plain)
+        if not replace:
+            raise typer.BadParameter(f"there is a camera {name} already. Take another name, or add --replace.")
+        for key, value in values.items():
+            if cameras[name].get(key, DEFAULTS.get(key)) != value:
+                text = with_key(text, ("cameras", name, key), value)
+        return text
+
+    edit(change, config)
+
+
+DEFAULTS = {"username": "", "sound": "same", "transport": "tcp"}
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """List the cameras of the configuration."""
+    from agent.config.load import load
+
+    cameras = load(config).cameras
+    if as_json:
+        print_json([{"name": name, **_told(camera)} for name, camera in cameras.items()])
+        return
+    rows = [
+        (name, camera.url, camera.sound, ", ".join(camera.zones) or "-", "yes" if camera.enabled else "no")
+        for name, camera in cameras.items()
+    ]
+    print_table(
+        ("camera", "url", "sound", "zones", "enabled"), rows, empty="No camera yet: vedette camera add NAME URL"
+    )
+
+
+def _told(camera: "Camera") -> dict[str, Any]:
+    values: dict[str, Any] = camera.model_dump(mode="json")
+    return {**values, "url": redacted(camera.url), "sound": redacted(camera.sound)}
+
+
+@app.command()
+def remove(name: Name, config: ConfigFile = None) -> None:
+    """Take a camera, its zones and its password out of the configuration."""
+    from agent.config.credentials import remove_credential
+    from agent.config.edit import edit, without_key
+    from agent.config.load import load
+
+    known(load(config).cameras, name, "camera")
+    edit(lambda text: without_key(text, ("cameras", name)), config)
+    remove_credential(f"camera-{name}", config)
+    say(f"{name} is gone from the configuration.")
+
+
+@app.command()
+def probe(
+    source: Source,
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look and listen.")] = 3.0,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Open a camera and tell what comes: codec, size, pictures per second, sound."""
+    from agent.capture.source import open_media
+
+    spec = spec_of(source, config)
+    started_s = time.monotonic()
+    with open_media(spec) as media:
+        found = {**described(media), **measured(media, seconds, started_s)}
+    if as_json:
+        print_json(found)
+        return
+    print_table((source, ""), [(key.replace("_", " "), value) for key, value in found.items() if value is not None])
+
+
+@app.command()
+def snapshot(
+    source: Source,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; NAME.jpg if left out.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Take one picture, masks blackened, and write it as JPEG."""
+    target = out or Path(f"{source if '/' not in source and ':' not in source else 'snapshot'}.jpg")
+    write_jpeg(take_picture(spec_of(source, config)), target)
+    say(f"{target}")

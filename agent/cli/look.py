@@ -1,0 +1,110 @@
+"""Looking through a camera for a moment: how to open it, what it delivers, one picture."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli.address import source_address
+from agent.cli.options import known
+from agent.cli.output import remark
+from agent.errors import SourceError, VedetteError, redacted
+
+if TYPE_CHECKING:
+    from agent.capture.source import Media, SourceSpec
+    from agent.types import Uint8Array
+
+
+def spec_of(source: str, config: Path | None) -> "SourceSpec":
+    """Return how to open the camera named `source`, or the address `source`."""
+    from agent.capture.source import SourceSpec
+    from agent.config.credentials import read_credential
+    from agent.config.load import load
+    from agent.config.places import config_path
+
+    cameras = load(config).cameras if config_path(config).exists() else {}
+    if source not in cameras:
+        address = source_address(source) if not _looks_like_a_name(source) else known(cameras, source, "camera")
+        return SourceSpec(camera="probe", url=address.url, username=address.username, password=address.password or None)
+    camera = cameras[source]
+    return SourceSpec(
+        camera=source,
+        url=camera.url,
+        username=camera.username,
+        password=read_credential(f"camera-{source}", config),
+        transport=camera.transport,
+        open_timeout_s=camera.open_timeout_s,
+        stall_timeout_s=camera.stall_timeout_s,
+        masks=tuple(mask.polygon for mask in camera.masks.values()),
+    )
+
+
+def _looks_like_a_name(source: str) -> bool:
+    return not source.isdecimal() and not any(mark in source for mark in "/:.") and not Path(source).exists()
+
+
+def take_picture(spec: "SourceSpec") -> "Uint8Array":
+    """Return one full-size picture (RGB) of a source. Raises SourceError."""
+    from agent.capture.source import open_media
+    from agent.types import Frame
+
+    with open_media(spec) as media:
+        for item in media.read():
+            picture = media.latest_picture() if isinstance(item, Frame) else None
+            if picture is not None:
+                return picture
+    raise SourceError(
+        f"{redacted(spec.url)} has no picture", fault="ended", cure="`vedette camera probe` tells what comes."
+    )
+
+
+def write_jpeg(picture: "Uint8Array", path: Path) -> None:
+    """Write an RGB picture to `path` as JPEG. Raises VedetteError."""
+    import cv2
+
+    done, coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    try:
+        if not done:
+            raise OSError("the picture could not be coded")
+        path.write_bytes(coded.tobytes())
+    except OSError as error:
+        raise VedetteError(f"{path} was not written", why=str(error), cure="Name another file with --out.") from error
+    remark(f"{picture.shape[1]} × {picture.shape[0]} pixels")
+
+
+def described(media: "Media") -> dict[str, Any]:
+    """Return what the media says of itself."""
+    info = media.info
+    return {
+        "picture": info.video_codec if info.has_picture else "none",
+        "width_px": info.width_px if info.has_picture else None,
+        "height_px": info.height_px if info.has_picture else None,
+        "declared_fps": round(info.fps, 2) if info.has_picture and info.fps else None,
+        "sound": info.audio_codec if info.has_sound else "none",
+        "sample_rate_hz": info.sample_rate_hz if info.has_sound else None,
+        "duration_s": info.duration_s,
+    }
+
+
+def measured(media: "Media", seconds: float, started_s: float) -> dict[str, Any]:
+    """Read for `seconds` of wall or media time, whichever ends first, and count what came."""
+    import numpy as np
+
+    from agent.types import NS_PER_S, Frame
+
+    pictures_ns: list[int] = []
+    peak, sound_samples, first_s = 0.0, 0, None
+    for item in media.read():
+        first_s = first_s if first_s is not None else round(time.monotonic() - started_s, 2)
+        if isinstance(item, Frame):
+            pictures_ns.append(item.at_ns)
+        else:
+            sound_samples += len(item.samples)
+            peak = max(peak, float(np.abs(item.samples).max(initial=0.0)))
+        if item.at_ns >= seconds * NS_PER_S or time.monotonic() - started_s > seconds + (first_s or 0.0):
+            break
+    span_s = (pictures_ns[-1] - pictures_ns[0]) / NS_PER_S if len(pictures_ns) > 1 else 0.0
+    return {
+        "first_media_after_s": first_s,
+        "measured_fps": round((len(pictures_ns) - 1) / span_s, 2) if span_s else None,
+        "sound_peak_dbfs": round(20 * float(np.log10(max(peak, 1e-5))), 1) if sound_samples else None,
+    }

@@ -1,0 +1,60 @@
+"""Options and arguments that several commands share, and the checks of what a person typed."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+NAME = re.compile(r"[a-z0-9_-]{1,32}")
+NAME_RULE = "names are 1 to 32 of a-z, 0-9, _ and -"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The configuration, instead of the usual one.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def name(text: str) -> str:
+    """Return `text` if it can name a camera, a zone or a mask. Raises typer.BadParameter."""
+    if not NAME.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} cannot be a name: {NAME_RULE}.")
+    return text
+
+
+def polygon(text: str) -> list[list[float]]:
+    """Return the corners of "x,y x,y x,y", fractions of the picture from its upper left corner."""
+    corners = [_corner(part) for part in text.split()]
+    if not 3 <= len(corners) <= 64:
+        raise typer.BadParameter(f"a polygon has 3 to 64 corners, this one {len(corners)}. {_EXAMPLE}")
+    if _area(corners) < 1e-6:
+        raise typer.BadParameter(f"these corners enclose nothing. {_EXAMPLE}")
+    return corners
+
+
+_EXAMPLE = 'For example "0.1,0.5 0.9,0.5 0.9,1 0.1,1".'
+
+
+def _corner(text: str) -> list[float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a corner x,y. {_EXAMPLE}") from None
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise typer.BadParameter(f"{text!r} is outside of the picture: corners are fractions, 0 to 1. {_EXAMPLE}")
+    return [x, y]
+
+
+def _area(corners: list[list[float]]) -> float:
+    """Return the area of a polygon in parts of the picture (the shoelace formula)."""
+    pairs = zip(corners, corners[1:] + corners[:1], strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+
+def known(table: dict[str, Any], wanted: str, what: str) -> Any:
+    """Return the entry `wanted` of `table`; typer.BadParameter names those that are there."""
+    if wanted not in table:
+        there = f"there are {', '.join(sorted(table))}" if table else "there is none yet"
+        raise typer.BadParameter(f"there is no {what} named {wanted!r}; {there}.")
+    return table[wanted]
