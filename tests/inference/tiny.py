@@ -1,0 +1,144 @@
+"""Small graphs and cards for tests: right shapes, a few hundred bytes, and outputs one can compute by hand."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from agent.features.letterbox import FEATURE_VERSION as PICTURE_VERSION
+from agent.features.logmel import FEATURE_VERSION as SOUND_VERSION
+
+HEARING_LABELS = ("gunshot", "explosion", "glass_break", "scream", "alarm", "crash", "siren", "speech")
+VISION_LABELS = ("person", "car", *(f"thing{index}" for index in range(78)))
+SIZES_PX = ((320, 192), (320, 320), (416, 416))
+PLACES = 16
+
+
+def _value(name: str, shape: list[int]) -> Any:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _constant(name: str, array: NDArray[Any]) -> Any:
+    return numpy_helper.from_array(array, name)
+
+
+def _saved(graph: Any, path: Path) -> Path:
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def save_hearing(path: Path, labels: int = len(HEARING_LABELS)) -> Path:
+    """`logits[l]` = mean of the log-mel picture + l; the other outputs have the right shape."""
+    nodes = [
+        helper.make_node("ReduceMean", ["logmel"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "one_one"], ["column"]),
+        helper.make_node("Add", ["column", "steps"], ["logits"]),
+        helper.make_node("ReduceMean", ["logmel"], ["frames"], axes=[3], keepdims=1),
+        helper.make_node("Reshape", ["frames", "frames_shape"], ["frames_column"]),
+        helper.make_node("Add", ["frames_column", "steps_3d"], ["frame_logits"]),
+        helper.make_node("Expand", ["column", "embedding_shape"], ["embedding"]),
+    ]
+    steps = np.arange(labels, dtype=np.float32)
+    constants = [
+        _constant("one_one", np.array([1, 1], np.int64)),
+        _constant("steps", steps[None]),
+        _constant("steps_3d", steps[None, None]),
+        _constant("frames_shape", np.array([1, 200, 1], np.int64)),
+        _constant("embedding_shape", np.array([1, 128], np.int64)),
+    ]
+    outputs = [
+        _value("logits", [1, labels]), _value("frame_logits", [1, 200, labels]), _value("embedding", [1, 128])
+    ]  # fmt: skip
+    graph = helper.make_graph(nodes, "hearing", [_value("logmel", [1, 1, 200, 64])], outputs, constants)
+    return _saved(graph, path)
+
+
+def save_vision(path: Path, width_px: int, height_px: int, *, scale: float = 1.0 / 255.0) -> Path:
+    """Place n is a square of the n-th of 16 columns; its score for every class is the column's mean grey."""
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["grey"], axes=[1, 2], keepdims=0),
+        helper.make_node("Reshape", ["grey", "columns"], ["by_column"]),
+        helper.make_node("ReduceMean", ["by_column"], ["column_mean"], axes=[2], keepdims=1),
+        helper.make_node("Mul", ["column_mean", "scale"], ["probability"]),
+        helper.make_node("Mul", ["probability", "per_class"], ["scores"]),
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "one_one"], ["mean_column"]),
+        helper.make_node("Mul", ["mean_column", "zeros"], ["nothing"]),
+        helper.make_node("Reshape", ["nothing", "one_one_one"], ["nothing_3d"]),
+        helper.make_node("Add", ["nothing_3d", "squares"], ["boxes"]),
+        helper.make_node("Expand", ["mean_column", "scene_shape"], ["scene"]),
+        helper.make_node("Expand", ["nothing", "embedding_shape"], ["scene_embedding"]),
+    ]
+    step = width_px / PLACES
+    squares = np.array([[n * step, 0.0, (n + 1) * step, step] for n in range(PLACES)], np.float32)
+    per_class = np.full((1, 1, len(VISION_LABELS)), 0.01, np.float32)
+    per_class[0, 0, 0] = 1.0
+    constants = [
+        _constant("columns", np.array([1, PLACES, width_px // PLACES], np.int64)),
+        _constant("scale", np.array(scale, np.float32)),
+        _constant("per_class", per_class),
+        _constant("one_one", np.array([1, 1], np.int64)),
+        _constant("one_one_one", np.array([1, 1, 1], np.int64)),
+        _constant("zeros", np.array([[0.0]], np.float32)),
+        _constant("squares", squares[None]),
+        _constant("scene_shape", np.array([1, 2], np.int64)),
+        _constant("embedding_shape", np.array([1, 128], np.int64)),
+    ]
+    outputs = [
+        _value("scores", [1, PLACES, len(VISION_LABELS)]), _value("boxes", [1, PLACES, 4]),
+        _value("scene", [1, 2]), _value("scene_embedding", [1, 128]),
+    ]  # fmt: skip
+    image = _value("image", [1, 3, height_px, width_px])
+    return _saved(helper.make_graph(nodes, "vision", [image], outputs, constants), path)
+
+
+def file_entry(path: Path, precision: str, size_px: tuple[int, int] | None = None) -> dict[str, Any]:
+    """What a card says about one file."""
+    content = path.read_bytes()
+    entry: dict[str, Any] = {"file": path.name, "precision": precision, "bytes": len(content)}
+    entry["sha256"] = hashlib.sha256(content).hexdigest()
+    if size_px:
+        entry["width_px"], entry["height_px"] = size_px
+    return entry
+
+
+def save_hearing_card(folder: Path, **changes: Any) -> Path:
+    """A hearing model in both precisions with its card; `changes` replace keys of the card."""
+    files = [
+        file_entry(save_hearing(folder / f"hearing.{precision}.onnx"), precision) for precision in ("int8", "fp16")
+    ]
+    card = {
+        "schema": "vedette.card/1", "name": "hearing", "version": "0.0.1", "feature_version": SOUND_VERSION,
+        "files": files, "labels": list(HEARING_LABELS), "groups": {"alarm": ["siren"]},
+        "calibration": {label: {"scale": 1.0, "offset": -3.0, "prior": 0.01} for label in HEARING_LABELS},
+        "thresholds": {}, "training": {}, "figures": {}, "intended_use": "tests", "not_for": "use", "limits": "all",
+    }  # fmt: skip
+    return _write(folder / "hearing.json", card | changes)
+
+
+def save_vision_card(folder: Path, **changes: Any) -> Path:
+    """A vision model in three sizes and both precisions with its card."""
+    files = []
+    for width, height in SIZES_PX:
+        for precision in ("int8", "fp16"):
+            path = save_vision(folder / f"vision-{width}x{height}.{precision}.onnx", width, height)
+            files.append(file_entry(path, precision, (width, height)))
+    card = {
+        "schema": "vedette.card/1", "name": "vision", "version": "0.0.1", "feature_version": PICTURE_VERSION,
+        "files": files, "labels": list(VISION_LABELS), "groups": {"person": ["person"]},
+        "coco_ids": [1, 3, *range(100, 178)], "scene_labels": ["fire", "smoke"],
+        "calibration": {"fire": {"scale": 0.1, "offset": -8.0, "prior": 0.01}},
+    }  # fmt: skip
+    return _write(folder / "vision.json", card | changes)
+
+
+def _write(path: Path, card: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(card))
+    return path
