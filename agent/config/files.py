@@ -39,10 +39,9 @@ def _replace(target: Path, text: str, mode: int) -> None:
                 os.fchown(file.fileno(), old.st_uid, old.st_gid)
             os.fsync(file.fileno())
         os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # gone once it has taken the target's place
             os.unlink(name)
-        raise
     _sync_folder(target.parent)
 
 

@@ -89,7 +89,7 @@ def typed_value(keys: Sequence[str], text: str) -> Any:
     """
     field = field_at(keys)
     if field is None:
-        raise _no_such_key(keys)
+        raise no_such_key(keys)
     adapter = TypeAdapter(field[0])
     readings = _readings(text)
     for reading in readings:
@@ -109,7 +109,8 @@ def _readings(text: str) -> list[Any]:
         return readings
 
 
-def _no_such_key(keys: Sequence[str]) -> ConfigError:
+def no_such_key(keys: Sequence[str]) -> ConfigError:
+    """Return the error for a key that the schema, or the configuration, does not have; the nearest is named."""
     for count in range(len(keys)):
         allowed = names_in(keys[:count])
         if allowed and keys[count] not in allowed:
