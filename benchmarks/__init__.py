@@ -1,1 +1,1 @@
-"""Figures of the whole product, each from one command."""
+"""Commands that regenerate the figures of BENCHMARKS.md."""
