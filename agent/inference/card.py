@@ -23,7 +23,7 @@ CARD_NAMES = ("vision", "hearing")
 Precision = Literal["int8", "fp16", "fp32"]
 
 _FEATURE_VERSIONS = {"vision": PICTURE_VERSION, "hearing": SOUND_VERSION}
-_INSTALL_AGAIN = "Install Vedette again, or set models.folder to a folder with intact models"
+_INSTALL_AGAIN = "Install Vedette again, or set models.folder to a folder with intact models."
 
 
 class _CardPart(BaseModel):
@@ -107,7 +107,7 @@ class Card(_CardPart):
             raise ModelError(
                 f"The {self.name} model has no {precision} file",
                 why=f"its card lists {', '.join(sorted({f.precision for f in self.files}))}",
-                cure="Set models.precision to one of those",
+                cure="Set models.precision to one of those.",
             )
         return tuple(found)
 
@@ -185,5 +185,5 @@ def _require_features(card: Card, name: str) -> None:
         raise ModelError(
             f"The {name} model {card.version} does not fit this version of Vedette",
             why=f"it was trained on features {card.feature_version!r}, this Vedette computes {ours!r}",
-            cure="Install the models that belong to this version of Vedette",
+            cure="Install the models that belong to this version of Vedette.",
         )

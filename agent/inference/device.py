@@ -165,12 +165,12 @@ def _as_asked(models: Models, device: Device, candidate: _Candidate) -> Chosen:
         raise ModelError(
             f"models.device = {device!r} cannot be had",
             why=_why_not(device, models, candidate.machine.places),
-            cure='Set models.device = "auto", or install what is missing',
+            cure='Set models.device = "auto", or install what is missing.',
         )
     works, failures = _tried(places, candidate)
     if not works:
         raise ModelError(
-            f"models.device = {device!r} failed", why="; ".join(failures), cure='Set models.device = "auto" or "cpu"'
+            f"models.device = {device!r} failed", why="; ".join(failures), cure='Set models.device = "auto" or "cpu".'
         )
     return replace(works[0], reason=f"the configuration asks for {device}")
 
@@ -182,7 +182,7 @@ def _on_cpu(models: Models, candidate: _Candidate, reason: str) -> Chosen:
     if models.runtime == "openvino" and not installed:
         raise ModelError(
             'models.runtime = "openvino" cannot be had', why="OpenVINO is not installed",
-            cure="Install vedette[openvino], or set models.runtime = \"auto\"",
+            cure="Install vedette[openvino], or set models.runtime = \"auto\".",
         )  # fmt: skip
     if models.runtime == "onnxruntime" or not installed:
         return replace(candidate.opened(TRUSTED, models.precision), reason=reason)
@@ -222,7 +222,7 @@ def _sized(model_files: Sequence[ModelFile], size_px: tuple[int, int], name: str
     for model_file in model_files:
         if model_file.size_px == size_px:
             return model_file
-    raise ModelError(f"The {name} model has no file for {size_px[0]}×{size_px[1]}", cure="Install Vedette again")
+    raise ModelError(f"The {name} model has no file for {size_px[0]}×{size_px[1]}", cure="Install Vedette again.")
 
 
 def _require_finite(outputs: Inputs) -> None:

@@ -1,7 +1,10 @@
 """From blocks of sound to what was heard: one answer per half second, silence included."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import numpy as np
+
+from agent.errors import SourceError
 from agent.features.level import ONSET_CONTEXT_S, is_digital_silence, level_dbfs, onset_s, peak_dbfs
 from agent.features.logmel import HOP_SAMPLES, RATE_HZ, SAMPLES
 from agent.features.tones import STEP_FRAMES, tone_bands
@@ -60,6 +63,32 @@ class Listener:
         hearing = self._model.hear(window.samples)
         newest: FloatArray = hearing.log_mel[-_TONES_PER_STEP * STEP_FRAMES :]
         return hearing.scores, tone_bands(newest)[:real_tones]
+
+
+def heard_in(blocks: Iterable[SoundBlock], model: HearingModel) -> Iterator[Heard]:
+    """Everything a recording sounds like, to its last sample; at least one answer, even if it holds none.
+
+    Errors: SourceError from `blocks`, after what came before it was heard.
+    """
+    listener = Listener(model)
+    broken: SourceError | None = None
+    answers = 0
+    try:
+        for block in blocks:
+            for heard in listener.hear(block):
+                answers += 1
+                yield heard
+    except SourceError as error:
+        broken = error
+    for heard in listener.finish():
+        answers += 1
+        yield heard
+    if broken is not None:
+        raise broken
+    if not answers:
+        nothing = SoundBlock(camera="", at_ns=0, samples=np.zeros(1, np.float32))
+        yield from listener.hear(nothing)
+        yield from listener.finish()
 
 
 def _onset_ns(window: SoundWindow) -> int | None:

@@ -111,9 +111,13 @@ class VisionModel:
         """Bare outputs as boxes in fractions of the picture, and calibrated scene scores."""
         found = decode(outputs["scores"][0], outputs["boxes"][0], min_score_prob)
         boxes = fit.to_fractions(found.boxes)
+        # What lies on the border beside the picture has no extent in the picture.
+        inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         detections = tuple(
             Detection(label=self._card.labels[kind], score_prob=float(score), box=_box(corners))
-            for corners, score, kind in zip(boxes, found.scores_prob, found.classes, strict=True)
+            for corners, score, kind in zip(
+                boxes[inside], found.scores_prob[inside], found.classes[inside], strict=True
+            )
         )
         return Sight(detections, self._scene(outputs))
 
@@ -184,5 +188,4 @@ def _overlaps_iou(boxes: FloatArray) -> FloatArray:
 
 def _box(corners: NDArray[np.float32]) -> Box:
     left, top, right, bottom = (float(value) for value in corners)
-    # A graph that crosses a box's sides has found nothing there; a point is kept, an inside-out box cannot be.
-    return Box(left_frac=left, top_frac=top, right_frac=max(left, right), bottom_frac=max(top, bottom))
+    return Box(left_frac=left, top_frac=top, right_frac=right, bottom_frac=bottom)

@@ -55,13 +55,15 @@ def test_a_box_found_on_the_canvas_is_told_as_fractions_of_the_picture(model):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (7680, 4320), (320, 180)])
-def test_any_size_of_picture_gives_boxes_inside_it(model, width, height):
-    sight = model.look(np.full((height, width, 3), 255, np.uint8), min_score_prob=0.01)
-    assert sight.detections
-    for detection in sight.detections:
+def test_any_size_of_picture_gives_boxes_inside_it_only(model, width, height):
+    for detection in model.look(np.full((height, width, 3), 255, np.uint8), min_score_prob=0.01).detections:
         box = detection.box
-        assert 0 <= box.left_frac <= box.right_frac <= 1
-        assert 0 <= box.top_frac <= box.bottom_frac <= 1
+        assert 0 <= box.left_frac < box.right_frac <= 1
+        assert 0 <= box.top_frac < box.bottom_frac <= 1
+
+
+def test_a_box_on_the_border_beside_the_picture_is_no_find(model):
+    assert model.look(np.full((1, 320, 3), 255, np.uint8), min_score_prob=0.01).detections == ()
 
 
 def test_scene_scores_are_calibrated_as_the_card_says(model):

@@ -1,0 +1,66 @@
+"""`vedette bench`: what one camera costs on this machine."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.cli.options import AsJson
+from agent.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from agent.service.bench import Bill
+
+
+def bench(
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|URL", help="What to measure with; a 640×360 clip that came along by default."),
+    ] = None,
+    fps: Annotated[float, typer.Option(metavar="F", help="Pictures analysed per second.")] = 10.0,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|gpu|npu|tensorrt", help="Where the models run.")] = "auto",
+    runtime: Annotated[str, typer.Option(metavar="auto|openvino|onnxruntime", help="What runs them.")] = "auto",
+    threads: Annotated[int, typer.Option(metavar="N", help="CPU threads per model.")] = 1,
+    models: Annotated[str, typer.Option(metavar="FOLDER", help="Other models than those that came along.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Measure every stage of the pipeline: milliseconds, cameras per core, memory."""
+    from agent.config.load import of_data
+    from agent.service.bench import bench as measure
+
+    wanted = {"device": device, "runtime": runtime, "threads": threads, "folder": models}
+    bill = measure(of_data({"models": wanted, "analysis": {"fps": fps}}, ()), source=source)
+    if json:
+        print_json(_as_json(bill))
+    else:
+        _print(bill)
+
+
+def _print(bill: "Bill") -> None:
+    print_table(
+        ("stage", "runs", "p50 ms", "p95 ms", "ms per second of camera"),
+        [
+            (cost.stage, cost.runs, f"{cost.p50_ms:.2f}", f"{cost.p95_ms:.2f}", f"{cost.ms_per_media_s:.1f}")
+            for cost in bill.stages
+        ],
+    )
+    say("")
+    for file, place in bill.places.items():
+        say(f"{file} runs on {place}")
+    say(
+        f"one camera at {bill.analysis_fps:g} pictures a second: {bill.core_moving_frac:.0%} of a core while everything "
+        f"moves, {bill.core_still_frac:.0%} while nothing does (CPU time of the whole process: {bill.cpu_core_frac:.0%})"
+    )
+    say(f"cameras per core: {bill.cameras_per_core_moving:.1f} moving, {bill.cameras_per_core_still:.1f} still")
+    say(f"from the packet to the judged picture: {bill.picture_latency_p50_ms:.1f} ms, "
+        f"p95 {bill.picture_latency_p95_ms:.1f} ms")  # fmt: skip
+    say(f"memory: {bill.memory_mb:.0f} MB")
+
+
+def _as_json(bill: "Bill") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    extra = {
+        "cameras_per_core_moving": bill.cameras_per_core_moving,
+        "cameras_per_core_still": bill.cameras_per_core_still,
+    }
+    return asdict(bill) | {"places": dict(bill.places)} | extra

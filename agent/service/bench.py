@@ -1,0 +1,242 @@
+"""What one camera costs: milliseconds per stage, cameras per core, memory, measured on the real pipeline.
+
+Every picture is analysed, as if something moved all the time; what a still scene costs is worked out from
+the same figures, with the detector running once per `still_look_s`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+
+import psutil
+
+from agent.capture.source import Media, SourceSpec, open_media
+from agent.config.schema import Config
+from agent.features.letterbox import letterbox, to_tensor
+from agent.features.picture import MotionGate, picture_stats
+from agent.inference.hear import Listener
+from agent.inference.hearing import HearingModel, tensor_of
+from agent.inference.vision import LIVE_SCORE_PROB, VisionModel
+from agent.scene import Policy, Scene
+from agent.service.senses import Senses
+from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
+
+DEFAULT_CLIP = "fire.mp4"
+_DETECTOR = ("letterbox", "vision", "boxes")
+_WARM_RUNS = 3
+
+Clock = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Stages:
+    """Milliseconds of each run of each stage, in the order in which stages first ran."""
+
+    clock_s: Clock
+    runs_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Measure one run."""
+        start_s = self.clock_s()
+        yield
+        self.add(stage, self.clock_s() - start_s)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Note one run that was measured elsewhere."""
+        self.runs_ms.setdefault(stage, []).append(seconds * 1e3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """One stage: how often it ran, and its milliseconds."""
+
+    stage: str
+    runs: int
+    p50_ms: float
+    p95_ms: float
+    ms_per_media_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What the bench found."""
+
+    source: str
+    media_s: float
+    pictures: int
+    analysis_fps: float
+    stages: tuple[StageCost, ...]
+    core_moving_frac: float
+    core_still_frac: float
+    cpu_core_frac: float
+    picture_latency_p50_ms: float
+    picture_latency_p95_ms: float
+    memory_mb: float
+    places: Mapping[str, str]
+
+    @property
+    def cameras_per_core_moving(self) -> float:
+        """Cameras that one core carries while everything moves everywhere."""
+        return 1.0 / self.core_moving_frac if self.core_moving_frac else 0.0
+
+    @property
+    def cameras_per_core_still(self) -> float:
+        """Cameras that one core carries while nothing moves."""
+        return 1.0 / self.core_still_frac if self.core_still_frac else 0.0
+
+
+def bench(config: Config, *, source: str | None, clock_s: Clock = time.perf_counter) -> Bill:
+    """Run `source` (None: a clip that came with Vedette) through every stage as fast as it goes.
+
+    Errors: SourceError, ModelError.
+    """
+    senses = Senses.load(config)
+    stages = Stages(clock_s)
+    with ExitStack() as stack:
+        url = source or str(stack.enter_context(as_file(files("agent.service") / "clips" / DEFAULT_CLIP)))
+        media = stack.enter_context(open_media(_spec(url, config)))
+        run = _Run(config, senses, stages)
+        run.warm()
+        cpu_before_s = _cpu_s()
+        for item, waited_s in _paced_by_us(media, clock_s):
+            run.take(item, waited_s)
+        run.finish()
+        cpu_s = _cpu_s() - cpu_before_s
+    return _bill(run, source or DEFAULT_CLIP, cpu_s, _places(senses))
+
+
+class _Run:
+    """One pass of a source through the stages, each timed on its own."""
+
+    def __init__(self, config: Config, senses: Senses, stages: Stages) -> None:
+        self.config, self.stages = config, stages
+        self.latencies_ms: list[float] = []
+        self.end_ns = 0
+        self._vision: VisionModel = senses.vision
+        self._hearing: HearingModel = senses.hearing
+        self._listener = Listener(self._hearing)
+        self._scene = Scene(Policy.of(config))
+        self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
+        self._previous: Uint8Array | None = None
+
+    def warm(self) -> None:
+        """Let caches and thread pools settle before anything is measured."""
+        size_px = self._vision.export_for(self.config.analysis.width_px, self.config.analysis.height_px)
+        for _ in range(_WARM_RUNS):
+            self._vision.open(size_px)
+            self._hearing.silence()
+
+    def take(self, item: Frame | SoundBlock, waited_s: float) -> None:
+        """Run one item through its stages; `waited_s` is what capture took to make it."""
+        self.end_ns = max(self.end_ns, item.at_ns)
+        if isinstance(item, SoundBlock):
+            self.stages.add("sound decode", waited_s)
+            self._hear(item)
+            return
+        self.stages.add("decode and scale", waited_s)
+        start_s = self.stages.clock_s()
+        self._see(item)
+        self.latencies_ms.append((self.stages.clock_s() - start_s + waited_s) * 1e3)
+
+    def finish(self) -> None:
+        """Hear the end."""
+        for heard in self._listener.finish():
+            self._step(heard)
+
+    def _see(self, frame: Frame) -> None:
+        with self.stages.timed("statistics and gate"):
+            stats = picture_stats(frame.picture, self._previous)
+            self._gate.opens(frame.picture, stats, frame.at_ns)
+            self._previous = frame.picture
+        with self.stages.timed("letterbox"):
+            canvas, fit = letterbox(frame.picture, *self._vision.export_for(*frame.picture.shape[1::-1]))
+            tensor = to_tensor(canvas)
+        with self.stages.timed("vision"):
+            outputs = self._vision.run(tensor)
+        with self.stages.timed("boxes"):
+            sight = self._vision.sight(outputs, fit, LIVE_SCORE_PROB)
+        self._step(
+            Seen(
+                camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
+                detections=sight.detections, scene=sight.scene,
+            )
+        )  # fmt: skip
+
+    def _hear(self, block: SoundBlock) -> None:
+        start_s = self.stages.clock_s()
+        for heard in self._listener.hear(block):
+            self.stages.add("hearing with log-mel", self.stages.clock_s() - start_s)
+            self._step(heard)
+            start_s = self.stages.clock_s()
+
+    def _step(self, observation: Seen | Heard) -> None:
+        with self.stages.timed("scene"):
+            self._scene.step(observation)
+
+
+def _spec(url: str, config: Config) -> SourceSpec:
+    return SourceSpec(
+        camera="bench",
+        url=url,
+        width_px=config.analysis.width_px,
+        height_px=config.analysis.height_px,
+        analysis_fps=config.analysis.fps,
+    )
+
+
+def _paced_by_us(media: Media, clock_s: Clock) -> Iterator[tuple[Frame | SoundBlock, float]]:
+    """Items with the seconds that reading each took: demultiplexing, decoding, scaling, skipped pictures too."""
+    start_s = clock_s()
+    for item in media.read():
+        yield item, clock_s() - start_s
+        start_s = clock_s()
+
+
+def _bill(run: _Run, source: str, cpu_s: float, places: Mapping[str, str]) -> Bill:
+    media_s = max(run.end_ns / NS_PER_S, 1.0 / run.config.analysis.fps)
+    stages = tuple(_cost(name, runs_ms, media_s) for name, runs_ms in run.stages.runs_ms.items())
+    detector_ms_per_s = sum(cost.ms_per_media_s for cost in stages if cost.stage in _DETECTOR)
+    total_ms_per_s = sum(cost.ms_per_media_s for cost in stages)
+    looks_frac = 1.0 / (run.config.analysis.still_look_s * run.config.analysis.fps)
+    latencies_ms = run.latencies_ms or [0.0]
+    return Bill(
+        source=source,
+        media_s=media_s,
+        pictures=len(run.latencies_ms),
+        analysis_fps=run.config.analysis.fps,
+        stages=stages,
+        core_moving_frac=total_ms_per_s / 1e3,
+        core_still_frac=(total_ms_per_s - detector_ms_per_s * (1.0 - min(1.0, looks_frac))) / 1e3,
+        cpu_core_frac=cpu_s / media_s,
+        picture_latency_p50_ms=statistics.median(latencies_ms),
+        picture_latency_p95_ms=_p95(latencies_ms),
+        memory_mb=psutil.Process().memory_info().rss / 1e6,
+        places=places,
+    )
+
+
+def _cost(stage: str, runs_ms: list[float], media_s: float) -> StageCost:
+    return StageCost(
+        stage=stage,
+        runs=len(runs_ms),
+        p50_ms=statistics.median(runs_ms),
+        p95_ms=_p95(runs_ms),
+        ms_per_media_s=sum(runs_ms) / media_s,
+    )
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
+
+
+def _places(senses: Senses) -> dict[str, str]:
+    return {chosen.file: str(chosen.place) for model in (senses.vision, senses.hearing) for chosen in model.chosen}
+
+
+def _cpu_s() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)
