@@ -1,0 +1,321 @@
+"""Figures of `vision` on validation, per file, runtime and precision.
+
+    python -m models.vision.evaluate                       # the exported files; writes build/vision/figures.json
+    python -m models.vision.evaluate --split dev           # while developing: pictures of training's dev part
+
+Person: average precision by pycocotools on the validation pictures that are not thermal (364), letterboxed
+to the canvas and scored in pixels of the stored picture. Twelve classes: the pictures with all twelve
+labelled (164). Fire and smoke: average precision and F1 over the validation frames. Time: one thread.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from agent.features.letterbox import letterbox, to_tensor
+from models.vision import records, sources
+from models.vision.data import BUILD, INDEX, ROOT, shared_folder
+from models.vision.detect import detections
+from models.vision.records import COCO_IDS, IGNORE, TWELVE_IDS
+
+ZOO = ROOT / "models/zoo"
+LEAST_SCORE = 0.01
+BOOTSTRAPS = 200
+SIZES = ((320, 320), (416, 416), (320, 192))
+
+Outputs = dict[str, NDArray[np.float32]]
+Predict = Callable[[NDArray[np.float32]], Outputs]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the card: a metric with its interval and how it was got."""
+
+    metric: str
+    label: str
+    value: float
+    ci95: tuple[float, float] | None
+    n: int
+    split: str
+    precision: str
+    runtime: str
+    size: str
+    command: str
+    date: str
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture with its truth in COCO's form."""
+
+    picture: NDArray[np.uint8]
+    image: dict[str, Any]
+    annotations: list[dict[str, Any]]
+    complete: bool
+    """All twelve classes labelled, not people only."""
+
+
+def onnxruntime_predict(path: Path) -> Predict:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda image: dict(zip(names, session.run(None, {"image": image}), strict=True))
+
+
+def openvino_predict(path: Path) -> Predict:
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    names = [output.get_any_name() for output in compiled.outputs]
+
+    def predict(image: NDArray[np.float32]) -> Outputs:
+        out = compiled(image)
+        return {name: out[name].copy() for name in names}
+
+    return predict
+
+
+RUNTIMES = {"onnxruntime": onnxruntime_predict, "openvino": openvino_predict}
+
+
+def validation_stills() -> list[Still]:
+    """The shared validation pictures, thermal ones left out."""
+    root = shared_folder() / "data/vision"
+    labels = sources.coco_labels(json.loads((root / "annotations.json").read_text()))
+    manifest = {Path(row["file"]).name: row for row in json.loads((root / "manifest_images.json").read_text())}
+    return [
+        Still(sources.read_picture(root / "images" / name), image, rows, image["complete_classes"] == "all")
+        for name, (image, rows) in labels.items()
+        if image["split"] == "val" and "HIT-UAV" not in manifest[name]["source_repo"]
+    ]
+
+
+def dev_stills(limit: int = 300) -> list[Still]:
+    """Pictures of training's dev part where at least people are complete (thermal ones left out)."""
+    chosen = [r for r in records.read(INDEX) if r.split == "dev" and 0 in r.complete and "HIT-UAV" not in r.source]
+    stills = []
+    for number, record in enumerate(chosen[:limit], 1):
+        picture = sources.read_picture(BUILD / "pictures" / record.file)
+        height, width = picture.shape[:2]
+        rows = []
+        for box, index in zip(record.boxes, record.classes, strict=True):
+            x1, y1, x2, y2 = np.array(box) * (width, height, width, height)
+            crowd = index == IGNORE
+            bbox = [x1, y1, x2 - x1, y2 - y1]
+            rows.append({"category_id": 1 if crowd else COCO_IDS[index], "bbox": bbox, "iscrowd": int(crowd),
+                         "image_id": number, "area": bbox[2] * bbox[3]})  # fmt: skip
+        image = {"id": number, "width": width, "height": height}
+        stills.append(Still(picture, image, rows, len(record.complete) >= 12))
+    return stills
+
+
+def find(predict: Predict, stills: list[Still], width_px: int, height_px: int) -> list[dict[str, Any]]:
+    """COCO results of all classes, boxes in the stored picture's pixels."""
+    rows = []
+    for still in stills:
+        canvas, fit = letterbox(still.picture, width_px, height_px)
+        out = predict(to_tensor(canvas))
+        found = detections(out["scores"][0], out["boxes"][0], LEAST_SCORE)
+        height, width = still.picture.shape[:2]
+        boxes = fit.to_fractions(found.boxes) * (width, height, width, height)
+        for box, score, index in zip(boxes, found.scores, found.classes, strict=True):
+            x1, y1, x2, y2 = map(float, box)
+            rows.append({"image_id": still.image["id"], "category_id": COCO_IDS[index],
+                         "bbox": [x1, y1, x2 - x1, y2 - y1], "score": float(score)})  # fmt: skip
+    return rows
+
+
+def average_precision(
+    stills: list[Still], found: list[dict[str, Any]], categories: tuple[int, ...]
+) -> tuple[float, float]:
+    """(AP50, AP50:95), the mean over `categories`, by pycocotools."""
+    evaluation = _coco(stills, found, categories)
+    return float(evaluation.stats[1]), float(evaluation.stats[0])
+
+
+def _coco(stills: list[Still], found: list[dict[str, Any]], categories: tuple[int, ...]) -> COCOeval:
+    truth, ids = COCO(), {still.image["id"] for still in stills}
+    with contextlib.redirect_stdout(io.StringIO()):
+        rows = [dict(row) for still in stills for row in still.annotations if row["category_id"] in categories]
+        for number, row in enumerate(rows, 1):
+            row["id"] = number
+        truth.dataset = {"info": {}, "images": [still.image for still in stills], "annotations": rows,
+                         "categories": [{"id": number} for number in categories]}  # fmt: skip
+        truth.createIndex()
+        mine = [row for row in found if row["image_id"] in ids and row["category_id"] in categories]
+        evaluation = COCOeval(truth, truth.loadRes(mine or [_nothing(stills, categories)]), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+def _nothing(stills: list[Still], categories: tuple[int, ...]) -> dict[str, Any]:
+    return {"image_id": stills[0].image["id"], "category_id": categories[0], "bbox": [0, 0, 1, 1], "score": 0.0}
+
+
+def bootstrap(values: Callable[[NDArray[np.int64]], float], n: int, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of a statistic under resampling of `n` items."""
+    random = np.random.default_rng(seed)
+    draws = [values(random.integers(0, n, n)) for _ in range(BOOTSTRAPS)]
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def person_ap50_interval(stills: list[Still], found: list[dict[str, Any]]) -> tuple[float, float]:
+    """Bootstrap of person AP50 over pictures, from one matching."""
+    rows = _matches(stills, found)
+
+    def ap50(picks: NDArray[np.int64]) -> float:
+        _, hits, truths = _ranked([rows[pick] for pick in picks])
+        return _interpolated(hits, truths)
+
+    return bootstrap(ap50, len(rows))
+
+
+def ranked_hits(
+    stills: list[Still], found: list[dict[str, Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+    """Detections of category 1 by falling score: (scores, whether each is right at IoU 0.5, truths)."""
+    return _ranked(_matches(stills, found))
+
+
+def _matches(stills: list[Still], found: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """pycocotools' matching of category 1 per picture, all areas."""
+    return list(_coco(stills, found, (1,)).evalImgs[: len(stills)])
+
+
+def _ranked(rows: list[dict[str, Any] | None]) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+    there = [row for row in rows if row is not None]
+    scores = np.concatenate([np.array(row["dtScores"], np.float64) for row in there])
+    counted = np.concatenate([row["dtIgnore"][0] == 0 for row in there])
+    hits = np.concatenate([row["dtMatches"][0] > 0 for row in there])
+    truths = sum(int((np.array(row["gtIgnore"]) == 0).sum()) for row in there)
+    order = np.argsort(-scores[counted], kind="mergesort")
+    return scores[counted][order], hits[counted][order], truths
+
+
+def _interpolated(hits: NDArray[np.bool_], truths: int) -> float:
+    """COCO's 101-point average precision of ranked hits."""
+    if truths == 0 or len(hits) == 0:
+        return float("nan")
+    right = np.cumsum(hits)
+    recall, precision = right / truths, right / np.arange(1, len(hits) + 1)
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
+    return float(np.mean([precision[i] if i < len(precision) else 0.0 for i in at]))
+
+
+def ranked_precision(truth: NDArray[np.int64], score: NDArray[np.float64]) -> float:
+    """Average precision of a ranking (area under the step curve)."""
+    order = np.argsort(-score, kind="stable")
+    hits = truth[order]
+    if hits.sum() == 0:
+        return float("nan")
+    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits == 1].mean())
+
+
+def f1_at(truth: NDArray[np.int64], score: NDArray[np.float64], threshold: float) -> float:
+    said = score >= threshold
+    right = float((said & (truth == 1)).sum())
+    return 2 * right / max(float(said.sum() + truth.sum()), 1.0)
+
+
+def scene_logits(predict: Predict, pictures: list[NDArray[np.uint8]], width_px: int, height_px: int) -> NDArray[np.float64]:
+    """Fire and smoke logits, float [n, 2]."""
+    rows = [predict(to_tensor(letterbox(picture, width_px, height_px)[0]))["scene"][0] for picture in pictures]
+    return np.array(rows, np.float64)
+
+
+def latency_ms(predict: Predict, width_px: int, height_px: int, runs: int = 60) -> float:
+    """Median of `runs` after ten to warm up."""
+    image = np.full((1, 3, height_px, width_px), 120, np.float32)
+    times = []
+    for _ in range(runs + 10):
+        start = time.perf_counter()
+        predict(image)
+        times.append((time.perf_counter() - start) * 1000)
+    return float(np.median(times[10:]))
+
+
+def figures(split: str, zoo: Path, card: dict[str, Any]) -> Iterator[Figure]:
+    """All rows, file by file."""
+    stills = validation_stills() if split == "val" else dev_stills()
+    fires = list(sources.shared_fire_pictures(shared_folder(), "val")) if split == "val" else []
+    command, today = f"python -m models.vision.evaluate --split {split}", date.today().isoformat()
+    for width, height in SIZES:
+        for precision in ("int8", "fp16"):
+            for runtime, load in RUNTIMES.items():
+                predict = load(zoo / f"vision-{width}x{height}.{precision}.onnx")
+
+                def row(metric: str, label: str, value: float, ci95: tuple[float, float] | None, n: int) -> Figure:
+                    return Figure(metric, label, round(value, 4), ci95, n, split, precision, runtime,  # noqa: B023
+                                  f"{width}x{height}", command, today)  # noqa: B023  # fmt: skip
+
+                yield row("latency_ms", "picture", latency_ms(predict, width, height), None, 60)
+                if height == width:
+                    found = find(predict, stills, width, height)
+                    ap50, ap = average_precision(stills, found, (1,))
+                    yield row("ap50", "person", ap50, person_ap50_interval(stills, found), len(stills))
+                    yield row("ap", "person", ap, None, len(stills))
+                    whole = [still for still in stills if still.complete]
+                    yield row("map50", "twelve", average_precision(whole, found, TWELVE_IDS)[0], None, len(whole))
+                if fires:
+                    yield from scene_figures(predict, fires, card, (width, height), row)
+
+
+def scene_figures(
+    predict: Predict, fires: list[sources.Item], card: dict[str, Any], size: tuple[int, int], row: Callable[..., Figure]
+) -> Iterator[Figure]:
+    logits = scene_logits(predict, [picture for _, picture in fires], *size)
+    for column, label in enumerate(("fire", "smoke")):
+        truth = np.array([getattr(record, label) for record, _ in fires])
+        scale = card["calibration"][label]
+        prob = 1 / (1 + np.exp(-(scale["scale"] * logits[:, column] + scale["offset"])))
+        threshold = card["thresholds"][label]
+        n = len(truth)
+        for metric, value in (
+            ("ap", lambda t, p: ranked_precision(t, p)),
+            ("f1", lambda t, p, at=threshold: f1_at(t, p, at)),
+        ):
+            interval = bootstrap(lambda picks, f=value, t=truth, p=prob: f(t[picks], p[picks]), n)
+            yield row(metric, label, value(truth, prob), interval, n)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Figures of vision.")
+    parser.add_argument("--split", choices=("val", "dev"), default="val")
+    parser.add_argument("--zoo", type=Path, default=ZOO)
+    parser.add_argument("--card", action="store_true", help="write the figures into the card")
+    options = parser.parse_args()
+    path = options.zoo / "vision.json"
+    card = json.loads(path.read_text())
+    rows = []
+    for figure in figures(options.split, options.zoo, card):
+        print(figure.size, figure.precision, figure.runtime, figure.metric, figure.label, figure.value, figure.ci95 or "")
+        rows.append(asdict(figure))
+    (BUILD / f"figures-{options.split}.json").write_text(json.dumps(rows, indent=1))
+    if options.card:
+        card["figures"] = rows
+        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

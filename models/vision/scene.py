@@ -1,0 +1,227 @@
+"""Trains the scene head (fire, smoke) and fits the embedding, with body and pyramid frozen.
+
+    python -m models.vision.scene          # after `train`; reads and writes build/vision/vision.pt
+
+The features of every picture are computed once by the quantised network, so the head learns on what it
+will see. Loss: binary cross-entropy of the picture's logits, and of every cell outside the boxes of a
+labelled picture (a cell outside the flames is no flame). Early stopping and calibration on `dev`.
+"""
+
+import argparse
+import copy
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from agent.features.letterbox import letterbox
+from models.vision import augment, quantise, records, sources
+from models.vision.data import BUILD, INDEX
+from models.vision.evaluate import f1_at, ranked_precision
+from models.vision.network import EMBEDDING, SceneHead, Vision, pool_evidence, pooled
+from models.vision.records import Record
+from models.vision.train import WEIGHTS, load
+
+LABELS = ("fire", "smoke")
+SIDE_PX = 320
+QUIET_PICTURES = 1500
+"""How many ordinary COCO pictures stand among the negatives."""
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Example:
+    """Frozen features (float16) of one view of a picture, and its labels (nan: nobody said)."""
+
+    c8: Tensor
+    c16: Tensor
+    p16: Tensor
+    pooled: Tensor
+    labels: Tensor
+    outside: Tensor
+    """[2,20,20]: 1 where a cell is known to hold none of it."""
+    dev: bool
+
+
+def chosen(rows: list[Record], seed: int) -> list[Record]:
+    """All pictures of fires and cameras, and some ordinary ones."""
+    said = [row for row in rows if row.fire is not None or row.smoke is not None]
+    quiet = [row for row in said if row.group.startswith("coco-")]
+    picks = np.random.default_rng(seed).permutation(len(quiet))[:QUIET_PICTURES]
+    return [row for row in said if not row.group.startswith("coco-")] + [quiet[pick] for pick in picks]
+
+
+def outside_boxes(record: Record, boxes: np.ndarray, side: int) -> np.ndarray:
+    """Cells of a `side`×`side` map outside every box of the label; `boxes` in fractions of the canvas."""
+    known = np.zeros((2, side, side), np.float32)
+    for index, label in enumerate(LABELS):
+        value = getattr(record, label)
+        drawn = [box for row, box in zip(record.scene_boxes, boxes, strict=True) if int(row[0]) == index]
+        if value is None or (value == 1 and not drawn):
+            continue
+        known[index] = 1.0
+        for x1, y1, x2, y2 in drawn:
+            rows = slice(max(0, int(y1 * side) - 1), int(np.ceil(y2 * side)) + 1)
+            known[index, rows, max(0, int(x1 * side) - 1) : int(np.ceil(x2 * side)) + 1] = 0.0
+    return known
+
+
+def example(net: Vision, record: Record, random: np.random.Generator | None) -> Example:
+    """One view: plain for dev, augmented for training."""
+    picture = sources.read_picture(BUILD / "pictures" / record.file)
+    boxes = np.array([row[1:] for row in record.scene_boxes], np.float32).reshape(-1, 4)
+    if random is not None:
+        picture, boxes, _ = augment.camera_view(picture, boxes, random, keep_colour=True)
+    canvas, fit = letterbox(picture, SIDE_PX, SIDE_PX)
+    raw = net.raw(torch.from_numpy(canvas.transpose(2, 0, 1)[None].astype(np.float32)))
+    labels = [float("nan") if getattr(record, label) is None else float(getattr(record, label)) for label in LABELS]
+    outside = outside_boxes(record, fit.to_canvas(boxes) / SIDE_PX, SIDE_PX // 16)
+    half = [x[0].half() for x in (raw.body[0], raw.body[1], raw.pyramid[1])]
+    return Example(*half, pooled(raw)[0], torch.tensor(labels), torch.from_numpy(outside), random is None)
+
+
+def gather(net: Vision, rows: list[Record], views: int, seed: int) -> list[Example]:
+    """Features of `views` augmented views of each training picture and the plain view of each dev picture."""
+    random = np.random.default_rng(seed)
+    jobs = [(row, True) for row in rows if row.split == "train" for _ in range(views if row.group[:5] != "coco-" else 1)]
+    jobs += [(row, False) for row in rows if row.split == "dev"]
+    with torch.no_grad():
+        return [example(net, row, random if train else None) for row, train in tqdm(jobs, desc="features")]
+
+
+def stack(examples: list[Example], field: str) -> Tensor:
+    return torch.stack([getattr(item, field) for item in examples]).float()
+
+
+def maps_of(head: SceneHead, examples: list[Example]) -> Tensor:
+    return head.maps(*(stack(examples, field) for field in ("c8", "c16", "p16")))
+
+
+def loss_of(head: SceneHead, batch: list[Example]) -> Tensor:
+    maps, labels, outside = maps_of(head, batch), stack(batch, "labels"), stack(batch, "outside")
+    known = ~labels.isnan()
+    picture = F.binary_cross_entropy_with_logits(pool_evidence(maps)[known], labels[known] * 0.96 + 0.02)
+    cells = (F.softplus(maps) * outside).sum() / outside.sum().clamp(min=1.0)
+    return picture + 0.5 * cells
+
+
+def fit_head(head: SceneHead, examples: list[Example], epochs: int, seed: int) -> dict[str, float]:
+    """Trains in place, keeps the epoch that ranks dev best; returns that epoch's dev figures."""
+    train, dev = [e for e in examples if not e.dev], [e for e in examples if e.dev]
+    random = np.random.default_rng(seed)
+    steps = epochs * (len(train) // BATCH)
+    optimiser = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1)
+    best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
+    for epoch in range(epochs):
+        head.train()
+        order = random.permutation(len(train))
+        for start in range(0, len(order) - BATCH + 1, BATCH):
+            loss = loss_of(head, [train[index] for index in order[start : start + BATCH]])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        figures = dev_figures(head, dev)
+        print(f"epoch {epoch} loss {float(loss):.3f}", figures)
+        quality = figures["fire_ap"] + figures["smoke_ap"]
+        if best is None or quality > best[0]:
+            best = (quality, copy.deepcopy(head.state_dict()), figures)
+    assert best is not None
+    head.load_state_dict(best[1])
+    return best[2]
+
+
+def logits_of(head: SceneHead, examples: list[Example]) -> np.ndarray:
+    head.eval()
+    with torch.no_grad():
+        parts = [pool_evidence(maps_of(head, examples[i : i + 64])) for i in range(0, len(examples), 64)]
+    return torch.cat(parts).numpy()
+
+
+def dev_figures(head: SceneHead, dev: list[Example]) -> dict[str, float]:
+    logits, labels = logits_of(head, dev), stack(dev, "labels").numpy()
+    out = {}
+    for index, label in enumerate(LABELS):
+        known = ~np.isnan(labels[:, index])
+        out[f"{label}_ap"] = round(ranked_precision(labels[known, index].astype(np.int64), logits[known, index]), 4)
+    return out
+
+
+def calibration(head: SceneHead, dev: list[Example]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Platt scaling on dev per label, and the threshold of the best F1 there."""
+    logits, labels = logits_of(head, dev), stack(dev, "labels").numpy()
+    scales, thresholds = {}, {}
+    for index, label in enumerate(LABELS):
+        known = ~np.isnan(labels[:, index])
+        truth, x = labels[known, index].astype(np.int64), logits[known, index].astype(np.float64)
+        scale, offset = platt(x, truth)
+        prob = 1 / (1 + np.exp(-(scale * x + offset)))
+        candidates = np.linspace(0.05, 0.95, 91)
+        thresholds[label] = round(float(candidates[int(np.argmax([f1_at(truth, prob, t) for t in candidates]))]), 2)
+        scales[label] = {"scale": round(scale, 4), "offset": round(offset, 4), "prior": round(float(truth.mean()), 4)}
+    return scales, thresholds
+
+
+def platt(x: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Logistic regression on one logit, targets softened as Platt does."""
+    hits = truth.sum()
+    target = np.where(truth == 1, (hits + 1) / (hits + 2), 1 / (len(truth) - hits + 2))
+    both = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    values, wanted = torch.tensor(x), torch.tensor(target)
+    solver = torch.optim.LBFGS([both], max_iter=200)
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(both[0] * values + both[1], wanted)
+        loss.backward()
+        return loss
+
+    solver.step(closure)
+    return float(both[0]), float(both[1])
+
+
+def fit_embedding(net: Vision, examples: list[Example]) -> None:
+    """The first 128 principal directions of the pooled features, each scaled to unit spread.
+
+    Small directions are scaled less (a floor on the deviation), so that noise does not speak loudest.
+    """
+    rows = stack(examples, "pooled").double()
+    mean, spread = rows.mean(0), rows.std(0).clamp(min=1e-3)
+    standard = (rows - mean) / spread
+    values, vectors = torch.linalg.eigh(standard.T @ standard / len(standard))
+    values, vectors = values.flip(0)[:EMBEDDING], vectors.flip(1)[:, :EMBEDDING]
+    matrix = vectors.T / (values.sqrt() + 0.1 * values[0].sqrt()).unsqueeze(1) / spread
+    with torch.no_grad():
+        net.embed.weight.copy_(matrix.float())
+        net.embed.bias.copy_((-matrix @ mean).float())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the scene head.")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--views", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    net = load(WEIGHTS)
+    quantise.switch(net, True)
+    rows = chosen(list(records.read(INDEX)), options.seed)
+    examples = gather(net, rows, options.views, options.seed)
+    fit_embedding(net, examples)
+    figures = fit_head(net.scene, examples, options.epochs, options.seed)
+    scales, thresholds = calibration(net.scene, [item for item in examples if item.dev])
+    print("dev", figures, scales, thresholds)
+    torch.save(net.state_dict(), WEIGHTS)
+    notes = {"calibration": scales, "thresholds": thresholds, "dev": figures}
+    (BUILD / "scene.json").write_text(json.dumps(notes, indent=1))
+
+
+if __name__ == "__main__":
+    main()
