@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine that tests may be busy: how long an example takes says nothing here.
+settings.register_profile("vedette", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vedette")
 
 REPOSITORY = Path(__file__).parent.parent
 

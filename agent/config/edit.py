@@ -117,7 +117,7 @@ def _spaced(text: str, keys: Sequence[str]) -> str:
 
 def _with_remark(item: Any, before: Any) -> Any:
     """Return `item` with the comment that stood at the end of the line of the value `before` it."""
-    remark = getattr(getattr(before, "trivia", None), "comment", "")
-    if remark and not isinstance(before, Table):
-        item.comment(remark.lstrip("# "))
+    trivia = getattr(before, "trivia", None)
+    if trivia is not None and trivia.comment and not isinstance(before, Table):
+        item.trivia.comment, item.trivia.comment_ws = trivia.comment, trivia.comment_ws
     return item
