@@ -1,0 +1,86 @@
+"""Recorded observations read back bit for bit."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.errors import SourceError
+from agent.service import journal
+from agent.types import Blind, Box, Detection, Heard, Observation, PictureStats, Score, Seen, Tick
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+SCORES = st.builds(Score, label=st.text(max_size=8), prob=FLOATS, llr=FLOATS)
+SEEN = st.builds(
+    lambda at_ns, score, values: Seen(
+        camera="a",
+        at_ns=at_ns,
+        aspect_ratio=16 / 9,
+        stats=PictureStats(
+            brightness_frac=values[0],
+            contrast_frac=values[1],
+            sharpness_frac=values[2],
+            moving_frac=values[3],
+            grid=(0.1, values[0]),
+        ),
+        detections=(
+            Detection(
+                label="person",
+                score_prob=values[0],
+                box=Box(left_frac=0.1, top_frac=0.2, right_frac=0.3, bottom_frac=1 / 3),
+            ),
+        ),
+        scene=(score,),
+    ),
+    st.integers(0, 2**62),
+    SCORES,
+    st.tuples(FLOATS, FLOATS, FLOATS, FLOATS),
+)
+HEARD = st.builds(
+    Heard,
+    camera=st.text(max_size=8),
+    start_ns=st.integers(0, 2**62),
+    at_ns=st.integers(0, 2**62),
+    level_dbfs=FLOATS,
+    peak_dbfs=FLOATS,
+    scores=st.tuples(SCORES),
+    tone_bands=st.tuples(st.integers(-1, 63)),
+    onset_ns=st.none() | st.integers(0, 2**62),
+    gap_before=st.booleans(),
+    drill=st.booleans(),
+)
+OBSERVATIONS = st.one_of(
+    SEEN,
+    HEARD,
+    st.builds(Tick, at_ns=st.integers(0, 2**62)),
+    st.builds(Blind, camera=st.just("a"), at_ns=st.integers(0), modality=st.just("vision"), reason=st.just("timeout")),
+)
+
+
+@given(OBSERVATIONS)
+def test_an_observation_reads_back_as_it_was(observation: Observation) -> None:
+    assert journal.decode(journal.encode(observation)) == observation
+
+
+def test_a_still_picture_without_detections_stays_one() -> None:
+    stats = PictureStats(brightness_frac=0.5, contrast_frac=0.1, sharpness_frac=0.1, moving_frac=0.0)
+    still = Seen(camera="a", at_ns=1, aspect_ratio=1.5, stats=stats, detections=None)
+    assert journal.decode(journal.encode(still)) == still
+
+
+def test_a_folder_reads_back_in_order_and_a_line_cut_off_by_power_loss_is_left_out(tmp_path: Path) -> None:
+    ticks = [Tick(at_ns=at_ns) for at_ns in range(5)]
+    with journal.Journal(tmp_path / "rec", "[node]\n") as written:
+        for tick in ticks:
+            written.write(tick)
+    path = tmp_path / "rec" / journal.OBSERVATIONS_FILE
+    path.write_text(path.read_text()[:-4])
+    assert journal.is_recording(tmp_path / "rec")
+    assert list(journal.read(tmp_path / "rec")) == ticks[:-1]
+
+
+def test_garbage_in_the_middle_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / journal.OBSERVATIONS_FILE).write_text('{"type":"tick","at_ns":1}\n{"type":"tock"}\n')
+    with pytest.raises(SourceError, match="line 2"):
+        list(journal.read(tmp_path))
