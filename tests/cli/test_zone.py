@@ -1,0 +1,102 @@
+"""`vedette zone`: corners in fractions, rules, and a drawing to see them by."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from agent.cli.options import polygon
+from agent.cli.zone import drawn
+from agent.config.load import load
+from agent.config.schema import Camera, Mask, Zone
+from tests.cli.conftest import Vedette
+
+SQUARE = "0.1,0.1 0.9,0.1 0.9,0.9 0.1,0.9"
+
+
+@pytest.fixture
+def with_camera(vedette: Vedette) -> Vedette:
+    vedette("camera", "add", "door", "rtsp://192.0.2.1/")
+    return vedette
+
+
+def test_a_zone_is_added_listed_and_removed(with_camera: Vedette, config: Path) -> None:
+    added = with_camera(
+        "zone", "add", "door", "yard", "--polygon", SQUARE,
+        "--rule", "loitering", "--rule", "intrusion", "--label", "person", "--label", "car",
+        "--loitering-dwell-s", "12",
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    zone = load(config).cameras["door"].zones["yard"]
+    assert zone.rules == ("loitering", "intrusion")
+    assert zone.labels == ("person", "car")
+    assert zone.loitering_dwell_s == 12
+    assert SQUARE in with_camera("zone", "list").out
+    assert json.loads(with_camera("zone", "list", "door", "--json").out)[0]["zone"] == "yard"
+    assert with_camera("zone", "remove", "door", "yard").code == 0
+    assert load(config).cameras["door"].zones == {}
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        "",
+        "0,0 1,1",
+        "0,0 1,1 2,2",
+        "0,0 1,1 -0.1,0",
+        "0,0 1 1,1",
+        "a,b c,d e,f",
+        "0,0 0.5,0.5 1,1",
+        "0,0,0 1,1 1,0",
+        "nan,0 1,1 0,1",
+    ],
+)
+def test_corners_that_make_no_polygon_are_refused_with_an_example(corners: str) -> None:
+    with pytest.raises(typer.BadParameter, match="For example"):
+        polygon(corners)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(2, False), (3, True), (64, True), (65, False)])
+def test_a_polygon_has_3_to_64_corners(count: int, fits: bool) -> None:
+    angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    text = " ".join(f"{0.5 + 0.4 * np.cos(angle):.6f},{0.5 + 0.4 * np.sin(angle):.6f}" for angle in angles)
+    if fits:
+        assert len(polygon(text)) == count
+    else:
+        with pytest.raises(typer.BadParameter):
+            polygon(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("add", "shed", "yard", "--polygon", SQUARE), 2, "there are door"),
+        (("add", "door", "The Yard", "--polygon", SQUARE), 2, "a-z, 0-9"),
+        (("add", "door", "yard", "--polygon", SQUARE, "--rule", "loiter"), 3, "Did you mean loitering?"),
+        (("remove", "door", "yard"), 2, "there is none yet"),
+        (("list", "shed"), 2, "there are door"),
+        (("draw", "shed"), 2, "there are door"),
+    ],
+)
+def test_what_does_not_fit_is_told(arguments: tuple[str, ...], code: int, told: str, with_camera: Vedette) -> None:
+    ended = with_camera("zone", *arguments)
+    assert ended.code == code
+    assert told in ended.err
+
+
+def test_a_zone_that_is_there_needs_replace(with_camera: Vedette, config: Path) -> None:
+    with_camera("zone", "add", "door", "yard", "--polygon", SQUARE)
+    assert with_camera("zone", "add", "door", "yard", "--polygon", "0,0 1,0 1,1").code == 2
+    assert with_camera("zone", "add", "door", "yard", "--polygon", "0,0 1,0 1,1", "--replace").code == 0
+    assert len(load(config).cameras["door"].zones["yard"].polygon) == 3
+
+
+def test_the_drawing_shows_zones_in_green_and_masks_in_red() -> None:
+    zone = Zone(polygon=((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)))
+    mask = Mask(polygon=((0.0, 0.0), (0.1, 0.0), (0.1, 1.0), (0.0, 1.0)))
+    picture = drawn(np.zeros((101, 201, 3), np.uint8), Camera(url="x", zones={"yard": zone}, masks={"sky": mask}))
+    assert tuple(picture[25, 120]) == (0, 220, 0)
+    assert tuple(picture[55, 20]) == (220, 0, 0)
+    assert tuple(picture[33, 117]) == (0, 0, 0)
