@@ -47,13 +47,13 @@ def _print(bill: "Bill") -> None:
     for file, place in bill.places.items():
         say(f"{file} runs on {place}")
     say(
-        f"one camera at {bill.analysis_fps:g} pictures a second: {bill.core_moving_frac:.0%} of a core while everything "
-        f"moves, {bill.core_still_frac:.0%} while nothing does (CPU time of the whole process: {bill.cpu_core_frac:.0%})"
+        f"one camera at {bill.analysis_fps:g} pictures a second: {bill.core_moving_frac:.0%} of a core while "
+        f"everything moves, {bill.core_still_frac:.0%} while nothing does"
     )
     say(f"cameras per core: {bill.cameras_per_core_moving:.1f} moving, {bill.cameras_per_core_still:.1f} still")
-    say(f"from the packet to the judged picture: {bill.picture_latency_p50_ms:.1f} ms, "
-        f"p95 {bill.picture_latency_p95_ms:.1f} ms")  # fmt: skip
-    say(f"memory: {bill.memory_mb:.0f} MB")
+    latency = f"{bill.picture_latency_p50_ms:.1f} ms, p95 {bill.picture_latency_p95_ms:.1f} ms"
+    say(f"from the packet to the judged picture: {latency}")
+    say(f"the process: {bill.cpu_core_frac:.0%} CPU time per second of camera, {bill.memory_mb:.0f} MB")
 
 
 def _as_json(bill: "Bill") -> dict[str, Any]:

@@ -1,10 +1,18 @@
-"""ONNX Runtime: on the CPU everywhere, on NVIDIA GPUs through TensorRT where such a build is installed."""
+"""ONNX Runtime: on the CPU everywhere, on NVIDIA GPUs through TensorRT where such a build is installed.
 
+Its wheels count who uses them: an id and a database in the home folder, events to mobile.events.data.microsoft.com.
+A sentry tells nobody but its broker, so that is switched off before the library loads.
+"""
+
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the library loads
+
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 

@@ -1,13 +1,21 @@
-"""OpenVINO: Intel and AMD CPUs, Intel GPUs and NPUs, arm64 CPUs."""
+"""OpenVINO: Intel and AMD CPUs, Intel GPUs and NPUs, arm64 CPUs.
 
+Importing it sends an event to Google Analytics through the package openvino-telemetry, and leaves an id in the
+home folder. A sentry tells nobody but its broker: without that package, which it does not need, OpenVINO is silent.
+"""
+
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import openvino
 
-from agent.inference.runtime import DeviceError
-from agent.types import FloatArray
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # importing it now fails, as if not installed
+
+import openvino  # noqa: E402
+
+from agent.inference.runtime import DeviceError  # noqa: E402
+from agent.types import FloatArray  # noqa: E402
 
 
 class OpenVinoRuntime:

@@ -18,7 +18,7 @@ from agent.config.schema import Config
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.hear import Listener
-from agent.inference.hearing import HearingModel, tensor_of
+from agent.inference.hearing import HearingModel
 from agent.inference.vision import LIVE_SCORE_PROB, VisionModel
 from agent.scene import Policy, Scene
 from agent.service.senses import Senses

@@ -48,10 +48,10 @@ def test_a_box_found_on_the_canvas_is_told_as_fractions_of_the_picture(model):
     sight = model.look(with_bright_column(320, 180, 4))
     best = sight.detections[0]
     assert best.label == "person"
-    # The bright column is a sixteenth of the width; the square of the canvas reaches 6 of 192 rows above the picture.
+    # The bright column is a sixteenth of the width; the square covers rows 86 to 106 of the canvas: six are border.
     assert best.box.left_frac == pytest.approx(4 / 16, abs=1e-3)
     assert best.box.right_frac == pytest.approx(5 / 16, abs=1e-3)
-    assert (best.box.top_frac, best.box.bottom_frac) == pytest.approx((0.0, 14 / 180), abs=1e-3)
+    assert (best.box.top_frac, best.box.bottom_frac) == pytest.approx((80 / 180, 100 / 180), abs=1e-3)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (7680, 4320), (320, 180)])
@@ -63,7 +63,14 @@ def test_any_size_of_picture_gives_boxes_inside_it_only(model, width, height):
 
 
 def test_a_box_on_the_border_beside_the_picture_is_no_find(model):
-    assert model.look(np.full((1, 320, 3), 255, np.uint8), min_score_prob=0.01).detections == ()
+    class Border:
+        """A fit whose picture lies above everything that is found."""
+
+        def to_fractions(self, boxes: np.ndarray) -> np.ndarray:
+            return np.where([False, True, False, True], 1.0, boxes / 320).astype(np.float32)
+
+    outputs = model.run(np.full((1, 3, 192, 320), 200, np.float32))
+    assert model.sight(outputs, Border(), 0.01).detections == ()  # type: ignore[arg-type]
 
 
 def test_scene_scores_are_calibrated_as_the_card_says(model):

@@ -61,7 +61,7 @@ def save_hearing(path: Path, labels: int = len(HEARING_LABELS)) -> Path:
 
 
 def save_vision(path: Path, width_px: int, height_px: int, *, scale: float = 1.0 / 255.0) -> Path:
-    """Place n is a square of the n-th of 16 columns; its score for every class is the column's mean grey."""
+    """Place n is a square in the middle of the n-th of 16 columns; its score is the column's mean grey."""
     nodes = [
         helper.make_node("ReduceMean", ["image"], ["grey"], axes=[1, 2], keepdims=0),
         helper.make_node("Reshape", ["grey", "columns"], ["by_column"]),
@@ -77,7 +77,8 @@ def save_vision(path: Path, width_px: int, height_px: int, *, scale: float = 1.0
         helper.make_node("Expand", ["nothing", "embedding_shape"], ["scene_embedding"]),
     ]
     step = width_px / PLACES
-    squares = np.array([[n * step, 0.0, (n + 1) * step, step] for n in range(PLACES)], np.float32)
+    top, bottom = (height_px - step) / 2, (height_px + step) / 2
+    squares = np.array([[n * step, top, (n + 1) * step, bottom] for n in range(PLACES)], np.float32)
     per_class = np.full((1, 1, len(VISION_LABELS)), 0.01, np.float32)
     per_class[0, 0, 0] = 1.0
     constants = [
