@@ -1,0 +1,128 @@
+"""One open FFmpeg container: packets in, decoded pictures and cut sound out, damaged ones skipped."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container.input import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from agent.capture.sound import Sound, SoundCutter
+from agent.capture.timeline import Stream, Ticks, Timeline, to_ns
+from agent.types import NS_PER_S
+
+_HOPELESS = 1_000
+"""So many failed reads in a row, and the rest of the medium is given up."""
+_GUESSED_FPS = 25
+_LEAST_STEP_NS = 1_000  # two pictures with one stamp are still one after the other
+
+ClockNs = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture; `index` counts all pictures of the source."""
+
+    at_ns: int
+    frame: VideoFrame
+    index: int
+
+
+@dataclass(slots=True)
+class Damage:
+    """What could not be decoded, and what could."""
+
+    packets: int = 0
+    decoded: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Reader:
+    """Reads the chosen streams of `opened` until it ends; `read` may be used once.
+
+    `live`: pictures without a stamp are dropped (the first ones of an RTSP stream), otherwise they get one
+    from the rate. `arrival_ns` replaces the stamps where the format has none of its own (MJPEG over HTTP).
+    Raises av.error.FFmpegError where the medium itself fails.
+    """
+
+    opened: InputContainer
+    picture: VideoStream | None
+    sound: AudioStream | None
+    timeline: Timeline
+    ticks: Ticks[Picture]
+    live: bool
+    arrival_ns: ClockNs | None = None
+    damage: Damage = field(default_factory=Damage)
+    _cutter: SoundCutter = field(default_factory=SoundCutter)
+    _index: int = -1
+    _last_picture_ns: int = -NS_PER_S
+    _next_stamp_ns: dict[Stream, int] = field(default_factory=dict)
+
+    def read(self) -> Iterator[Picture | Sound]:
+        """Yield what is decoded, in the order in which it lies in the container."""
+        for packet in self._packets():
+            for frame in self._decoded(packet):
+                if isinstance(frame, VideoFrame):
+                    yield from self._took_picture(frame)
+                elif isinstance(frame, AudioFrame):
+                    yield from self._took_sound(frame)
+        yield from self._cutter.flush()
+        yield from self.ticks.flush()
+
+    def _packets(self) -> Iterator[Packet]:
+        """Yield packets; a damaged stretch is stepped over, a medium that only fails is at its end."""
+        streams = [stream for stream in (self.picture, self.sound) if stream is not None]
+        for _ in range(_HOPELESS):
+            try:
+                yield from self.opened.demux(streams)
+                return
+            except (av.error.InvalidDataError, av.error.BlockingIOError):
+                self.damage.packets += 1
+
+    def _decoded(self, packet: Packet) -> list[VideoFrame | AudioFrame]:
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, ValueError):  # ValueError: PyAV, of a picture without a usable format
+            self.damage.packets += 1
+            return []
+        self.damage.decoded += len(frames)
+        return [frame for frame in frames if isinstance(frame, VideoFrame | AudioFrame)]
+
+    def _took_picture(self, frame: VideoFrame) -> Iterator[Picture]:
+        rate = self.picture.average_rate if self.picture is not None else None
+        at_ns = self._stamped("picture", frame, Fraction(1) / (rate or _GUESSED_FPS))
+        if at_ns is None:
+            return
+        self._index += 1
+        yield from self.ticks.push(at_ns, Picture(at_ns, frame, self._index))
+
+    def _took_sound(self, frame: AudioFrame) -> Iterator[Sound]:
+        at_ns = self._stamped("sound", frame, Fraction(frame.samples, frame.sample_rate or 1))
+        if at_ns is not None:
+            yield from self._cutter.push(frame, at_ns)
+
+    def _stamped(self, stream: Stream, frame: VideoFrame | AudioFrame, lasts_s: Fraction) -> int | None:
+        """Return where `frame` lies on the timeline, after what came before; None if nobody can know."""
+        stamp_ns = self._stamp_ns(stream, frame)
+        if stamp_ns is None:
+            return None
+        self._next_stamp_ns[stream] = stamp_ns + int(lasts_s * NS_PER_S)
+        at_ns = self.timeline.at_ns(stream, stamp_ns)
+        if stream == "picture":
+            at_ns = self._last_picture_ns = max(at_ns, self._last_picture_ns + _LEAST_STEP_NS)
+        return at_ns
+
+    def _stamp_ns(self, stream: Stream, frame: VideoFrame | AudioFrame) -> int | None:
+        if self.arrival_ns is not None:
+            return self.arrival_ns()
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is not None and frame.time_base is not None:
+            return to_ns(stamp, frame.time_base)
+        return None if self.live else self._next_stamp_ns.get(stream, 0)

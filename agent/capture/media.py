@@ -1,0 +1,142 @@
+"""An opened medium: read it to its end, ask for its newest picture in full size, close it."""
+
+import contextlib
+import heapq
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from av import error as av_error
+from av.video.frame import VideoFrame
+
+from agent.capture.address import Address
+from agent.capture.container import Damage, Picture
+from agent.capture.faults import source_error
+from agent.capture.merge import in_order
+from agent.capture.pictures import Scaler, full_picture, upright_size
+from agent.capture.sound import Sound
+from agent.capture.spec import MediaInfo, SourceSpec
+from agent.errors import SourceError
+from agent.types import Frame, SoundBlock, Uint8Array
+
+_LOG = logging.getLogger(__name__)
+
+
+class Readable(Protocol):
+    """One stream or container that is read from beginning to end."""
+
+    damage: Damage
+
+    def read(self) -> Iterator[Picture | Sound]:
+        """Yield pictures and sound, each of them in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a medium is made of: `readers`, each already in the order of time if there are several."""
+
+    readers: Sequence[Readable]
+    close: Callable[[], None]
+
+
+class Media:
+    """An opened source. `read` once; `latest_picture` may be called from any thread."""
+
+    def __init__(self, spec: SourceSpec, address: Address, info: MediaInfo, parts: Parts) -> None:
+        self.info = info
+        self._spec = spec
+        self._address = address
+        self._parts = parts
+        self._scaler = Scaler(spec.width_px, spec.height_px, spec.masks)
+        self._lock = threading.Lock()
+        self._latest: VideoFrame | None = None
+        self._latest_full: Uint8Array | None = None
+
+    def read(self, *, ordered: bool = True) -> Iterator[Frame | SoundBlock]:
+        """Yield frames and blocks of sound until the medium ends, unpaced, in media-time order.
+
+        With `ordered` False nothing waits for the other stream: right for live sources.
+        Raises SourceError when the medium fails, or when nothing of it could be decoded.
+        """
+        failed = None
+        try:
+            for item in self._items(ordered):
+                yield self._frame(item) if isinstance(item, Picture) else self._block(item)
+        except av_error.FFmpegError as error:
+            limit_s = self._spec.stall_timeout_s
+            failed = source_error(error, self._address, waited_s=0.0, limit_s=limit_s)
+        if failed is not None:
+            raise failed  # outside of `except`: the exception that knows the password must not hang on
+        self._check_damage()
+
+    def latest_picture(self) -> Uint8Array | None:
+        """Return the picture of the newest Frame in full size, uint8 [H, W, 3] RGB, masks blackened."""
+        with self._lock:
+            if self._latest is not None:
+                self._latest_full = full_picture(self._latest, self._spec.masks)
+                self._latest = None
+            return self._latest_full
+
+    @property
+    def damaged_packets(self) -> int:
+        """How many packets could not be decoded so far."""
+        return sum(reader.damage.packets for reader in self._parts.readers)
+
+    def close(self) -> None:
+        """Let go of the source; the newest picture stays."""
+        self._parts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _items(self, ordered: bool) -> Iterator[Picture | Sound]:
+        readers = [reader.read() for reader in self._parts.readers]
+        with contextlib.ExitStack() as stack:
+            for reader in readers:
+                stack.callback(reader.close)  # type: ignore[attr-defined]  # all are generators
+            if len(readers) > 1:
+                yield from heapq.merge(*readers, key=lambda item: item.at_ns)
+            elif ordered and self.info.has_picture and self.info.has_sound:
+                yield from in_order(readers[0])
+            else:
+                yield from readers[0]
+
+    def _frame(self, picture: Picture) -> Frame:
+        scaled = self._scaler.scaled(picture.frame)
+        width_px, height_px = upright_size(picture.frame)
+        with self._lock:
+            self._latest, self._latest_full = picture.frame, None
+        return Frame(
+            camera=self._spec.camera,
+            at_ns=max(0, picture.at_ns),
+            picture=scaled,
+            width_px=width_px,
+            height_px=height_px,
+            index=picture.index,
+        )
+
+    def _block(self, sound: Sound) -> SoundBlock:
+        return SoundBlock(
+            camera=self._spec.camera,
+            at_ns=max(0, sound.at_ns),
+            samples=sound.samples,
+            gap_before=sound.gap_before,
+        )
+
+    def _check_damage(self) -> None:
+        decoded = sum(reader.damage.decoded for reader in self._parts.readers)
+        if not decoded and not self.info.live:
+            raise SourceError(
+                f"{self._address.shown} cannot be read",
+                fault="codec",
+                why="nothing in it could be decoded",
+                cure="Check that the recording is whole.",
+            )
+        if self.damaged_packets:
+            _LOG.warning("%s: %d damaged packets were skipped", self._spec.camera, self.damaged_packets)
