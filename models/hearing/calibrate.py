@@ -1,0 +1,95 @@
+"""Fits what the card says about scores: probabilities, and thresholds at a stated rate of false alarms.
+
+Both on `dev` only, from windows as serving cuts them. A positive is the best window of a clip that has the
+label; negatives are all windows of clips that have not; each side's recordings count alike, and positives
+weigh `PRIOR` in all, so that probability 0.5 asks for odds of 19 to 1 against the background of everyday
+and hard sounds. llr = scale · logit + offset − ln(prior / (1 − prior)) takes the prior out again.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from agent.features.logmel import RATE_HZ
+from models.hearing import data
+from models.hearing.labels import INDEX, LABELS, SECURITY
+
+PRIOR = 0.05
+FALSE_ALARMS_PER_HOUR = 1.0
+HARD = {"Alejandro-131004/AC-II", "karolpiczak/ESC-10", "maxschuman/nmf_auditory_scenes"}
+"""Everyday and urban sound without security events besides sirens and UrbanSound8K's gunshots."""
+
+
+def fit_scores(
+    logits: NDArray[np.float32], clip: NDArray[np.int64], truth: NDArray[np.bool_], group: NDArray[np.int64]
+) -> dict[str, dict[str, float]]:
+    """`calibration` of the card: scale, offset, prior per label. Labels without dev clips keep scale 1."""
+    best = np.full(truth.shape, -np.inf, np.float32)
+    np.maximum.at(best, clip, logits)
+    fitted = {}
+    for label, i in INDEX.items():
+        positive, negative = truth[:, i], ~truth[clip, i]
+        if positive.sum() < 3:
+            fitted[label] = {"scale": 1.0, "offset": 0.0, "prior": PRIOR}
+            continue
+        x = np.concatenate([best[positive, i], logits[negative, i]])
+        y = np.concatenate([np.ones(positive.sum()), np.zeros(negative.sum())])
+        weight = np.concatenate([_alike(group[positive]) * PRIOR, _alike(group[clip][negative]) * (1 - PRIOR)])
+        scale, offset = _platt(x, y, weight)
+        fitted[label] = {"scale": round(scale, 4), "offset": round(offset, 4), "prior": PRIOR}
+    return fitted
+
+
+def _alike(group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights that sum to 1; a recording's weight grows with the square root of its windows only."""
+    weight = 1.0 / np.sqrt(np.bincount(group)[group])
+    return np.asarray(weight / weight.sum())
+
+
+def _platt(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Weighted logistic fit with a mild pull towards scale 1; the scale stays positive."""
+
+    def loss(p: NDArray[np.float64]) -> float:
+        z = np.exp(p[0]) * x + p[1]
+        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.002 * p[0] ** 2)
+
+    found = minimize(loss, np.array([0.0, -2.0]), method="Nelder-Mead", options={"maxiter": 2000})
+    return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def probabilities(logits: NDArray[np.float32], calibration: dict[str, dict[str, float]]) -> NDArray[np.float64]:
+    scale = np.array([calibration[label]["scale"] for label in LABELS])
+    offset = np.array([calibration[label]["offset"] for label in LABELS])
+    return np.asarray(1.0 / (1.0 + np.exp(-(logits * scale + offset))))
+
+
+def false_alarms(probability: NDArray[np.float64], clip: NDArray[np.int64], negative: NDArray[np.bool_], threshold: float) -> int:
+    """How many clips among the negative ones reach the threshold: windows of one clip are one alarm."""
+    return len(np.unique(clip[(probability >= threshold) & negative[clip]]))
+
+
+def hours(pieces: list[data.Piece]) -> float:
+    return sum(piece.samples for piece in pieces) / RATE_HZ / 3600
+
+
+def fit_thresholds(
+    probability: NDArray[np.float64], clip: NDArray[np.int64], truth: NDArray[np.bool_], pieces: list[data.Piece]
+) -> dict[str, dict[str, object]]:
+    """`thresholds` of the card: the lowest probability with at most one false alarm an hour on dev."""
+    thresholds: dict[str, dict[str, object]] = {}
+    for label in SECURITY:
+        i = INDEX[label]
+        negative = ~truth[:, i]
+        best = np.zeros(len(pieces))
+        np.maximum.at(best, clip, probability[:, i])
+        heard_h = hours([p for p, n in zip(pieces, negative, strict=True) if n])
+        allowed = int(FALSE_ALARMS_PER_HOUR * heard_h)
+        ranked = np.sort(best[negative])[::-1]
+        threshold = float(np.clip(ranked[allowed] + 1e-4, 0.05, 0.99))
+        count = false_alarms(probability[:, i], clip, negative, threshold)
+        thresholds[label] = {
+            "probability": round(threshold, 4),
+            "false_alarms_per_hour": round(count / heard_h, 2),
+            "fitted_on": f"dev: {count} false clips in {heard_h:.2f} h of other sounds",
+        }
+    return thresholds

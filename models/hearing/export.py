@@ -1,0 +1,162 @@
+"""Writes the trained sound model as an int8 and an FP16 ONNX file with its card.
+
+    python -m models.hearing.export                 # from build/hearing/hearing/best.pt into models/zoo
+    python -m models.hearing.evaluate --card        # then: measure, and put the figures into the card
+
+int8: ONNX Runtime's static QDQ, U8 activations, S8 weights per channel. The calibration method and what stays
+in float are chosen by the mean AP on `dev`. FP16: weights as float16 with casts that runtimes fold; inputs,
+outputs and the arithmetic that a runtime chooses stay float32.
+"""
+
+import argparse
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from agent.features.logmel import BANDS, FEATURE_VERSION, FRAMES
+from models.hearing import calibrate, card, data
+from models.hearing.labels import INDEX, LABELS
+from models.hearing.metrics import mean_ap
+from models.hearing.net import EMBEDDING, STEPS, Hearing
+from models.hearing.train import AIM, ClipScores, served
+
+ZOO = data.ROOT / "models" / "zoo"
+INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
+OUTPUTS = {"logits": [1, len(LABELS)], "frame_logits": [1, STEPS, len(LABELS)], "embedding": [1, EMBEDDING]}
+CANDIDATES = {
+    "min-max": {"calibrate_method": CalibrationMethod.MinMax},
+    "percentile 99.99": {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}},
+    "entropy": {"calibrate_method": CalibrationMethod.Entropy},
+}
+
+
+class Windows(CalibrationDataReader):
+    """Feeds windows one by one to the quantiser."""
+
+    def __init__(self, windows: NDArray[np.float32]) -> None:
+        self._rest = iter(windows)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        window = next(self._rest, None)
+        return None if window is None else {"logmel": window[None]}
+
+
+class Session:
+    """An ONNX file in ONNX Runtime on one thread; gives logits of many windows."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
+        return np.concatenate([self._session.run(["logits"], {"logmel": w[None].astype(np.float32)})[0] for w in windows])
+
+
+def training_windows(count: int, seed: int = 8) -> NDArray[np.float32]:
+    """Served windows of `count` training clips, drawn over labels, for the quantiser's calibration."""
+    pieces, waves = data.load()
+    rng = np.random.default_rng(seed)
+    train = [p for p in pieces if p.split == "train"]
+    by_label = [[p for p in train if label in p.labels.split(";")] for label in (*LABELS, "")]
+    drawn = [pool[rng.integers(len(pool))] for pool in by_label if pool for _ in range(count // len(by_label) + 1)]
+    cut = [served(waves[p.start : p.start + p.samples]) for p in drawn]
+    return np.stack([windows[rng.integers(len(windows))] for windows in cut])
+
+
+def to_onnx(net: Hearing, path: Path) -> None:
+    """Static shapes, batch normalisation folded, opset 17."""
+    sample = torch.zeros(*INPUTS["logmel"])
+    torch.onnx.export(
+        net.eval(), (sample,), str(path), input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=17, dynamo=False
+    )
+
+
+def halve(source: Path, target: Path) -> None:
+    """Store float32 weights as float16, each followed by a cast back."""
+    model = onnx.load(source)
+    kept, casts = [], []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 2:
+            kept.append(tensor)
+            continue
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
+        kept.append(half)
+        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT, name=half.name + "_cast"))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, target)
+
+
+def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: ClipScores) -> str:
+    """Try the calibration methods, keep the best on dev; returns its name with the dev figures."""
+    columns = [INDEX[label] for label in AIM]
+    prepared = source.with_suffix(".pre.onnx")
+    quant_pre_process(str(source), str(prepared))
+    tried: dict[str, float] = {}
+    for name, options in CANDIDATES.items():
+        candidate = source.with_suffix(f".{len(tried)}.onnx")
+        quantize_static(
+            str(prepared), str(candidate), Windows(windows), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, **options,
+        )  # fmt: skip
+        tried[name] = round(mean_ap(dev.truth, dev.clips(Session(candidate)(dev.x)), columns), 4)
+        print(f"  int8 {name}: dev mean AP {tried[name]}", flush=True)
+        if tried[name] == max(tried.values()):
+            target.write_bytes(candidate.read_bytes())
+    return f"{max(tried, key=lambda name: tried[name])} (dev mean AP: {tried})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, default=data.BUILD / "hearing" / "best.pt")
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--command", default="python -m models.hearing.train", help="how the weights were trained")
+    parser.add_argument("--seed", type=int, default=8)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    net = Hearing()
+    net.load_state_dict(torch.load(options.weights, map_location="cpu", weights_only=True))
+    pieces, waves = data.load()
+    dev = ClipScores("dev", pieces, waves)
+    int8, fp16 = ZOO / "hearing.int8.onnx", ZOO / "hearing.fp16.onnx"
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "hearing.onnx"
+        to_onnx(net, whole)
+        halve(whole, fp16)
+        chosen = quantise(whole, int8, training_windows(310), dev)
+    logits = Session(int8)(dev.x)
+    calibration = calibrate.fit_scores(logits, dev.clip, dev.truth, dev.group)
+    probability = calibrate.probabilities(logits, calibration)
+    thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, dev.pieces)
+    files = [describe(int8, "int8"), describe(fp16, "fp16")]
+    training = {"command": options.command, "seed": options.seed, "quantisation": chosen}
+    text = card.write(options.version, FEATURE_VERSION, files, calibration, thresholds, training, pieces)
+    (ZOO / "hearing.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(thresholds, indent=1))
+
+
+def describe(path: Path, precision: str) -> dict[str, object]:
+    """The card's entry of one file."""
+    content = path.read_bytes()
+    return {
+        "file": path.name, "precision": precision, "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content), "inputs": INPUTS, "outputs": OUTPUTS,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
