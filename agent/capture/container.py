@@ -9,11 +9,12 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container.input import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from agent.capture.sound import Sound, SoundCutter
-from agent.capture.timeline import Stream, Ticks, Timeline, to_ns
+from agent.capture.timeline import StreamName, Ticks, Timeline, to_ns
 from agent.types import NS_PER_S
 
 _HOPELESS = 1_000
@@ -61,7 +62,7 @@ class Reader:
     _cutter: SoundCutter = field(default_factory=SoundCutter)
     _index: int = -1
     _last_picture_ns: int = -NS_PER_S
-    _next_stamp_ns: dict[Stream, int] = field(default_factory=dict)
+    _next_stamp_ns: dict[StreamName, int] = field(default_factory=dict)
 
     def read(self) -> Iterator[Picture | Sound]:
         """Yield what is decoded, in the order in which it lies in the container."""
@@ -74,7 +75,7 @@ class Reader:
         yield from self._cutter.flush()
         yield from self.ticks.flush()
 
-    def _packets(self) -> Iterator[Packet]:
+    def _packets(self) -> Iterator["Packet[Stream]"]:
         """Yield packets; a damaged stretch is stepped over, a medium that only fails is at its end."""
         streams = [stream for stream in (self.picture, self.sound) if stream is not None]
         for _ in range(_HOPELESS):
@@ -84,7 +85,7 @@ class Reader:
             except (av.error.InvalidDataError, av.error.BlockingIOError):
                 self.damage.packets += 1
 
-    def _decoded(self, packet: Packet) -> list[VideoFrame | AudioFrame]:
+    def _decoded(self, packet: "Packet[Stream]") -> list[VideoFrame | AudioFrame]:
         try:
             frames = packet.decode()
         except av.error.EOFError:
@@ -108,7 +109,7 @@ class Reader:
         if at_ns is not None:
             yield from self._cutter.push(frame, at_ns)
 
-    def _stamped(self, stream: Stream, frame: VideoFrame | AudioFrame, lasts_s: Fraction) -> int | None:
+    def _stamped(self, stream: StreamName, frame: VideoFrame | AudioFrame, lasts_s: Fraction) -> int | None:
         """Return where `frame` lies on the timeline, after what came before; None if nobody can know."""
         stamp_ns = self._stamp_ns(stream, frame)
         if stamp_ns is None:
@@ -119,7 +120,7 @@ class Reader:
             at_ns = self._last_picture_ns = max(at_ns, self._last_picture_ns + _LEAST_STEP_NS)
         return at_ns
 
-    def _stamp_ns(self, stream: Stream, frame: VideoFrame | AudioFrame) -> int | None:
+    def _stamp_ns(self, stream: StreamName, frame: VideoFrame | AudioFrame) -> int | None:
         if self.arrival_ns is not None:
             return self.arrival_ns()
         stamp = frame.pts if frame.pts is not None else frame.dts

@@ -29,6 +29,7 @@ class _Run:
 
     at_ns: int
     gap_before: bool
+    resampler: AudioResampler
     held: list[FloatArray] = field(default_factory=list)
     held_samples: int = 0
 
@@ -42,7 +43,6 @@ class SoundCutter:
 
     def __init__(self) -> None:
         self._clock = SoundClock()
-        self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
         self._run: _Run | None = None
 
@@ -54,39 +54,38 @@ class SoundCutter:
         described = (frame.format.name, frame.layout.name, frame.sample_rate)
         if step.gap_before or described != self._format:
             yield from self.flush()
-            self._resampler, self._format = _to_mono(), described
-            self._run = _Run(step.at_ns, step.gap_before)
+            self._format = described
+            self._run = _Run(step.at_ns, step.gap_before, _to_mono())
         assert self._run is not None
         self._run.at_ns += step.moved_ns
-        yield from self._take(frame)
+        yield from _resampled(self._run, frame)
 
     def flush(self) -> Iterator[Sound]:
         """Yield what is held, as a block that may be short."""
         if self._run is None:
             return
-        yield from self._take(None)
+        yield from _resampled(self._run, None)
         if self._run.held_samples:
-            yield self._block(self._run.held_samples)
-        self._run = self._resampler = self._format = None
+            yield _block(self._run, self._run.held_samples)
+        self._run = self._format = None
 
-    def _take(self, frame: AudioFrame | None) -> Iterator[Sound]:
-        assert self._run is not None and self._resampler is not None
-        for resampled in self._resampler.resample(frame):
-            samples = np.array(resampled.to_ndarray(), np.float32).reshape(-1)
-            self._run.held.append(samples)
-            self._run.held_samples += samples.size
-        while self._run.held_samples >= BLOCK_SAMPLES:
-            yield self._block(BLOCK_SAMPLES)
 
-    def _block(self, length: int) -> Sound:
-        run = self._run
-        assert run is not None
-        held = np.concatenate(run.held)
-        block = Sound(run.at_ns, held[:length], run.gap_before)
-        run.held, run.held_samples = [held[length:]], held.size - length
-        run.at_ns += length * _NS_PER_SAMPLE
-        run.gap_before = False
-        return block
+def _resampled(run: _Run, frame: AudioFrame | None) -> Iterator[Sound]:
+    for resampled in run.resampler.resample(frame):
+        samples = np.array(resampled.to_ndarray(), np.float32).reshape(-1)
+        run.held.append(samples)
+        run.held_samples += samples.size
+    while run.held_samples >= BLOCK_SAMPLES:
+        yield _block(run, BLOCK_SAMPLES)
+
+
+def _block(run: _Run, length: int) -> Sound:
+    held = np.concatenate(run.held)
+    block = Sound(run.at_ns, held[:length], run.gap_before)
+    run.held, run.held_samples = [held[length:]], held.size - length
+    run.at_ns += length * _NS_PER_SAMPLE
+    run.gap_before = False
+    return block
 
 
 def _to_mono() -> AudioResampler:

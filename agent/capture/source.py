@@ -62,7 +62,7 @@ def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic
             timeline = _timeline(info, container)
             readers = [
                 _reader(spec, info, container, picture, None, timeline),
-                _reader(spec, info, again, None, again.streams[sound.index], timeline),
+                _reader(spec, info, again, None, _streams(spec, address, again)[1], timeline),
             ]
         return Media(spec, address, info, Parts(readers, opened.pop_all().close))
 

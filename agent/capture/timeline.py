@@ -13,7 +13,7 @@ from typing import Generic, Literal, TypeVar
 
 from agent.types import NS_PER_S
 
-Stream = Literal["picture", "sound"]
+StreamName = Literal["picture", "sound"]
 Thing = TypeVar("Thing")
 
 _BACK_NS = NS_PER_S  # pictures in a wrong order step back by less, a clock that was set by more
@@ -34,11 +34,11 @@ class Timeline:
 
     def __init__(self, origin_ns: int | None = None, longest_leap_ns: int = _HOUR_NS) -> None:
         self._shifts_ns: list[int] = [] if origin_ns is None else [-origin_ns]
-        self._epoch: dict[Stream, int] = {}
-        self._last_ns: dict[Stream, int] = {}
+        self._epoch: dict[StreamName, int] = {}
+        self._last_ns: dict[StreamName, int] = {}
         self._longest_leap_ns = longest_leap_ns
 
-    def at_ns(self, stream: Stream, stamp_ns: int) -> int:
+    def at_ns(self, stream: StreamName, stamp_ns: int) -> int:
         """Return where on the axis `stamp_ns` of `stream` lies."""
         if not self._shifts_ns:
             self._shifts_ns.append(-stamp_ns)
