@@ -120,7 +120,9 @@ def table(clips: Sequence[Clip]) -> str:
     calm = [clip for clip in clips if not clip.wanted]
     hours = sum(clip.duration_s for clip in calm) / 3600
     alarms = sum(len(clip.wrong) for clip in calm)
-    lines.append(f"\nClips that ask for nothing: {len(calm)}, {hours:.2f} h, {alarms} false alarms (notices not counted).")
+    lines.append(
+        f"\nClips that ask for nothing: {len(calm)}, {hours:.2f} h, {alarms} false alarms (notices not counted)."
+    )
     return "\n".join(lines)
 
 

@@ -21,7 +21,9 @@ def demo(
         "vedette-demo"
     ),
     seconds: Annotated[float, typer.Option(min=1, help="How long to watch a live source.")] = 30.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every received message and the summary as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every received message and the summary as JSON.")
+    ] = False,
 ) -> None:
     """Show the whole pipeline at work and end by itself: scenes in, incidents out at an MQTT subscriber."""
     from agent.service.demo import run_demo
@@ -56,7 +58,9 @@ def _summarise(summary: dict[str, Any]) -> None:
     say("")
     for camera in summary["cameras"]:
         kinds = ", ".join(camera["kinds"]) or "nothing"
-        verdict = "" if camera["expected"] is None else ("  as expected" if camera["as_expected"] else "  NOT as expected")
+        verdict = (
+            "" if camera["expected"] is None else ("  as expected" if camera["as_expected"] else "  NOT as expected")
+        )
         wanted = "" if camera["expected"] is None or camera["as_expected"] else f" ({', '.join(camera['expected'])})"
         say(f"{camera['name']:<8} {kinds}{verdict}{wanted}")
     say(

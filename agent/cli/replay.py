@@ -23,10 +23,14 @@ def replay(
     json_lines: Annotated[
         str | None, typer.Option(metavar="OUT|-", help="One incident message a line; - is stdout.")
     ] = None,
-    scores: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="Belief per analysed picture and kind.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(metavar="OUT.csv", help="Belief per analysed picture and kind.")
+    ] = None,
     video: Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Annotated video.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Timeline of beliefs and incidents.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="F", help="Zones and thresholds; none is read otherwise.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="F", help="Zones and thresholds; none is read otherwise.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the configuration.")
     ] = None,
@@ -34,7 +38,9 @@ def replay(
         str | None, typer.Option(metavar="NAME", help="Whose zones and masks apply; the only camera by default.")
     ] = None,
     fps: Annotated[float | None, typer.Option(metavar="F", help="Pictures per second of a picture folder.")] = None,
-    every_frame: Annotated[bool, typer.Option("--every-frame", help="Analyse every picture, not some per second.")] = False,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Analyse every picture, not some per second.")
+    ] = False,
     continuous: Annotated[bool, typer.Option("--continuous", help="Join the sources into one scene.")] = False,
     start: Annotated[
         str, typer.Option(metavar="TIME", help="Wall time of the first picture, RFC 3339.")
@@ -68,4 +74,6 @@ def _wall_ns(text: str) -> int:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return round(moment.timestamp() * 1000) * 1_000_000
-    raise typer.BadParameter(f"{text!r} is not a time with its zone, such as 2026-11-21T09:30:00Z", param_hint="--start")
+    raise typer.BadParameter(
+        f"{text!r} is not a time with its zone, such as 2026-11-21T09:30:00Z", param_hint="--start"
+    )
