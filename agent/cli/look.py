@@ -10,13 +10,14 @@ from agent.cli.output import remark
 from agent.errors import SourceError, VedetteError, redacted
 
 if TYPE_CHECKING:
-    from agent.capture.source import Media, SourceSpec
+    from agent.capture.media import Media
+    from agent.capture.spec import SourceSpec
     from agent.types import Uint8Array
 
 
 def spec_of(source: str, config: Path | None) -> "SourceSpec":
     """Return how to open the camera named `source`, or the address `source`."""
-    from agent.capture.source import SourceSpec
+    from agent.capture.spec import SourceSpec
     from agent.config.credentials import read_credential
     from agent.config.load import load
     from agent.config.places import config_path
