@@ -1,1 +1,11 @@
-"""To be described."""
+"""The pure core: a time-ordered stream of observations becomes few, true, explained incidents.
+
+Nothing in this package may do I/O, read a clock, start a thread, log, or draw a random number. Time comes in
+with the observations.
+"""
+
+from agent.scene.door import Scene
+from agent.scene.policy import Policy
+from agent.scene.reorder import LATENESS_NS
+
+__all__ = ["LATENESS_NS", "Policy", "Scene"]

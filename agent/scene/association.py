@@ -1,0 +1,56 @@
+"""Which detection continues which track: overlap, direction of motion, and the best assignment overall."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_TINY = 1e-12
+
+
+def corners(boxes: Floats) -> Floats:
+    """Boxes [n, 4] of centre, width, height as left, top, right, bottom."""
+    half = boxes[:, 2:] / 2.0
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def centred(boxes: Floats) -> Floats:
+    """Boxes [n, 4] of left, top, right, bottom as centre, width, height."""
+    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2.0, boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def overlap(first: Floats, second: Floats) -> Floats:
+    """Intersection over union [n, m] of corner boxes [n, 4] and [m, 4]."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    side = np.maximum(high - low, 0.0)
+    shared = side[..., 0] * side[..., 1]
+    area_first = (first[:, 2] - first[:, 0]) * (first[:, 3] - first[:, 1])
+    area_second = (second[:, 2] - second[:, 0]) * (second[:, 3] - second[:, 1])
+    return np.asarray(shared / (area_first[:, None] + area_second[None, :] - shared + _TINY), np.float64)
+
+
+def agreement(direction: Floats, origin: Floats, target: Floats) -> Floats:
+    """How well going from `origin` [n, 2] to `target` [m, 2] fits each `direction` (unit vectors [n, 2] or 0).
+
+    1 where it is straight on, -1 where it is straight back, 0 where the direction is unknown: [n, m]. The
+    angle itself is compared, as OC-SORT does, not its cosine.
+    """
+    step = target[None, :, :] - origin[:, None, :]
+    length = np.sqrt(np.einsum("nmk,nmk->nm", step, step)) + _TINY
+    cosine = np.einsum("nmk,nk->nm", step, direction) / length
+    known = np.any(direction != 0.0, axis=1)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return np.asarray(np.where(known[:, None], 1.0 - angle * (2.0 / np.pi), 0.0), np.float64)
+
+
+def assign(gain: Floats, allowed: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Pairs (rows, columns) of the assignment with the largest total `gain` [n, m] among the `allowed` pairs."""
+    if not allowed.any():
+        empty = np.zeros(0, np.int64)
+        return empty, empty
+    rows, columns = linear_sum_assignment(np.where(allowed, gain, -1e3), maximize=True)
+    kept = allowed[rows, columns]
+    return rows[kept].astype(np.int64), columns[kept].astype(np.int64)

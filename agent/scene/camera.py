@@ -1,0 +1,135 @@
+"""One camera with its sound: turns its observations into clues, and knows which of its senses work."""
+
+from collections.abc import Iterator, Mapping
+
+from agent.config.schema import Zone
+from agent.scene.evidence import Clue
+from agent.scene.falls import falls
+from agent.scene.following import Following
+from agent.scene.hearing import Ear
+from agent.scene.integrity import PictureWatch
+from agent.scene.policy import LOST_GRACE_S
+from agent.scene.sentences import REASONS
+from agent.scene.zones import ZoneWatch
+from agent.types import NS_PER_S, Blind, Heard, Seen, Track
+
+SCENE_KINDS = ("fire", "smoke")
+SCENE_LLR_PER_S, SCENE_FLOOR = 2.5, 0.5
+"""A picture's scene score counts (llr − 0.5) a second, at most 2.5: pictures a tenth of a second apart say the
+same. A sure fire opens after 2 s (the contract: 3 s)."""
+LONGEST_STEP_S = 0.5
+"""One analysed picture speaks for at most this long, however long ago the one before it was."""
+BLIND_LLR_PER_S = 2.0
+"""A source that is gone opens `source_lost` (threshold 4) after 2 s: one that is back by then was not lost."""
+SILENT_AFTER_S = 1.0
+"""A microphone is called silent only after this long: a camera that is lost takes its sound with it, and one of
+the two is told first."""
+
+
+class Camera:
+    """What is known of one camera."""
+
+    def __init__(self, name: str, zones: Mapping[str, Zone]) -> None:
+        self.name = name
+        self.following = Following()
+        self._zones = ZoneWatch(zones)
+        self._ear = Ear()
+        self._integrity = PictureWatch()
+        self._alive: set[str] = set()
+        self._blind: dict[str, Blind] = {}
+        self._scene_ns: int | None = None
+        self._drill = False
+
+    def observe(self, observation: Seen | Heard | Blind) -> Iterator[Clue]:
+        """Yield what one observation says."""
+        if isinstance(observation, Seen):
+            yield from self._revive("vision", observation.at_ns)
+            yield from self._see(observation)
+        elif isinstance(observation, Heard):
+            yield from self._revive("sound", observation.at_ns)
+            yield from self._ear.hear(observation)
+        elif observation.reason == "ended":
+            self._alive.discard(observation.modality)
+            self._blind.pop(observation.modality, None)
+        else:
+            self._alive.add(observation.modality)
+            self._blind.setdefault(observation.modality, observation)
+
+    def pass_time(self, now_ns: int) -> Iterator[Clue]:
+        """Yield what time alone says: a source that is gone stays gone."""
+        picture, sound = self._blind.get("vision"), self._blind.get("sound")
+        if picture is not None:
+            yield _blind_clue("source_lost", picture, now_ns, picture.at_ns)
+        elif sound is not None:
+            yield _blind_clue("mic_silent", sound, now_ns, sound.at_ns + round(SILENT_AFTER_S * NS_PER_S))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every source of this camera came to its own end."""
+        return not self._alive
+
+    def is_lost(self, now_ns: int) -> bool:
+        """Whether no sense of this camera has worked for a while."""
+        if not self._alive or self._alive != self._blind.keys():
+            return False
+        newest_ns = max(blind.at_ns for blind in self._blind.values())
+        return now_ns - newest_ns > LOST_GRACE_S * NS_PER_S
+
+    def tracks(self, now_ns: int) -> tuple[Track, ...]:
+        """Who and what is present."""
+        return self.following.tracks(self.name, now_ns)
+
+    def _revive(self, modality: str, at_ns: int) -> Iterator[Clue]:
+        self._alive.add(modality)
+        blind = self._blind.pop(modality, None)
+        if blind is None:
+            return
+        kind = "source_lost" if modality == "vision" else "mic_silent"
+        yield _blind_clue(kind, blind, at_ns, at_ns)
+        if modality == "vision":
+            self._integrity.reset()
+            self._scene_ns = None
+
+    def _see(self, seen: Seen) -> Iterator[Clue]:
+        yield from self._integrity.see(seen)
+        yield from self._scene_scores(seen)
+        if seen.detections is None:
+            self.following.stand_still(seen.at_ns)
+            present = [f for f in self.following.known.values() if seen.at_ns - f.seen_ns <= NS_PER_S // 2]
+        else:
+            present = self.following.see(seen)
+        yield from falls(seen.at_ns, present)
+        yield from self._zones.watch(seen.at_ns, present, self.following.known)
+
+    def _scene_scores(self, seen: Seen) -> Iterator[Clue]:
+        if not seen.scene:
+            return
+        elapsed_s = 0.0 if self._scene_ns is None else min(LONGEST_STEP_S, (seen.at_ns - self._scene_ns) / NS_PER_S)
+        self._scene_ns = seen.at_ns
+        for score in seen.scene:
+            if score.label in SCENE_KINDS:
+                rate = min(SCENE_LLR_PER_S, max(-SCENE_LLR_PER_S, score.llr - SCENE_FLOOR))
+                yield Clue(
+                    kind=score.label,
+                    signal=f"{score.label}_seen",
+                    modality="vision",
+                    adding="rate",
+                    llr=rate * elapsed_s,
+                    score=score.prob,
+                    since_ns=seen.at_ns,
+                )
+
+
+def _blind_clue(kind: str, blind: Blind, now_ns: int, since_ns: int) -> Clue:
+    gone_s = max(0.0, (now_ns - since_ns) / NS_PER_S)
+    return Clue(
+        kind=kind,
+        signal=f"blind_{blind.modality}",
+        modality="sensor",
+        adding="state",
+        llr=BLIND_LLR_PER_S * gone_s,
+        score=1.0 if gone_s else 0.0,
+        since_ns=since_ns,
+        begun_ns=blind.at_ns,
+        words={"reason": REASONS[blind.reason]},
+    )

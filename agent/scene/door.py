@@ -1,0 +1,84 @@
+"""The door of the pure core: observations in, incident changes out. Nothing here knows files, clocks or threads."""
+
+from collections.abc import Mapping
+
+from agent.scene.camera import Camera
+from agent.scene.incidents import Desk
+from agent.scene.policy import Policy
+from agent.scene.reorder import LATENESS_NS, ReorderBuffer
+from agent.types import KINDS, Blind, CloseReason, IncidentChange, Observation, Tick, Track
+
+
+class Scene:
+    """Every camera of one box, understood together.
+
+    Observations may come up to `lateness_ns` out of order; the changes do not depend on the order in which they
+    arrive, and the same observations always give the same changes. `step` never raises on an observation.
+    """
+
+    def __init__(self, policy: Policy, *, lateness_ns: int = LATENESS_NS) -> None:
+        self._policy = policy
+        self._buffer = ReorderBuffer(lateness_ns)
+        self._desk = Desk(policy)
+        self._cameras: dict[str, Camera] = {}
+        self._now_ns = 0
+
+    @property
+    def dropped(self) -> int:
+        """Observations so far that came too late to be of use."""
+        return self._buffer.dropped
+
+    def step(self, observation: Observation) -> tuple[IncidentChange, ...]:
+        """Take one observation; return what is now known to have changed."""
+        changes: list[IncidentChange] = []
+        for ready in self._buffer.push(observation):
+            changes += self._take(ready)
+        return tuple(changes)
+
+    def finish(self, at_ns: int, reason: CloseReason) -> tuple[IncidentChange, ...]:
+        """No more observations will come: take what still waits, then close what is open."""
+        changes: list[IncidentChange] = []
+        for ready in self._buffer.flush():
+            changes += self._take(ready)
+        self._now_ns = max(self._now_ns, at_ns)
+        changes += self._desk.end(None, self._now_ns, reason)
+        return tuple(changes)
+
+    def beliefs(self, camera: str) -> Mapping[str, float]:
+        """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""
+        return {kind: self._desk.belief(camera, kind, self._now_ns) for kind in KINDS}
+
+    def tracks(self, camera: str) -> tuple[Track, ...]:
+        """Who and what is in front of `camera` now."""
+        known = self._cameras.get(camera)
+        return known.tracks(self._now_ns) if known else ()
+
+    def _take(self, observation: Observation) -> list[IncidentChange]:
+        self._now_ns = now_ns = observation.at_ns
+        changes: list[IncidentChange] = []
+        if not isinstance(observation, Tick):
+            camera = self._camera(observation.camera)
+            drill = not isinstance(observation, Blind) and observation.drill
+            for clue in camera.observe(observation):
+                self._desk.note(camera.name, clue, now_ns, drill=drill)
+        for name, camera in sorted(self._cameras.items()):
+            for clue in camera.pass_time(now_ns):
+                self._desk.note(name, clue, now_ns)
+        changes += self._desk.judge(now_ns)
+        for name, camera in sorted(self._cameras.items()):
+            changes += self._end(name, camera, now_ns)
+        return changes
+
+    def _end(self, name: str, camera: Camera, now_ns: int) -> list[IncidentChange]:
+        if camera.has_ended:
+            return self._desk.end(name, now_ns, "source_ended")
+        if camera.is_lost(now_ns):
+            kinds = [kind for kind in self._desk.open_kinds(name) if kind not in ("source_lost", "mic_silent")]
+            return self._desk.end(name, now_ns, "source_lost", kinds) if kinds else []
+        return []
+
+    def _camera(self, name: str) -> Camera:
+        camera = self._cameras.get(name)
+        if camera is None:
+            camera = self._cameras[name] = Camera(name, self._policy.zones.get(name, {}))
+        return camera

@@ -1,0 +1,209 @@
+"""The ledger: what speaks for one kind of incident on one camera, added up over time, per sense.
+
+Three ways of adding, because observations are not equally independent:
+
+- `rate`: successive pictures say nearly the same, so their evidence counts per second (CUSUM: what is
+  believed never falls below nothing, so an incident need not first make up for hours of quiet);
+- `peak`: one bang lies in up to four successive windows, so a window counts on top of what was believed
+  before the window *began*, and only the best of overlapping windows counts;
+- `state`: a rule or a posture knows its own evidence as a whole (how long somebody has been lying).
+
+Every level decays, so what stops being said is forgotten. The same signal of several tracks counts once, with
+the strongest; different signals add up. `Level` keeps sight and sound apart: whether an incident would have
+opened without one of them is read off, not guessed.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.types import NS_PER_S, Box, Evidence, Modality
+
+Adding = Literal["rate", "peak", "state"]
+Sense = Literal["sight", "sound", "neither"]
+Key = tuple[str, int | None, str | None]
+
+_HISTORY_S = 3.0  # longer than any window of sound
+_GONE_LLR = 0.02
+_MOST_EVIDENCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clue:
+    """One observation's word on one kind of incident."""
+
+    kind: str
+    signal: str
+    modality: Modality
+    adding: Adding
+    llr: float
+    score: float
+    since_ns: int  # when what it speaks of began: of a window its start
+    begun_ns: int | None = None  # when the happening itself began, where that is known better
+    track: int | None = None
+    box: Box | None = None
+    zone: str | None = None
+    words: Mapping[str, str | float] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Clues with the same key speak of the same thing."""
+        return self.signal, self.track, self.zone
+
+    @property
+    def sense(self) -> Sense:
+        """Which sense would have to fail for this not to be noticed."""
+        if self.modality == "sound" or self.kind == "mic_silent":
+            return "sound"
+        return "neither" if self.kind == "source_lost" else "sight"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Accumulated llr by sense; `other` needs neither (a source that is gone)."""
+
+    sight: float = 0.0
+    sound: float = 0.0
+    other: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All senses together."""
+        return self.sight + self.sound + self.other
+
+    def plus(self, more: "Level") -> "Level":
+        """Both together."""
+        return Level(self.sight + more.sight, self.sound + more.sound, self.other + more.other)
+
+    @property
+    def without_sound(self) -> float:
+        """What is left without the microphone."""
+        return self.sight + self.other
+
+    @property
+    def without_sight(self) -> float:
+        """What is left without the camera."""
+        return self.sound + self.other
+
+
+class _Entry:
+    """The level of one signal, and the strongest thing it said."""
+
+    __slots__ = ("at_ns", "began_ns", "best", "history", "level", "words")
+
+    def __init__(self, clue: Clue, now_ns: int) -> None:
+        self.level = 0.0
+        self.at_ns = now_ns
+        self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
+        self.best: Evidence | None = None
+        self.words: Mapping[str, str | float] = clue.words
+        self.history: list[tuple[int, float]] = []
+
+    def level_at(self, now_ns: int, decay_s: float) -> float:
+        return self.level * math.exp(-max(0, now_ns - self.at_ns) / (decay_s * NS_PER_S))
+
+    def take(self, clue: Clue, now_ns: int, decay_s: float, most_llr: float) -> None:
+        before = self.level_at(now_ns, decay_s)
+        if clue.adding == "rate":
+            level = max(0.0, before + clue.llr)
+        elif clue.adding == "state":
+            level = max(0.0, clue.llr)
+        else:
+            level = max(before, self._believed_at(clue.since_ns, now_ns, decay_s) + clue.llr)
+        if before < _GONE_LLR and level >= _GONE_LLR:
+            self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
+        self.level, self.at_ns = min(level, most_llr), now_ns
+        self.history = [h for h in self.history if now_ns - h[0] <= _HISTORY_S * NS_PER_S]
+        self.history.append((now_ns, self.level))
+        self._keep_best(clue, now_ns)
+
+    def _believed_at(self, then_ns: int, now_ns: int, decay_s: float) -> float:
+        """The level just before `then_ns`, decayed to now."""
+        before = [entry for entry in self.history if entry[0] <= then_ns]
+        return before[-1][1] * math.exp(-(now_ns - before[-1][0]) / (decay_s * NS_PER_S)) if before else 0.0
+
+    def _keep_best(self, clue: Clue, now_ns: int) -> None:
+        # A running sum or a whole state is best told by its newest word; of windows the strongest one counts.
+        shown = clue.llr if clue.adding == "peak" else self.level
+        if shown <= 0.0 or (self.best is not None and shown < self.best.llr):
+            return
+        if clue.adding == "peak" and self.best is not None and shown == self.best.llr:
+            return
+        self.words = clue.words
+        self.best = Evidence(
+            signal=clue.signal,
+            modality=clue.modality,
+            score=clue.score,
+            llr=round(shown, 6),
+            at_ns=now_ns,
+            track=clue.track,
+            box=clue.box,
+            zone=clue.zone,
+        )
+
+
+class Ledger:
+    """All that speaks for one kind on one camera."""
+
+    def __init__(self, *, decay_s: float, most_llr: float) -> None:
+        self._decay_s = decay_s
+        self._most_llr = most_llr
+        self._entries: dict[Key, _Entry] = {}
+        self._senses: dict[Key, Sense] = {}
+
+    def note(self, clue: Clue, now_ns: int) -> None:
+        """Take a clue into account."""
+        entry = self._entries.get(clue.key)
+        if entry is None:
+            if clue.llr <= 0.0:
+                return
+            entry = self._entries[clue.key] = _Entry(clue, now_ns)
+            self._senses[clue.key] = clue.sense
+        entry.take(clue, now_ns, self._decay_s, self._most_llr)
+
+    def level(self, now_ns: int) -> Level:
+        """What is believed at `now_ns`."""
+        best: dict[tuple[str, Sense], float] = {}
+        for key, entry in self._entries.items():
+            place = key[0], self._senses[key]
+            best[place] = max(best.get(place, 0.0), entry.level_at(now_ns, self._decay_s))
+        sums = dict.fromkeys(("sight", "sound", "neither"), 0.0)
+        for (_, sense), llr in best.items():
+            sums[sense] += llr
+        return Level(sums["sight"], sums["sound"], sums["neither"])
+
+    def reset(self, now_ns: int) -> None:
+        """Forget the reasons (an incident is over); what still has a level may be a reason for the next."""
+        for key in [key for key, entry in self._entries.items() if entry.level_at(now_ns, self._decay_s) < _GONE_LLR]:
+            del self._entries[key], self._senses[key]
+        for entry in self._entries.values():
+            entry.best = None
+
+    def began_ns(self) -> int | None:
+        """When the earliest of what is believed began."""
+        return min((entry.began_ns for entry in self._entries.values() if entry.best is not None), default=None)
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The strongest reasons, strongest first."""
+        known = [entry.best for entry in self._entries.values() if entry.best is not None]
+        return tuple(sorted(known, key=_strongest_first))[:_MOST_EVIDENCE]
+
+    def words(self) -> dict[str, str | float]:
+        """What a sentence needs to know, of the strongest signals last so that they win."""
+        told: dict[str, str | float] = {}
+        known = [entry for entry in self._entries.values() if entry.best is not None]
+        for entry in sorted(known, key=lambda entry: entry.best.llr if entry.best else 0.0):
+            told |= entry.words
+        return told
+
+
+def belief(level_llr: float, threshold_llr: float) -> float:
+    """Posterior in [0, 1] when the prior odds are those that the threshold overcomes; 0 without evidence."""
+    base = 1.0 / (1.0 + math.exp(threshold_llr))
+    posterior = 1.0 / (1.0 + math.exp(threshold_llr - level_llr))
+    return max(0.0, (posterior - base) / (1.0 - base))
+
+
+def _strongest_first(evidence: Evidence) -> tuple[float, str, int, str]:
+    return -evidence.llr, evidence.signal, evidence.track or 0, evidence.zone or ""

@@ -1,0 +1,185 @@
+"""What one microphone's windows say: bangs and screams, alarms and their rhythm, thuds, and how loud it is here.
+
+One bang lies in up to four windows (2 s long, every 0.5 s): the ledger takes the best of them (`peak`). An alarm
+goes on, so it counts per second (`rate`); its rhythm, once recognised, stands for itself (`state`).
+"""
+
+import math
+from collections.abc import Iterator
+
+from agent.scene.evidence import Clue
+from agent.scene.rhythm import Beeping, Rhythm
+from agent.types import NS_PER_S, Heard, Score
+
+BANGS = ("gunshot", "explosion", "glass_break", "scream", "crash")
+"""Labels of the hearing card that are kinds of their own."""
+ALARMS = ("alarm", "siren", "smoke_alarm", "burglar_alarm")
+"""Labels that speak for `alarm`; the strongest counts. A clock's alarm is everyday life."""
+THUDS = ("crash", "door_slam", "knock")
+"""Labels that a body hitting the floor is heard as; `thud` confirms, it is no kind of its own."""
+THUD_SHARE = 0.6
+
+ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 1.0
+"""An alarm's window counts (llr − 1) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm."""
+PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
+"""By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
+PATTERN_KEPT_S = 8.0
+
+USUAL_MEMORY_S, USUAL_AFTER_S = 60.0, 8.0
+LOUD_OVER_DB, LOUD_LLR_PER_DB, LOUD_LEVEL_DBFS = 24.0, 0.4, -32.0
+"""llr of a half second = (dB above usual − 24) · 0.4: 34 dB above opens `loud_noise` (threshold 4), but nothing
+that is not loud in itself does."""
+THUD_OVER_DB = 12.0
+SILENT_DBFS = -100.0
+
+
+class Background:
+    """The usual level of a place in dBFS: a slow mean that loud moments hardly move."""
+
+    def __init__(self) -> None:
+        self.level_dbfs: float | None = None
+        self._spread_db = 4.0
+        self._heard_s = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough was heard to say what is usual."""
+        return self._heard_s >= USUAL_AFTER_S
+
+    def over_db(self, level_dbfs: float) -> float:
+        """How far a level stands over the usual one; counts spread beyond 4 dB as usual."""
+        if self.level_dbfs is None:
+            return 0.0
+        return level_dbfs - self.level_dbfs - max(0.0, 2.0 * (self._spread_db - 4.0))
+
+    def learn(self, level_dbfs: float, elapsed_s: float) -> None:
+        """Take a half second into account; what stands out counts only as far as 12 dB."""
+        if level_dbfs <= SILENT_DBFS:
+            return
+        if self.level_dbfs is None:
+            self.level_dbfs = level_dbfs
+        moved = min(12.0, max(-12.0, level_dbfs - self.level_dbfs))
+        self._heard_s += elapsed_s
+        share = min(0.5, elapsed_s / min(USUAL_MEMORY_S, max(elapsed_s, self._heard_s)))
+        self.level_dbfs += share * moved
+        self._spread_db += share * (abs(moved) - self._spread_db)
+
+
+class Ear:
+    """The sound of one camera."""
+
+    def __init__(self) -> None:
+        self._background = Background()
+        self._rhythm = Rhythm()
+        self._at_ns: int | None = None
+        self._onset_ns: int | None = None
+        self._pattern: tuple[int, Beeping] | None = None
+        self._alarm_since_ns: int | None = None
+
+    def hear(self, heard: Heard) -> Iterator[Clue]:
+        """Yield what one window says."""
+        elapsed_s = 0.5 if self._at_ns is None else min(1.0, max(0.0, (heard.at_ns - self._at_ns) / NS_PER_S))
+        if heard.gap_before:
+            self._rhythm.reset()
+        if heard.onset_ns is not None:
+            self._onset_ns = heard.onset_ns
+        scores = {score.label: score for score in heard.scores}
+        yield from self._bangs(heard, scores)
+        yield from self._alarms(heard, scores, elapsed_s)
+        yield from self._beeps(heard)
+        yield from self._loudness(heard, elapsed_s)
+        self._at_ns = heard.at_ns
+
+    def _begun_ns(self, heard: Heard) -> int:
+        """When the thing in the newest half second began: at its onset, or in the middle."""
+        if self._onset_ns is not None and heard.start_ns <= self._onset_ns <= heard.at_ns:
+            return self._onset_ns
+        return max(heard.start_ns, heard.at_ns - NS_PER_S // 4)
+
+    def _bangs(self, heard: Heard, scores: dict[str, Score]) -> Iterator[Clue]:
+        for label in BANGS:
+            if label in scores:
+                yield self._window(label, label, scores[label], heard)
+        thuds = [scores[label] for label in THUDS if label in scores]
+        if thuds:
+            best = max(thuds, key=lambda score: (score.llr, score.label))
+            yield self._window("thud", best.label, best, heard, THUD_SHARE)
+
+    def _window(self, kind: str, signal: str, score: Score, heard: Heard, share: float = 1.0) -> Clue:
+        return Clue(
+            kind=kind,
+            signal=signal,
+            modality="sound",
+            adding="peak",
+            llr=share * score.llr,
+            score=score.prob,
+            since_ns=heard.start_ns,
+            begun_ns=self._begun_ns(heard),
+        )
+
+    def _alarms(self, heard: Heard, scores: dict[str, Score], elapsed_s: float) -> Iterator[Clue]:
+        known = [scores[label] for label in ALARMS if label in scores]
+        if not known:
+            return
+        best = max(known, key=lambda score: (score.llr, score.label))
+        rate = min(ALARM_LLR_PER_S, max(-ALARM_LLR_PER_S, best.llr - ALARM_FLOOR))
+        if rate <= 0.0:
+            self._alarm_since_ns = None
+        elif self._alarm_since_ns is None:
+            self._alarm_since_ns = self._begun_ns(heard)
+        yield Clue(
+            kind="alarm",
+            signal="alarm_sound",
+            modality="sound",
+            adding="rate",
+            llr=rate * elapsed_s,
+            score=best.prob,
+            since_ns=heard.start_ns,
+            begun_ns=self._alarm_since_ns,
+        )
+
+    def _beeps(self, heard: Heard) -> Iterator[Clue]:
+        found = self._rhythm.hear(heard.at_ns, heard.tone_bands)
+        if found is not None and (self._pattern is None or found != self._pattern[1]):
+            self._pattern = heard.at_ns, found
+        if self._pattern is None:
+            return
+        told_ns, beeping = self._pattern
+        if heard.at_ns - told_ns > PATTERN_KEPT_S * NS_PER_S:
+            self._pattern = None
+            return
+        yield Clue(
+            kind="alarm",
+            signal=f"pattern_{beeping.pattern}",
+            modality="sound",
+            adding="state",
+            llr=PATTERN_LLR[min(beeping.cycles, len(PATTERN_LLR) - 1)],
+            score=min(1.0, beeping.cycles / 2),
+            since_ns=beeping.began_ns,
+            begun_ns=beeping.began_ns,
+            words={"variant": beeping.pattern, "cycles": beeping.cycles} if beeping.cycles > 1 else {},
+        )
+
+    def _loudness(self, heard: Heard, elapsed_s: float) -> Iterator[Clue]:
+        over_db = self._background.over_db(heard.level_dbfs)
+        if self._background.is_known and heard.onset_ns is not None and over_db > THUD_OVER_DB / 2:
+            sharp_db = self._background.over_db(heard.peak_dbfs) - THUD_OVER_DB
+            if sharp_db > 0.0:
+                yield self._level_clue("thud", "onset", heard, min(3.0, 0.2 * sharp_db), over_db)
+        if self._background.is_known and heard.level_dbfs > LOUD_LEVEL_DBFS:
+            llr = LOUD_LLR_PER_DB * (over_db - LOUD_OVER_DB)
+            yield self._level_clue("loud_noise", "level", heard, llr, over_db)
+        self._background.learn(heard.level_dbfs, elapsed_s)
+
+    def _level_clue(self, kind: str, signal: str, heard: Heard, llr: float, over_db: float) -> Clue:
+        return Clue(
+            kind=kind,
+            signal=signal,
+            modality="sound",
+            adding="peak",
+            llr=llr,
+            score=1.0 / (1.0 + math.exp(-llr)),
+            since_ns=max(heard.start_ns, heard.at_ns - NS_PER_S // 2),
+            begun_ns=self._begun_ns(heard),
+            words={"over_db": over_db},
+        )

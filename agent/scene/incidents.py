@@ -1,0 +1,412 @@
+"""The life of an incident: a literal table of states and events, and the desk that moves every case along.
+
+A case is one kind on one camera. It is
+
+- quiet: nothing speaks for it;
+- suspected: something does, not enough;
+- open: an incident exists and is told;
+- closing: its evidence is gone, but what comes back now is still the same happening.
+
+Events are what the evidence is at this moment (weak, middling, strong) and what time does (expired: closing
+for long enough, or open for too long; ended: the source, the agent or the arming went away).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agent.scene.evidence import Clue, Ledger, Level, belief
+from agent.scene.policy import (
+    CLOSE_FRAC,
+    GATE_FRAC,
+    HEADROOM_LLR,
+    SAME_BANG_S,
+    SUPPORTS,
+    SUSPECT_FRAC,
+    UPDATE_EVERY_S,
+    KindRule,
+    Policy,
+)
+from agent.scene.sentences import sentence
+from agent.types import NS_PER_S, Closed, CloseReason, Evidence, Incident, IncidentChange, Opened, Updated
+
+State = Literal["quiet", "suspected", "open", "closing"]
+Event = Literal["weak", "middling", "strong", "expired", "ended"]
+Action = Literal["nothing", "suspect", "drop", "open", "go_on", "fade", "resume", "close"]
+
+STATES: tuple[State, ...] = ("quiet", "suspected", "open", "closing")
+EVENTS: tuple[Event, ...] = ("weak", "middling", "strong", "expired", "ended")
+
+TRANSITIONS: Mapping[tuple[State, Event], tuple[State, Action]] = {
+    ("quiet", "weak"): ("quiet", "nothing"),
+    ("quiet", "middling"): ("suspected", "suspect"),
+    ("quiet", "strong"): ("open", "open"),
+    ("quiet", "expired"): ("quiet", "nothing"),
+    ("quiet", "ended"): ("quiet", "nothing"),
+    ("suspected", "weak"): ("quiet", "drop"),
+    ("suspected", "middling"): ("suspected", "nothing"),
+    ("suspected", "strong"): ("open", "open"),
+    ("suspected", "expired"): ("quiet", "drop"),
+    ("suspected", "ended"): ("quiet", "drop"),
+    ("open", "weak"): ("closing", "fade"),
+    ("open", "middling"): ("open", "go_on"),
+    ("open", "strong"): ("open", "go_on"),
+    ("open", "expired"): ("quiet", "close"),
+    ("open", "ended"): ("quiet", "close"),
+    ("closing", "weak"): ("closing", "go_on"),
+    ("closing", "middling"): ("closing", "go_on"),
+    ("closing", "strong"): ("open", "resume"),
+    ("closing", "expired"): ("quiet", "close"),
+    ("closing", "ended"): ("quiet", "close"),
+}
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An incident while it is open; several cases share one when the same bang was heard by several cameras."""
+
+    ordinal: int
+    kind: str
+    started_ns: int
+    cameras: list[str]
+    drill: bool
+    told_ns: int = 0
+    told: object = None
+    peak_llr: float = 0.0
+    without_sound: bool = False
+    without_picture: bool = False
+    evidence: dict[tuple[str, str, int | None, str | None], Evidence] = field(default_factory=dict)
+    words: dict[str, str | float] = field(default_factory=dict)
+    agreeing: list[str] = field(default_factory=list)
+    absorbs: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Case:
+    """One kind on one camera."""
+
+    camera: str
+    kind: str
+    rule: KindRule
+    ledger: Ledger
+    state: State = "quiet"
+    draft: _Draft | None = None
+    opened_ns: int = 0
+    strong_ns: int = 0
+    faded_ns: int = 0
+    spent: bool = False  # closed by timeout: opens again only after it was weak
+    drill: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a case has at this moment."""
+
+    level: Level
+    supports: tuple[Evidence, ...]
+    threshold_llr: float
+
+    @property
+    def margin(self) -> float:
+        return self.level.total - self.threshold_llr
+
+
+class Desk:
+    """All cases of all cameras. `note` what was observed, then `judge` the moment."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._cases: dict[tuple[str, str], _Case] = {}
+        self._signals: dict[tuple[str, str], Ledger] = {}
+        self._last_ordinal = 0
+
+    def note(self, camera: str, clue: Clue, now_ns: int, *, drill: bool = False) -> None:
+        """Enter a clue into its ledger; one that is no kind of incident may still support another."""
+        rule = self._policy.rules.get(clue.kind)
+        key = camera, clue.kind
+        if rule is None:
+            ledger = self._signals.setdefault(key, Ledger(decay_s=3.0, most_llr=8.0))
+            ledger.note(clue, now_ns)
+            return
+        case = self._cases.get(key)
+        if case is None:
+            if clue.llr <= 0.0:
+                return
+            case = self._cases[key] = _Case(camera, clue.kind, rule, self._new_ledger(clue.kind, rule))
+        case.ledger.note(clue, now_ns)
+        case.drill = drill
+
+    def belief(self, camera: str, kind: str, now_ns: int) -> float:
+        """Belief in [0, 1] that `kind` is happening, before hysteresis."""
+        case = self._cases.get((camera, kind))
+        if case is None:
+            return 0.0
+        standing = self._standing(case, now_ns)
+        return belief(standing.level.total, standing.threshold_llr)
+
+    def judge(self, now_ns: int) -> list[IncidentChange]:
+        """Move every case along; return what changed."""
+        standings = {key: self._standing(case, now_ns) for key, case in sorted(self._cases.items())}
+        changes: list[IncidentChange] = []
+        for key, standing in standings.items():
+            case = self._cases[key]
+            changes += self._apply(case, self._event(case, standing, standings, now_ns), standing, now_ns)
+        for key, standing in standings.items():
+            changes += self._tell(self._cases[key], standing, now_ns)
+        return changes
+
+    def end(
+        self, camera: str | None, now_ns: int, reason: CloseReason, kinds: Iterable[str] = ()
+    ) -> list[IncidentChange]:
+        """Close what is open on `camera` (None: everywhere), or only some `kinds` of it."""
+        wanted = frozenset(kinds)
+        changes: list[IncidentChange] = []
+        for key, case in sorted(self._cases.items()):
+            if camera in (None, key[0]) and (not wanted or key[1] in wanted):
+                changes += self._apply(case, "ended", self._standing(case, now_ns), now_ns, reason)
+        return changes
+
+    def open_kinds(self, camera: str) -> list[str]:
+        """Kinds with an incident on `camera`."""
+        return [kind for (name, kind), case in sorted(self._cases.items()) if name == camera and case.draft]
+
+    def _new_ledger(self, kind: str, rule: KindRule) -> Ledger:
+        return Ledger(decay_s=rule.decay_s, most_llr=self._policy.threshold_llr(kind) + HEADROOM_LLR)
+
+    def _standing(self, case: _Case, now_ns: int) -> _Standing:
+        own = case.ledger.level(now_ns)
+        threshold = self._policy.threshold_llr(case.kind)
+        if own.total < GATE_FRAC * threshold:
+            return _Standing(own, (), threshold)
+        level, supports = own, []
+        for support in SUPPORTS:
+            if support.kind != case.kind:
+                continue
+            ledger = self._ledger(case.camera, support.signal)
+            said = ledger.evidence() if ledger else ()
+            if ledger is None or not said:
+                continue
+            theirs = ledger.level(now_ns)
+            share = min(1.0, support.most_llr / max(1e-9, support.share * theirs.total)) * support.share
+            given = Level(theirs.sight * share, theirs.sound * share, theirs.other * share)
+            if given.total > 0.1:
+                level = level.plus(given)
+                supports.append(_as_support(said[0], support.signal, given.total))
+        return _Standing(level, tuple(supports), threshold)
+
+    def _ledger(self, camera: str, signal: str) -> Ledger | None:
+        case = self._cases.get((camera, signal))
+        return case.ledger if case else self._signals.get((camera, signal))
+
+    def _event(
+        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+    ) -> Event:
+        level, threshold = standing.level.total, standing.threshold_llr
+        if case.state in ("open", "closing"):
+            if case.state == "closing" and level < threshold and self._passed(case.faded_ns, now_ns, case.rule.quiet_s):
+                return "expired"
+            if self._passed(case.opened_ns, now_ns, case.rule.longest_s):
+                return "expired"
+        if level < (CLOSE_FRAC if case.state == "open" else SUSPECT_FRAC) * threshold:
+            case.spent = False
+            return "weak"
+        if level < threshold or case.spent or not self._policy.allows(case.kind):
+            return "middling"
+        case.strong_ns = now_ns
+        if case.state in ("quiet", "suspected") and self._is_explained(case, standing, standings):
+            return "middling"
+        return "strong"
+
+    def _is_explained(self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing]) -> bool:
+        """Whether another case accounts for the same happening."""
+        began_ns = case.ledger.began_ns() or case.strong_ns
+        for key, other in self._cases.items():
+            if case.kind not in other.rule.silences:
+                continue
+            if key[0] == case.camera:
+                if other.draft is not None and _reaches(other, began_ns):
+                    return True
+                rival = standings[key]
+                mutual = other.kind in case.rule.silences
+                stronger = (rival.margin, other.kind) > (standing.margin, case.kind)
+                if rival.margin >= 0.0 and self._policy.allows(other.kind) and (stronger or not mutual):
+                    return True
+            elif case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns):
+                return True
+        return False
+
+    def _passed(self, since_ns: int, now_ns: int, duration_s: float) -> bool:
+        return now_ns - since_ns >= duration_s * NS_PER_S
+
+    def _apply(
+        self, case: _Case, event: Event, standing: _Standing, now_ns: int, reason: CloseReason | None = None
+    ) -> Iterator[IncidentChange]:
+        before = case.state
+        case.state, action = TRANSITIONS[before, event]
+        if action == "open":
+            yield from self._open(case, standing, now_ns)
+        elif action == "fade":
+            case.faded_ns = now_ns
+        elif action == "drop":
+            case.ledger.reset(now_ns)
+        elif action == "close":
+            timeout = event == "expired" and before == "open"
+            case.spent = timeout
+            ended_ns = case.faded_ns if before == "closing" and event == "expired" else now_ns
+            yield from self._close(case, ended_ns, now_ns, reason or ("timeout" if timeout else "quiet"))
+
+    def _open(self, case: _Case, standing: _Standing, now_ns: int) -> Iterator[IncidentChange]:
+        case.opened_ns = now_ns
+        began_ns = case.ledger.began_ns()
+        began_ns = now_ns if began_ns is None else min(began_ns, now_ns)
+        shared = self._same_elsewhere(case, began_ns)
+        if shared is not None:
+            case.draft = shared
+            shared.cameras.append(case.camera)
+            return
+        self._last_ordinal += 1
+        draft = case.draft = _Draft(self._last_ordinal, case.kind, began_ns, [case.camera], case.drill)
+        absorbed = [other for other in self._cases.values() if self._absorbs(case, other, began_ns)]
+        draft.absorbs = [other.draft.ordinal for other in absorbed if other.draft]
+        self._learn(case, standing)
+        yield Opened(incident=self._incident(case, draft, now_ns))
+        for other in absorbed:
+            yield from self._close_whole(other, now_ns, "absorbed")
+
+    def _same_elsewhere(self, case: _Case, began_ns: int) -> _Draft | None:
+        if not case.rule.joins_cameras:
+            return None
+        for (camera, kind), other in sorted(self._cases.items()):
+            draft = other.draft
+            if kind != case.kind or draft is None or draft.drill != case.drill or case.camera in draft.cameras:
+                continue
+            if camera != case.camera and _is_same_moment(draft, began_ns):
+                return draft
+        return None
+
+    def _absorbs(self, case: _Case, other: _Case, began_ns: int) -> bool:
+        mine = other.camera == case.camera and other.kind in case.rule.absorbs and other.draft is not None
+        reach_s = case.rule.reach_s
+        return (
+            mine
+            and other.draft is not None
+            and (reach_s == 0.0 or abs(other.draft.started_ns - began_ns) <= reach_s * NS_PER_S)
+        )
+
+    def _close(self, case: _Case, ended_ns: int, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
+        draft = case.draft
+        if draft is None:
+            return
+        self._learn(case, self._standing(case, now_ns))
+        case.draft = None
+        if not any(other.draft is draft for other in self._cases.values()):
+            yield Closed(incident=self._incident(case, draft, now_ns, ended_ns, reason))
+        case.ledger.reset(now_ns)
+
+    def _close_whole(self, case: _Case, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
+        """Close a case and all that share its incident."""
+        draft = case.draft
+        for other in [other for other in self._cases.values() if other.draft is draft]:
+            other.state = "quiet"
+            other.spent = True  # what it heard is told already
+            yield from self._close(other, now_ns, now_ns, reason)
+
+    def _tell(self, case: _Case, standing: _Standing, now_ns: int) -> Iterator[IncidentChange]:
+        """An update, where there is something new to say and the last word was long enough ago."""
+        draft = case.draft
+        if draft is None:
+            return
+        self._learn(case, standing)
+        if draft.told is None or not self._passed(draft.told_ns, now_ns, UPDATE_EVERY_S):
+            return
+        if _news(draft) != draft.told:
+            yield Updated(incident=self._incident(case, draft, now_ns))
+
+    def _learn(self, case: _Case, standing: _Standing) -> None:
+        """Keep in the draft what the ledger knows now, so that reasons outlive their decay."""
+        draft = case.draft
+        if draft is None:
+            return
+        level, threshold = standing.level, standing.threshold_llr
+        draft.peak_llr = max(draft.peak_llr, level.total - threshold)
+        draft.without_sound |= level.without_sound >= threshold
+        draft.without_picture |= level.without_sight >= threshold
+        for evidence in (*case.ledger.evidence(), *standing.supports):
+            key = case.camera, evidence.signal, evidence.track, evidence.zone
+            if key not in draft.evidence or evidence.llr >= draft.evidence[key].llr:
+                draft.evidence[key] = evidence
+        if case.camera == draft.cameras[0]:
+            draft.words.update(case.ledger.words())
+            draft.agreeing += [s.signal for s in standing.supports if s.signal not in draft.agreeing]
+
+    def _incident(
+        self, case: _Case, draft: _Draft, now_ns: int, ended_ns: int | None = None, reason: CloseReason | None = None
+    ) -> Incident:
+        draft.told_ns, draft.told = now_ns, _news(draft)
+        evidence = sorted(draft.evidence.values(), key=lambda e: (-e.llr, e.signal, e.track or 0, e.zone or ""))[:12]
+        zones = _distinct(e.zone for e in evidence)
+        cameras = (draft.cameras[0], *sorted(draft.cameras[1:]))
+        return Incident(
+            ordinal=draft.ordinal,
+            camera=cameras[0],
+            cameras=cameras,
+            kind=draft.kind,
+            severity=case.rule.severity,
+            started_ns=draft.started_ns,
+            at_ns=now_ns,
+            ended_ns=ended_ns,
+            confidence=round(_confidence(draft), 6),
+            summary=sentence(draft.kind, draft.words, cameras=cameras, zones=zones, agreeing=draft.agreeing),
+            without_sound=draft.without_sound,
+            without_picture=draft.without_picture,
+            evidence=tuple(evidence),
+            tracks=tuple(sorted({e.track for e in evidence if e.track is not None})),
+            zones=zones,
+            absorbs=tuple(draft.absorbs),
+            drill=draft.drill,
+            close_reason=reason,
+        )
+
+
+def _confidence(draft: _Draft) -> float:
+    return belief(draft.peak_llr + 20.0, 20.0)
+
+
+def _news(draft: _Draft) -> object:
+    """What is worth an update when it changes."""
+    return (
+        tuple(draft.cameras),
+        frozenset(draft.evidence),
+        draft.without_sound,
+        draft.without_picture,
+        tuple(draft.absorbs),
+        round(_confidence(draft) * 5),
+    )
+
+
+def _reaches(other: _Case, began_ns: int) -> bool:
+    if other.draft is None:
+        return False
+    reach_ns = round(other.rule.reach_s * NS_PER_S)
+    return not reach_ns or other.draft.started_ns - reach_ns <= began_ns <= other.strong_ns + reach_ns
+
+
+def _is_same_moment(draft: _Draft | None, began_ns: int) -> bool:
+    return draft is not None and abs(draft.started_ns - began_ns) <= SAME_BANG_S * NS_PER_S
+
+
+def _as_support(said: Evidence, signal: str, llr: float) -> Evidence:
+    return Evidence(
+        signal=signal,
+        modality=said.modality,
+        score=said.score,
+        llr=round(llr, 6),
+        at_ns=said.at_ns,
+        track=said.track,
+        box=said.box,
+        zone=said.zone,
+    )
+
+
+def _distinct(names: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({name for name in names if name is not None}))

@@ -1,0 +1,172 @@
+"""Every number that decides when evidence becomes an incident, in literal tables.
+
+A level is a sum of log-likelihood ratios (natural log, "llr"): how much more likely the observations are if
+the thing happens than on an ordinary day. A threshold is therefore the prior odds that must be overcome:
+`e ** threshold` ordinary moments for one that is not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from agent.config.schema import Config, Sensitivity, Zone
+from agent.types import KINDS, Severity
+
+SENSITIVITY_LLR: Mapping[Sensitivity, float] = {"low": 1.2, "normal": 0.0, "high": -1.2}
+"""What `sensitivity` adds to every threshold: a factor of about three in the odds either way."""
+
+SUSPECT_FRAC = 0.4
+"""From this share of the threshold on, an incident is suspected: its evidence is kept."""
+CLOSE_FRAC = 0.3
+"""Below this share of the threshold an open incident begins to close: well below, so that it does not flutter."""
+GATE_FRAC = 0.35
+"""What supports a kind counts once the kind's own evidence is at this share of the threshold: an alarm alone
+is no fire, however loud."""
+HEADROOM_LLR = 5.0
+"""A level rises no further above its threshold: what is over must be able to be over."""
+
+UPDATE_EVERY_S = 2.0
+SAME_BANG_S = 0.5
+"""Two cameras that hear the same kind within this time heard the same thing (sound crosses 170 m)."""
+LOST_GRACE_S = 10.0
+"""An open incident survives a loss of its source this long: cameras reconnect within seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRule:
+    """How one kind of incident opens, lives and closes."""
+
+    severity: Severity
+    threshold_llr: float
+    decay_s: float  # evidence fades by e in this time
+    quiet_s: float  # closes after this long without evidence; what comes back sooner is the same incident
+    longest_s: float = 3600.0  # closes with `timeout` then; opens again only after it was quiet
+    silences: tuple[str, ...] = ()  # explained by this one while it is open, or if they began near its start
+    absorbs: tuple[str, ...] = ()  # if already open when this one opens, they become part of it
+    reach_s: float = 3.0  # how near "near its start" is; 0: as long as it is open
+    joins_cameras: bool = False  # the same thing heard elsewhere at the same moment is one incident
+
+
+_NOISE = ("loud_noise",)
+_BANG = KindRule(
+    severity="critical",
+    threshold_llr=5.0,
+    decay_s=3.0,
+    quiet_s=8.0,
+    silences=_NOISE,
+    absorbs=_NOISE,
+    joins_cameras=True,
+)
+_SENSOR = KindRule(severity="warning", threshold_llr=4.0, decay_s=2.0, quiet_s=3.0, longest_s=86_400.0, reach_s=0.0)
+
+RULES: Mapping[str, KindRule] = {
+    # Sound. The llr of a window is against the label's prior in the card, so an open needs posterior odds well
+    # over even: prior 0.02 and threshold 5 is a probability of 0.75 in one window.
+    "gunshot": replace(_BANG, silences=("explosion", "crash", *_NOISE)),
+    "explosion": replace(_BANG, silences=("gunshot", "crash", *_NOISE)),
+    "glass_break": replace(_BANG, silences=("crash", *_NOISE), absorbs=("crash", *_NOISE)),
+    "scream": _BANG,
+    "crash": replace(_BANG, severity="warning", threshold_llr=5.5),
+    "loud_noise": replace(_BANG, severity="notice", threshold_llr=4.0, silences=(), absorbs=()),
+    "alarm": KindRule(
+        severity="warning",
+        threshold_llr=5.0,
+        decay_s=6.0,
+        quiet_s=15.0,  # a carbon monoxide alarm is silent for 5 s in each cycle
+        silences=_NOISE,
+        absorbs=_NOISE,
+        reach_s=0.0,
+        joins_cameras=True,
+    ),
+    # Sight.
+    "fire": KindRule(
+        severity="critical",
+        threshold_llr=5.0,
+        decay_s=6.0,
+        quiet_s=20.0,
+        silences=("smoke",),
+        absorbs=("smoke",),
+        reach_s=0.0,
+    ),
+    "smoke": KindRule(severity="critical", threshold_llr=5.0, decay_s=6.0, quiet_s=20.0),
+    "fall": KindRule(
+        severity="critical",
+        threshold_llr=4.0,
+        decay_s=6.0,
+        quiet_s=10.0,
+        silences=("crash", *_NOISE),
+        absorbs=("crash", *_NOISE),
+    ),
+    "intrusion": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=8.0),
+    "loitering": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
+    # The senses themselves.
+    "camera_covered": replace(_SENSOR, silences=("camera_dark", "camera_frozen")),
+    "camera_dark": replace(_SENSOR, silences=("camera_frozen",)),
+    "camera_frozen": _SENSOR,
+    "mic_silent": _SENSOR,
+    "source_lost": replace(_SENSOR, silences=("mic_silent", "camera_covered", "camera_dark", "camera_frozen")),
+}
+"""Kinds that can open so far; the others of KINDS come with later models and rules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """One signal that makes another kind more likely, and by how much at most."""
+
+    kind: str
+    signal: str  # a kind, or one of the signals that are no kind of their own: thud
+    most_llr: float
+    share: float = 0.5  # of the signal's own level
+
+
+SUPPORTS: tuple[Support, ...] = (
+    Support(kind="fire", signal="alarm", most_llr=2.5),
+    Support(kind="smoke", signal="alarm", most_llr=2.5),
+    Support(kind="alarm", signal="fire", most_llr=1.5),
+    Support(kind="alarm", signal="smoke", most_llr=1.5),
+    Support(kind="fall", signal="thud", most_llr=1.2),
+    Support(kind="fall", signal="crash", most_llr=1.2),
+    Support(kind="fall", signal="scream", most_llr=1.2),
+    Support(kind="intrusion", signal="glass_break", most_llr=2.0),
+    Support(kind="glass_break", signal="intrusion", most_llr=1.5, share=1.0),
+    Support(kind="scream", signal="fall", most_llr=1.5),
+    Support(kind="explosion", signal="fire", most_llr=1.5),
+    Support(kind="crash", signal="fall", most_llr=1.0),
+)
+"""Sound and sight confirm each other. At most as much as would move a probability from 0.1 to about 0.5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What counts as an incident on which camera."""
+
+    zones: Mapping[str, Mapping[str, Zone]] = field(default_factory=dict)  # camera → zone name → zone
+    sensitivity: Sensitivity = "normal"
+    armed: bool = True
+    disabled_kinds: frozenset[str] = frozenset()
+    rules: Mapping[str, KindRule] = field(default_factory=lambda: RULES)
+
+    def __post_init__(self) -> None:
+        unknown = (self.disabled_kinds | self.rules.keys()) - set(KINDS)
+        if unknown:
+            raise ValueError(f"unknown kind {min(unknown)!r}")
+
+    @classmethod
+    def of(cls, config: Config) -> "Policy":
+        """The policy that a configuration describes."""
+        return cls(
+            zones={
+                name: {zone_name: zone for zone_name, zone in camera.zones.items() if zone.enabled}
+                for name, camera in config.cameras.items()
+            },
+            sensitivity=config.policy.sensitivity,
+            armed=config.policy.armed,
+            disabled_kinds=frozenset(config.policy.disabled_kinds),
+        )
+
+    def allows(self, kind: str) -> bool:
+        """Whether incidents of this kind may open."""
+        return self.armed and kind in self.rules and kind not in self.disabled_kinds
+
+    def threshold_llr(self, kind: str) -> float:
+        """The level from which `kind` opens at this sensitivity."""
+        return max(0.3, self.rules[kind].threshold_llr + SENSITIVITY_LLR[self.sensitivity])

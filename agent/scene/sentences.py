@@ -1,0 +1,72 @@
+"""What an incident says: one sentence for a guard, from templates in one place (English; others can follow).
+
+A template is filled with the words of the evidence. No clock time and no ids: messages carry those.
+"""
+
+from collections.abc import Mapping, Sequence
+
+Words = Mapping[str, str | float]
+
+_OPENINGS: Mapping[str, str] = {
+    "fall:fell": "{who} fell {where}: went from {from} to lying in {down_s:.1f} s and stayed down {lying_s:.1f} s",
+    "fall:fallen": "{who} lying on the floor {where} for {lying_s:.1f} s; how it came to that was not seen",
+    "fire": "Fire seen {where}",
+    "smoke": "Smoke seen {where}",
+    "gunshot": "Gunshot heard {where}",
+    "explosion": "Explosion heard {where}",
+    "glass_break": "Glass broke {where}",
+    "scream": "Scream heard {where}",
+    "crash": "Crash heard {where}",
+    "loud_noise": "Loud noise {where}: {over_db:.0f} dB above what is usual there",
+    "alarm": "Alarm sounding {where}",
+    "alarm:T3": "Smoke alarm sounding {where}: {cycles:.0f} cycles of three beeps (T3)",
+    "alarm:T4": "Carbon monoxide alarm sounding {where}: {cycles:.0f} cycles of four short beeps (T4)",
+    "intrusion": "{who} entered {where} and stayed {inside_s:.1f} s",
+    "loitering": "{who} has been {where} for {inside_s:.0f} s",
+    "camera_covered": "Camera {camera} is covered: the picture no longer shows the place it watched",
+    "camera_dark": "Camera {camera} sees nothing: the picture is dark",
+    "camera_frozen": "Camera {camera} is frozen: the same picture for {still_s:.0f} s",
+    "mic_silent": "Microphone of {camera} delivers nothing: {reason}",
+    "source_lost": "Camera {camera} is lost: {reason}",
+}
+
+_HEARD: Mapping[str, str] = {
+    "thud": "a thud was heard",
+    "crash": "a crash was heard",
+    "scream": "a scream was heard",
+    "alarm": "an alarm was heard",
+    "glass_break": "breaking glass was heard",
+    "fire": "fire was seen",
+    "smoke": "smoke was seen",
+    "fall": "a person went down",
+    "intrusion": "somebody was in a watched zone",
+}
+
+REASONS: Mapping[str, str] = {
+    "not_found": "it is not where its address says",
+    "refused": "it refuses the connection",
+    "login": "it refuses the login",
+    "codec": "its picture or sound cannot be decoded",
+    "timeout": "it stopped answering",
+    "ended": "it ended",
+    "silent": "no sound arrives",
+}
+
+
+def sentence(kind: str, words: Words, *, cameras: Sequence[str], zones: Sequence[str], agreeing: Sequence[str]) -> str:
+    """One sentence: what, where, why. `agreeing` are the signals of another sense that confirm it."""
+    variant = f"{kind}:{words['variant']}" if "variant" in words else kind
+    template = _OPENINGS.get(variant, _OPENINGS.get(kind, kind.replace("_", " ").capitalize() + " {where}"))
+    told: dict[str, str | float] = {"who": "Person", "where": _where(cameras, zones), "camera": cameras[0]}
+    said = template.format_map({**told, **words})
+    confirmed = [_HEARD[signal] for signal in agreeing if signal in _HEARD]
+    return "; ".join([said, *confirmed]) + "."
+
+
+def _where(cameras: Sequence[str], zones: Sequence[str]) -> str:
+    place = f"at {_listed(cameras)}"
+    return f"{place} in zone {_listed(zones)}" if zones else place
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
