@@ -1,1 +1,16 @@
-"""To be described."""
+"""What leaves the box, and how nothing of it gets lost.
+
+payload     an IncidentChange → message v1 (product contract), ids, times, CloudEvents attributes
+store       state.db: SQLite in WAL with synchronous=FULL, migrations, recovery from a broken file
+queue       the outbox's rows in one database: put, take in order, delete, evict
+outbox      the queue on disk and, while the disk refuses, the one in memory; `seq`
+seqfile     what is known of `seq` when the database is not
+history     the incidents kept on this box, and questions to them
+snapshots   JPEG of a picture
+connection  one MQTT connection: paho, TLS, will, protocol fallback, faults in words
+mqtt        the loop that connects, publishes, awaits PUBACKs, deletes, and backs off
+door        `Uplink`: what the service talks to
+check       DNS, TCP, TLS, login, publish, one after the other, for `vedette doctor`
+subscriber  the other side: receives messages
+sequence    proves from `seq` and gap messages that nothing is missing
+"""

@@ -1,0 +1,121 @@
+"""The incidents kept on this box: written with the outbox in one transaction, asked by `vedette incidents`."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.uplink.payload import Message
+from agent.uplink.store import Store
+
+KEEP_INCIDENTS = 50_000  # about 200 MB of messages; the oldest beyond are forgotten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to look for; everything given must hold. Times are RFC 3339 UTC with milliseconds."""
+
+    since: str | None = None
+    until: str | None = None
+    kinds: Sequence[str] = ()
+    cameras: Sequence[str] = ()
+    severities: Sequence[str] = ()
+    text: str = ""
+    only_open: bool = False
+    limit: int | None = None
+
+
+def record(db: sqlite3.Connection, message: Message, *, wall_offset_ns: int) -> None:
+    """Keep a message: as the newest of its incident, and as one of its phases."""
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    db.execute(
+        "INSERT INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " severity = excluded.severity, phase = excluded.phase, started_at = excluded.started_at,"
+        " wall_offset_ns = excluded.wall_offset_ns, synchronised = excluded.synchronised,"
+        " words = excluded.words, message = excluded.message",
+        (
+            *(message["id"], message["camera"], message["kind"], message["severity"], message["phase"]),
+            *(message["started_at"], wall_offset_ns, message["clock"] == "synchronised", _words(message), text),
+        ),
+    )
+    db.execute("INSERT OR REPLACE INTO phase VALUES (?, ?, ?)", (message["id"], message["seq"], text))
+
+
+def _words(message: Message) -> str:
+    signals = [entry["signal"] for entry in message["evidence"]]
+    parts = [message["summary"], message["kind"], message["kind"].replace("_", " "), *message["zones"], *signals]
+    return "\n".join([*parts, *message["cameras"]]).casefold()
+
+
+def forget_oldest(db: sqlite3.Connection, keep: int = KEEP_INCIDENTS) -> None:
+    """Keep only the newest incidents; open ones always."""
+    db.execute(
+        "DELETE FROM incident WHERE phase = 'close' AND id NOT IN"
+        " (SELECT id FROM incident ORDER BY started_at DESC LIMIT ?)",
+        (keep,),
+    )
+
+
+def left_open(store: Store) -> list[tuple[Message, int]]:
+    """Return (newest message, wall offset) of each incident that no message closed, oldest first."""
+    with store.reading() as db:
+        return unclosed(db)
+
+
+def unclosed(db: sqlite3.Connection) -> list[tuple[Message, int]]:
+    """As `left_open`, within a transaction."""
+    rows = db.execute("SELECT message, wall_offset_ns FROM incident WHERE phase <> 'close' ORDER BY started_at, id")
+    return [(json.loads(text), offset_ns) for text, offset_ns in rows]
+
+
+def find(store: Store, query: Query) -> list[Message]:
+    """Return the newest message of each incident that fits, newest incident first."""
+    where, values = _conditions(query)
+    limit = -1 if query.limit is None else query.limit
+    with store.reading() as db:
+        rows = db.execute(
+            f"SELECT message FROM incident WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", [*values, limit]
+        )
+        return [json.loads(text) for (text,) in rows]
+
+
+def _conditions(query: Query) -> tuple[str, list[Any]]:
+    where, values = ["1"], list[Any]()
+    for column, wanted in (("kind", query.kinds), ("severity", query.severities)):
+        if wanted:
+            where.append(f"{column} IN ({','.join('?' * len(wanted))})")
+            values += wanted
+    for operator, time in ((">=", query.since), ("<", query.until)):
+        if time is not None:
+            where.append(f"started_at {operator} ?")
+            values.append(time)
+    if query.cameras:
+        marks = ",".join("?" * len(query.cameras))
+        where.append(f"EXISTS (SELECT 1 FROM json_each(message, '$.cameras') WHERE value IN ({marks}))")
+        values += query.cameras
+    for word in query.text.casefold().split():
+        where.append("instr(words, ?)")
+        values.append(word)
+    if query.only_open:
+        where.append("phase <> 'close'")
+    return " AND ".join(where), values
+
+
+def phases(store: Store, id_or_start: str) -> list[Message]:
+    """Return every message of the one incident whose id begins (or ends) so; empty where it is none or several.
+
+    The ends of ids differ soonest: they are random, the beginnings are times.
+    """
+    with store.reading() as db:
+        found = [
+            incident_id
+            for (incident_id,) in db.execute(
+                "SELECT id FROM incident WHERE substr(id, 1, length(?1)) = ?1 OR substr(id, -length(?1)) = ?1 LIMIT 2",
+                (id_or_start.lower(),),
+            )
+        ]
+        if len(found) != 1:
+            return []
+        rows = db.execute("SELECT message FROM phase WHERE incident_id = ? ORDER BY seq", found)
+        return [json.loads(text) for (text,) in rows]

@@ -1,0 +1,410 @@
+"""The uplink's loop: connect, publish from the outbox, delete what the broker acknowledged, back off, again.
+
+MQTT 5 first; MQTT 3.1.1 where the broker refuses it or hangs up on it. A connection on which no PUBACK comes
+within the keep-alive counts as lost: a hung broker accepts bytes for a long time.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty
+from typing import Any, TypeAlias
+
+from agent.types import NS_PER_S
+from agent.uplink.connection import FAILURE, Acked, Connection, Endpoint, Event, Lost, Will, Woken, speaks_mqtt5
+from agent.uplink.faults import BrokerError
+from agent.uplink.outbox import Moment, Outbox
+from agent.uplink.payload import CONTENT_TYPE, DELAYED_AFTER_S, cloud_event
+from agent.uplink.queue import Letter
+
+_LOG = logging.getLogger(__name__)
+
+LOOK_S = 0.2  # how long a stop may go unnoticed
+FLUSH_S = 0.6  # at a stop, for what waits
+GOODBYE_S = 0.3  # at a stop, for the status
+BACKOFF_FIRST_S = 1.0
+BACKOFF_MOST_S = 30.0
+STEADY_S = 10.0  # a connection that lived so long starts the back-off anew
+REFUSED_FIRST_S = 5.0
+REFUSED_MOST_S = 600.0
+WINDOW_BYTES = 256_000  # on its way at once: what a critical message may have to wait for
+TIDY_EVERY_S = 60.0
+SNAPSHOT_TRIES = 3  # a picture that goes down with the connection so often must not hold up its incident
+_PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
+
+ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest content of a topic: only it matters, and a new connection gets it again if it is retained."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    content_type: str = CONTENT_TYPE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the uplink is, for the state topic and the watchdog."""
+
+    connected: bool
+    protocol: str  # "5", "3.1.1" or ""
+    fault: str
+    why: str
+    refused_topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    content: Letter | Latest
+    at_s: float
+    size_bytes: int
+
+
+_Flight: TypeAlias = dict[int, _Sent]
+
+
+@dataclass(slots=True)
+class _Backoff:
+    """Waits that double from `first_s` to `most_s`, each shortened by chance to spread many boxes."""
+
+    first_s: float
+    most_s: float
+    random: Callable[[], float]
+    failures: int = 0
+
+    def next_s(self) -> float:
+        wait_s = min(self.most_s, self.first_s * 2.0 ** min(self.failures, 20))
+        self.failures += 1
+        return wait_s * (0.5 + 0.5 * self.random())
+
+
+class MqttUplink:
+    """Carries an outbox, and the newest content of some topics, to one broker."""
+
+    def __init__(
+        self,
+        place: Endpoint,
+        outbox: Outbox,
+        *,
+        status_topic: str,
+        run_id: str,
+        now: Callable[[], Moment],
+        random: Callable[[], float],
+    ) -> None:
+        """`random` gives numbers in [0, 1) for the jitter; `run_id` is that of the outbox."""
+        self._place = place
+        self._outbox = outbox
+        self._status_topic = status_topic
+        self._run_id = run_id
+        self._now = now
+        self._random = random
+        self._backoff = _Backoff(BACKOFF_FIRST_S, BACKOFF_MOST_S, random)
+        self._mqtt5: bool | None = None  # not known yet
+        self._mutex = threading.Lock()
+        self._latest: dict[str, Latest] = {}
+        self._dirty: dict[str, None] = {}  # topics whose newest content was not acknowledged, in order
+        self._connection: Connection | None = None
+        self._flight: _Flight = {}
+        self._fault: BrokerError | None = None
+        self._refused: dict[str, int] = {}  # topic → how often
+        self._lost_with: dict[int, int] = {}  # snapshot → connections that ended with it on its way
+        self._tidy_at_s = 0.0
+        outbox.on_put(self._wake)
+
+    def publish_latest(self, latest: Latest) -> None:
+        """Replace the content of a topic; it goes out when there is a connection."""
+        with self._mutex:
+            self._latest[latest.topic] = latest
+            self._dirty.pop(latest.topic, None)
+            self._dirty[latest.topic] = None
+        self._wake()
+
+    def health(self) -> Health:
+        """Return how the uplink is now."""
+        connection, fault = self._connection, self._fault
+        return Health(
+            connected=connection is not None,
+            protocol="" if connection is None else "5" if connection.mqtt5 else "3.1.1",
+            fault=fault.fault if fault else "",
+            why=fault.line() if fault else "",
+            refused_topics=tuple(self._refused),
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set; then say `stopped` and return."""
+        while not stop.is_set():
+            try:
+                connection = self._connected(stop)
+            except BrokerError as error:
+                if not stop.is_set():
+                    self._report(error)
+                    stop.wait(self._backoff.next_s())
+                continue
+            began_s = time.monotonic()
+            lost = self._serve(connection, stop)
+            self._connection = None
+            if lost is None:
+                return
+            if time.monotonic() - began_s >= STEADY_S:
+                self._backoff.failures = 0
+            self._report(lost)
+            stop.wait(self._backoff.next_s())
+
+    # -- connecting ---------------------------------------------------------------------------------------
+
+    def _connected(self, stop: threading.Event) -> Connection:
+        if self._mqtt5 is None:
+            self._mqtt5 = speaks_mqtt5(self._place, stop)
+            if not self._mqtt5:
+                _LOG.info("the broker %s speaks MQTT 3.1.1 only: refused messages stay unseen", self._place.address)
+        connection = Connection(self._place, mqtt5=self._mqtt5, will=Will(self._status_topic, OFFLINE))
+        try:
+            connection.open(stop=stop)
+        except BrokerError:
+            self._mqtt5 = None  # by the next attempt it may be another broker
+            raise
+        return connection
+
+    def _report(self, error: BrokerError) -> None:
+        """Log a fault when it is another than before."""
+        if self._fault is None or self._fault.fault != error.fault:
+            _LOG.warning("%s", error.line())
+        self._fault = error
+
+    def _wake(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            connection.events.put(Woken())
+
+    # -- while connected ----------------------------------------------------------------------------------
+
+    def _serve(self, connection: Connection, stop: threading.Event) -> BrokerError | None:
+        """Deliver until stopped (None) or until the connection is lost (why)."""
+        self._began(connection)
+        lost: BrokerError | None = None
+        while lost is None and not stop.is_set():
+            self._pump(connection)
+            lost = self._took(_events(connection, LOOK_S)) or self._silence()
+            self._tidy()
+        if lost is None:
+            lost = self._flushed(connection)
+        self._ended(connection, lost)
+        return lost if not stop.is_set() else None
+
+    def _began(self, connection: Connection) -> None:
+        self._outbox.release()
+        self._flight = {}
+        with self._mutex:
+            self._dirty = {
+                topic: None for topic, latest in self._latest.items() if latest.retain or topic in self._dirty
+            }
+        self._connection = connection
+        connection.publish(self._status_topic, ONLINE, retain=True)
+        version = "5" if connection.mqtt5 else "3.1.1"
+        _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
+        self._fault = None
+
+    def _flushed(self, connection: Connection) -> BrokerError | None:
+        """At a stop: deliver what waits, then say `stopped`, each for a moment only."""
+        lost: BrokerError | None = None
+        deadline_s = time.monotonic() + FLUSH_S
+        while lost is None and time.monotonic() < deadline_s:
+            self._pump(connection)
+            if not self._flight:
+                break
+            lost = self._took(_events(connection, 0.05))
+        goodbye = connection.publish(self._status_topic, STOPPED, retain=True)
+        deadline_s = time.monotonic() + GOODBYE_S
+        said = False
+        while lost is None and not said and time.monotonic() < deadline_s:
+            events = _events(connection, 0.05)
+            lost = self._took(events)
+            said = any(isinstance(event, Acked) and event.mid == goodbye for event in events)
+        return lost
+
+    def _ended(self, connection: Connection, lost: BrokerError | None) -> None:
+        if lost is None:
+            connection.close()
+        else:
+            connection.abandon()
+            self._count_lost_snapshots()
+        self._took(_events(connection, 0.0))  # what was acknowledged before the end is delivered
+        self._outbox.release()
+
+    def _count_lost_snapshots(self) -> None:
+        for sent in self._flight.values():
+            if isinstance(sent.content, Letter) and sent.content.role == "snapshot":
+                tries = self._lost_with.pop(sent.content.id, 0) + 1
+                if tries >= SNAPSHOT_TRIES:
+                    _LOG.warning("gave up the snapshot for %s: connections end with it", sent.content.topic)
+                    self._outbox.delivered([sent.content.id])
+                else:
+                    self._lost_with[sent.content.id] = tries
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._tidy_at_s:
+            self._tidy_at_s = time.monotonic() + TIDY_EVERY_S
+            self._outbox.evict_old()
+
+    # -- sending ------------------------------------------------------------------------------------------
+
+    def _pump(self, connection: Connection) -> None:
+        """Send as much as the window allows."""
+        for latest in self._due_latest(connection.window - len(self._flight)):
+            self._send_latest(connection, latest)
+        room = connection.window - len(self._flight)
+        room_bytes = WINDOW_BYTES - sum(sent.size_bytes for sent in self._flight.values())
+        if room <= 0 or (room_bytes <= 0 and self._flight):
+            return
+        # The lease outlives the wait for a PUBACK: what is on its way is never handed out twice.
+        for letter in self._outbox.take(room, room_bytes, 2 * self._place.keepalive_s * NS_PER_S):
+            self._send_letter(connection, letter)
+
+    def _due_latest(self, room: int) -> list[Latest]:
+        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
+        with self._mutex:
+            due = [self._latest[topic] for topic in self._dirty if topic not in on_the_way]
+        return due[: max(0, room)]
+
+    def _send_latest(self, connection: Connection, latest: Latest) -> None:
+        if _too_large(latest.payload, connection):
+            self._refuse_latest(latest, "packet too large")
+            return
+        mid = connection.publish(latest.topic, latest.payload, retain=latest.retain, content_type=latest.content_type)
+        self._note(mid, latest, len(latest.payload))
+
+    def _send_letter(self, connection: Connection, letter: Letter) -> None:
+        if _too_large(letter.payload, connection):
+            self._refuse_letter(letter, "packet too large")
+            return
+        payload = letter.payload
+        if letter.role == "incident" and is_late(letter, self._now(), self._run_id):
+            payload = payload.replace(b'"delayed":false', b'"delayed":true', 1)
+        mid = connection.publish(
+            letter.topic,
+            payload,
+            content_type="image/jpeg" if letter.role == "snapshot" else CONTENT_TYPE,
+            attributes=_attributes(letter, payload) if connection.mqtt5 else None,
+        )
+        self._note(mid, letter, len(payload))
+
+    def _note(self, mid: int | None, content: Letter | Latest, size_bytes: int) -> None:
+        if mid is not None:  # else the connection is gone, and its Lost is on the way
+            self._flight[mid] = _Sent(content, time.monotonic(), size_bytes)
+
+    def _silence(self) -> BrokerError | None:
+        """Return the fault of a broker that acknowledges nothing any more."""
+        if not self._flight:
+            return None
+        waited_s = time.monotonic() - next(iter(self._flight.values())).at_s
+        if waited_s < self._place.keepalive_s:
+            return None
+        return BrokerError(
+            f"the broker {self._place.address} acknowledges nothing",
+            fault="timeout",
+            why=f"no PUBACK for {waited_s:.0f} s",
+            cure="Check the broker; messages wait until it is back.",
+        )
+
+    # -- hearing back -------------------------------------------------------------------------------------
+
+    def _took(self, events: list[Event]) -> BrokerError | None:
+        """Act on what the connection reported; return why it is lost, if it is."""
+        delivered: list[int] = []
+        lost: BrokerError | None = None
+        for event in events:
+            if isinstance(event, Acked):
+                delivered += self._acked(event)
+            elif isinstance(event, Lost):
+                lost = event.error
+        if delivered:
+            self._outbox.delivered(delivered)
+        return lost
+
+    def _acked(self, event: Acked) -> list[int]:
+        """Return the ids that the broker took responsibility for."""
+        sent = self._flight.pop(event.mid, None)
+        if sent is None:
+            return []
+        content = sent.content
+        if event.code >= FAILURE:
+            if isinstance(content, Letter):
+                self._refuse_letter(content, event.reason.lower())
+            else:
+                self._refuse_latest(content, event.reason.lower())
+            return []
+        self._accepted(content.topic)
+        if isinstance(content, Letter):
+            self._lost_with.pop(content.id, None)
+            return [content.id]
+        with self._mutex:
+            if self._latest.get(content.topic) is content:
+                self._dirty.pop(content.topic, None)
+        return []
+
+    def _accepted(self, topic: str) -> None:
+        if self._refused.pop(topic, None) is not None:
+            _LOG.info("the broker takes %s again", topic)
+
+    def _refuse_letter(self, letter: Letter, reason: str) -> None:
+        """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
+        self._log_refusal(
+            letter.topic, reason, "the picture is given up" if letter.role == "snapshot" else "it is kept"
+        )
+        if letter.role == "snapshot":
+            self._refused.pop(letter.topic, None)  # the topic of one incident: it never comes again
+            self._outbox.delivered([letter.id])
+            return
+        wait_s = min(REFUSED_MOST_S, REFUSED_FIRST_S * 2.0 ** min(self._refused[letter.topic] - 1, 20))
+        self._outbox.refused(letter, int(wait_s * NS_PER_S))
+
+    def _refuse_latest(self, latest: Latest, reason: str) -> None:
+        self._log_refusal(latest.topic, reason, "it waits for its next change")
+        with self._mutex:
+            if self._latest.get(latest.topic) is latest:
+                self._dirty.pop(latest.topic, None)
+
+    def _log_refusal(self, topic: str, reason: str, then: str) -> None:
+        self._refused[topic] = self._refused.get(topic, 0) + 1
+        if self._refused[topic] == 1:
+            _LOG.warning("the broker refuses %s: %s; %s. Check the rights of its user (ACL)", topic, reason, then)
+
+
+def is_late(letter: Letter, moment: Moment, run_id: str) -> bool:
+    """Return whether a letter goes out more than 10 s after it was raised: `delayed`."""
+    if letter.run == run_id:
+        return moment.monotonic_ns - letter.monotonic_ns > DELAYED_AFTER_S * NS_PER_S
+    # Of a former run: only wall time connects the two, and one that ran backwards says nothing.
+    return not 0 <= moment.wall_ns - letter.wall_ns <= DELAYED_AFTER_S * NS_PER_S
+
+
+def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
+    """Return the CloudEvents attributes of a letter; a picture has none."""
+    if letter.role == "snapshot":
+        return None
+    message: dict[str, Any] = json.loads(payload)
+    if letter.role == "gap":
+        return cloud_event(message, "vedette.gap", "")
+    return cloud_event(message, f"vedette.incident.{message['phase']}", message["camera"])
+
+
+def _too_large(payload: bytes, connection: Connection) -> bool:
+    most = connection.max_packet_bytes
+    return most is not None and len(payload) + _PACKET_OVERHEAD_BYTES > most
+
+
+def _events(connection: Connection, timeout_s: float) -> list[Event]:
+    """Return everything that the connection reported, after waiting at most so long for the first."""
+    events: list[Event] = []
+    try:
+        events.append(connection.events.get(timeout=timeout_s) if timeout_s else connection.events.get_nowait())
+        while True:
+            events.append(connection.events.get_nowait())
+    except Empty:
+        return events

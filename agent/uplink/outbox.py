@@ -1,0 +1,472 @@
+"""The outbox: what was raised is on the disk before `write` returns, and off it only when the broker has it.
+
+Every incident message and every gap message takes the next `seq` of the node; the numbers are complete and
+never used twice. Whatever has to be given up is named in a gap message, which is never given up itself.
+While the disk refuses (full, read-only, broken), the same tables live in memory, the state says `degraded`,
+and everything moves to the disk when it heals. Leases and back-off are on the monotonic clock, in memory:
+only one process has the outbox, and after a crash nothing is on its way.
+"""
+
+import contextlib
+import dataclasses
+import heapq
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from agent.errors import StoreError
+from agent.types import NS_PER_S, Severity
+from agent.uplink import queue
+from agent.uplink.payload import encoded, gap_message
+from agent.uplink.queue import Letter, Role, Waiting
+from agent.uplink.seqfile import BLOCK, Mark, read_mark, write_mark
+from agent.uplink.store import BrokenError, RefusedError, Store, memory_store, open_store
+
+_LOG = logging.getLogger(__name__)
+
+MEMORY_MAX_BYTES = 32_000_000
+HEAL_EVERY_NS = 5 * NS_PER_S
+EVICT_DOWN_TO_FRAC = 0.9  # so that a full outbox is not tidied for every message
+_UNREAD_ID = 1 << 52  # ids of a run that could not read the disk: beyond all that are on it
+
+Result = TypeVar("Result")
+GapReason = Literal["bytes", "age", "store_lost"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much may wait, and how long."""
+
+    max_bytes: int
+    max_age_ns: int
+    memory_max_bytes: int = MEMORY_MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When something happened, on both clocks."""
+
+    wall_ns: int
+    synchronised: bool
+    monotonic_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxState:
+    """What the state topic tells of the outbox."""
+
+    depth: int
+    size_bytes: int
+    degraded: bool
+    why: str
+
+
+class Batch:
+    """What one transaction puts into the outbox; `db` is for the history beside it."""
+
+    def __init__(self, db: sqlite3.Connection, next_seq: int, next_id: int, run: str) -> None:
+        self.db = db
+        self.added_bytes = 0
+        self.next_seq = next_seq
+        self.next_id = next_id
+        self._run = run
+
+    def take_seq(self) -> int:
+        """Return the next number of the node."""
+        self.next_seq += 1
+        return self.next_seq - 1
+
+    def put(
+        self,
+        *,
+        seq: int | None,
+        chain: str,
+        role: Role,
+        phase: str,
+        severity: Severity,
+        topic: str,
+        payload: bytes,
+        moment: Moment,
+    ) -> int:
+        """Add a message behind the others of its chain; return its id."""
+        letter = Letter(
+            id=self.next_id,
+            seq=seq,
+            chain=chain,
+            role=role,
+            phase=phase,
+            topic=topic,
+            payload=payload,
+            wall_ns=moment.wall_ns,
+            synchronised=moment.synchronised,
+            monotonic_ns=moment.monotonic_ns,
+            run=self._run,
+        )
+        self.added_bytes += queue.put(self.db, letter, severity)
+        self.next_id += 1
+        return letter.id
+
+
+class Outbox:
+    """The durable queue of one node. Safe to use from several threads."""
+
+    def __init__(
+        self, path: Path, *, node: str, gap_topic: str, limits: Limits, run: str, now: Callable[[], Moment]
+    ) -> None:
+        """Open the outbox at `path`; `run` names this run of the agent.
+
+        Raises StoreError where another process has it or a newer release wrote it; a disk that refuses
+        is no error but a degraded beginning.
+        """
+        self._path = path
+        self._mark_path = path.with_suffix(".seq")
+        self._node = node
+        self._gap_topic = gap_topic
+        self._limits = limits
+        self._run = run
+        self._now = now
+        self._mutex = threading.RLock()
+        self._wake: Callable[[], None] = lambda: None
+        self._memory = memory_store()
+        self._memory_bytes = 0
+        self._disk: Store | None = None
+        self._disk_bytes = 0
+        self._why_degraded = ""
+        self._heal_at_ns = 0
+        self._mark = read_mark(self._mark_path)
+        self._leases: dict[int, int] = {}  # id → when the lease ends
+        self._backoff: dict[str, int] = {}  # topic → when to try again
+        self._undeleted: set[int] = set()  # delivered, but the disk did not let us delete them
+        self._frozen: set[int] = set()  # gaps handed out by this run
+        # Up to here, exclusive, the numbers are in the database or were delivered; those from here on that were
+        # given out are in memory.
+        self._saved_until = self._next_seq = 0
+        self._next_id = 1
+        self._begin()
+
+    def on_put(self, wake: Callable[[], None]) -> None:
+        """Call `wake`, from the thread that writes, whenever something new waits."""
+        self._wake = wake
+
+    def write(self, body: Callable[[Batch], Result]) -> Result:
+        """Run `body` in one transaction and return its result once everything it put is kept.
+
+        `body` may be run twice, on the disk and then in memory: it must do nothing but fill the batch.
+        """
+        with self._mutex:
+            self._heal_if_due()
+            result = self._write_to_disk(body) if self._disk and not self._why_degraded else None
+            if result is None:
+                result = (self._write_to_memory(body),)
+        self._wake()
+        return result[0]
+
+    def take(self, limit: int, limit_bytes: int, lease_ns: int) -> list[Letter]:
+        """Lease up to `limit` letters in order of delivery; one may exceed `limit_bytes` by itself."""
+        with self._mutex:
+            self._heal_if_due()
+            now_ns = self._now().monotonic_ns
+            self._leases = {key: until for key, until in self._leases.items() if until > now_ns}
+            self._backoff = {key: until for key, until in self._backoff.items() if until > now_ns}
+            try:
+                letters = self._letters(self._picked(limit, limit_bytes)) if limit > 0 else []
+            except (RefusedError, BrokenError) as error:
+                self._lose_disk(error)
+                return []
+            self._leases |= {letter.id: now_ns + lease_ns for letter in letters}
+            return letters
+
+    def delivered(self, ids: Sequence[int]) -> None:
+        """The broker has these: delete them."""
+        with self._mutex:
+            for letter_id in ids:
+                self._leases.pop(letter_id, None)
+            with self._memory.transaction() as db:
+                self._memory_bytes -= queue.remove(db, ids)
+            if self._disk is None or self._why_degraded:
+                self._undeleted.update(ids)
+                return
+            try:
+                with self._disk.transaction() as db:
+                    self._disk_bytes -= queue.remove(db, ids)
+            except (RefusedError, BrokenError) as error:
+                self._undeleted.update(ids)
+                self._degrade(error)
+
+    def refused(self, letter: Letter, wait_ns: int) -> None:
+        """The broker does not take this: try its topic again after `wait_ns`."""
+        with self._mutex:
+            self._leases.pop(letter.id, None)
+            self._backoff[letter.topic] = self._now().monotonic_ns + wait_ns
+
+    def release(self) -> None:
+        """The connection is lost: nothing is on its way any more, and a new broker may refuse other things."""
+        with self._mutex:
+            self._leases.clear()
+            self._backoff.clear()
+
+    def evict_old(self) -> None:
+        """Give up what is older than the limit and not critical, if the clock can be trusted."""
+        moment = self._now()
+        with self._mutex:
+            if self._disk is None or self._why_degraded or not moment.synchronised:
+                return
+            old_ns = moment.wall_ns - self._limits.max_age_ns
+            try:
+                with self._disk.reading() as db:
+                    if not queue.older(db, old_ns, self._leases):
+                        return
+            except (RefusedError, BrokenError) as error:
+                self._lose_disk(error)
+                return
+            freed = self._write_to_disk(
+                lambda batch: self._evict(batch, queue.older(batch.db, old_ns, self._leases), "age")
+            )
+            self._disk_bytes -= freed[0] if freed else 0
+
+    def state(self) -> OutboxState:
+        """Return what waits, and whether the disk takes it."""
+        with self._mutex:
+            depth = 0
+            try:
+                for store in self._readable():
+                    with store.reading() as db:
+                        depth += queue.depth(db)
+            except (RefusedError, BrokenError) as error:
+                self._lose_disk(error)
+            return OutboxState(
+                depth=max(0, depth - len(self._undeleted)),
+                size_bytes=self._disk_bytes + self._memory_bytes,
+                degraded=bool(self._why_degraded),
+                why=self._why_degraded,
+            )
+
+    def close(self) -> None:
+        """Try once more to bring to the disk what is in memory, and close the file."""
+        with self._mutex:
+            if self._why_degraded:
+                self._heal_at_ns = 0
+                self._heal_if_due()
+            if self._disk is not None:
+                self._disk.close()
+            self._memory.close()
+
+    # -- beginning, degrading, healing ------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        try:
+            store = open_store(self._path)
+        except (RefusedError, BrokenError) as error:
+            self._saved_until = self._next_seq = max(self._mark.reserved, self._mark.spent) + 1
+            self._next_id = _UNREAD_ID
+            self._degrade(error)
+            return
+        with store.reading() as db:
+            on_disk = queue.counter(db, "next_seq") or 1
+            self._next_id = queue.counter(db, "next_id") or 1
+        self._saved_until = self._next_seq = self._resumed(on_disk)
+        try:
+            self._adopt(store)
+        except (RefusedError, BrokenError) as error:
+            self._disk = store
+            self._degrade(error)
+
+    def _resumed(self, on_disk: int) -> int:
+        """Return the next seq at the start of a run, from the database and the mark beside it."""
+        if self._mark.spent >= on_disk:  # given out while the disk refused, then the agent died
+            return self._mark.spent + 1
+        if on_disk < self._mark.reserved - BLOCK:  # the database is new, or an old copy
+            return self._mark.reserved + 1
+        return on_disk
+
+    def _adopt(self, store: Store) -> None:
+        """Bring a database up to what this run knows: numbers that were lost, letters in memory."""
+        with self._memory.reading() as memory, store.transaction() as db:
+            on_disk = queue.counter(db, "next_seq") or 1
+            batch = Batch(db, max(self._next_seq, on_disk), self._next_id, self._run)
+            queue.remove(db, self._undeleted)
+            queue.move(memory, db)
+            if on_disk < self._saved_until:
+                self._give_up(batch, [(on_disk, self._saved_until - 1)], "store_lost")
+            self._keep_counters(batch)
+            size_bytes = queue.size_bytes(db)
+        self._disk, self._disk_bytes = store, size_bytes
+        self._saved_until = self._next_seq = batch.next_seq
+        self._next_id = batch.next_id
+        self._undeleted.clear()
+        with self._memory.transaction() as memory:
+            queue.clear(memory)
+        self._memory_bytes = 0
+        self._set_mark(Mark(max(self._mark.reserved, self._next_seq + BLOCK)))
+
+    def _lose_disk(self, error: StoreError) -> None:
+        """The disk cannot even be read: close it; healing opens it anew."""
+        if self._disk is not None:
+            self._disk.close()
+            self._disk, self._disk_bytes = None, 0
+        self._degrade(error)
+
+    def _degrade(self, error: StoreError) -> None:
+        if isinstance(error, BrokenError) and self._disk is not None:
+            self._lose_disk(error)
+            return
+        if not self._why_degraded:
+            _LOG.error("%s", error.line())
+        self._why_degraded = error.why or error.what
+        self._heal_at_ns = self._now().monotonic_ns + HEAL_EVERY_NS
+
+    def _heal_if_due(self) -> None:
+        now_ns = self._now().monotonic_ns
+        if not self._why_degraded or now_ns < self._heal_at_ns:
+            return
+        self._heal_at_ns = now_ns + HEAL_EVERY_NS
+        try:
+            store = self._disk or open_store(self._path)
+        except StoreError as error:
+            self._degrade(error)
+            return
+        try:
+            self._adopt(store)
+        except (RefusedError, BrokenError) as error:
+            if self._disk is None:
+                store.close()
+            self._degrade(error)
+            return
+        self._why_degraded = ""
+        _LOG.info("the database %s takes writes again; nothing waits in memory any more", self._path)
+
+    # -- writing ----------------------------------------------------------------------------------------
+
+    def _write_to_disk(self, body: Callable[[Batch], Result]) -> tuple[Result] | None:
+        """Return the result of `body` in a tuple, or None where the disk refused."""
+        assert self._disk is not None
+        try:
+            with self._disk.transaction() as db:
+                batch = self._batch(db)
+                result = body(batch)
+                freed = self._make_room(batch, self._disk_bytes, self._limits.max_bytes)
+                self._keep_counters(batch)
+                if batch.next_seq > self._mark.reserved:
+                    self._set_mark(Mark(batch.next_seq + BLOCK))
+        except (RefusedError, BrokenError) as error:
+            self._degrade(error)
+            return None
+        self._disk_bytes += batch.added_bytes - freed
+        self._saved_until = self._next_seq = batch.next_seq
+        self._next_id = batch.next_id
+        return (result,)
+
+    def _write_to_memory(self, body: Callable[[Batch], Result]) -> Result:
+        with self._memory.transaction() as db:
+            batch = self._batch(db)
+            result = body(batch)
+            freed = self._make_room(batch, self._memory_bytes, self._limits.memory_max_bytes)
+        self._memory_bytes += batch.added_bytes - freed
+        if batch.next_seq > self._next_seq:
+            self._set_mark(Mark(self._mark.reserved, batch.next_seq - 1))
+        self._next_seq, self._next_id = batch.next_seq, batch.next_id
+        return result
+
+    def _batch(self, db: sqlite3.Connection) -> Batch:
+        return Batch(db, self._next_seq, self._next_id, self._run)
+
+    def _keep_counters(self, batch: Batch) -> None:
+        queue.set_counter(batch.db, "next_seq", batch.next_seq)
+        queue.set_counter(batch.db, "next_id", batch.next_id)
+
+    def _set_mark(self, mark: Mark) -> None:
+        write_mark(self._mark_path, mark)  # where the disk refuses this too, memory is all there is
+        self._mark = mark
+
+    def _make_room(self, batch: Batch, used_bytes: int, max_bytes: int) -> int:
+        """Evict the least worth where too much waits; return the bytes freed."""
+        used_bytes += batch.added_bytes
+        if used_bytes <= max_bytes:
+            return 0
+        excess = used_bytes - int(max_bytes * EVICT_DOWN_TO_FRAC)
+        return self._evict(batch, queue.cheapest(batch.db, excess, self._leases), "bytes")
+
+    def _evict(self, batch: Batch, chosen: Sequence[tuple[int, int | None]], reason: GapReason) -> int:
+        """Delete letters and name their numbers in a gap message; return the bytes freed."""
+        freed = queue.remove(batch.db, [letter_id for letter_id, _ in chosen])
+        numbers = [(seq, seq) for _, seq in chosen if seq is not None]
+        if numbers:
+            self._give_up(batch, numbers, reason)
+        return freed
+
+    def _give_up(self, batch: Batch, ranges: Iterable[tuple[int, int]], reason: GapReason) -> None:
+        gap_id = queue.open_gap(batch.db, reason, self._frozen)
+        if gap_id is None:
+            seq = batch.take_seq()
+            gap_id = batch.put(
+                seq=seq,
+                chain=f"gap-{seq}",
+                role="gap",
+                phase=reason,
+                severity="warning",
+                topic=self._gap_topic,
+                payload=b"",
+                moment=self._now(),
+            )
+        queue.widen(batch.db, gap_id, ranges)
+
+    # -- reading ----------------------------------------------------------------------------------------
+
+    def _readable(self) -> list[Store]:
+        return [store for store in (self._disk, self._memory) if store is not None]
+
+    def _picked(self, limit: int, limit_bytes: int) -> list[int]:
+        """Return the ids to send next: what waits on the disk and in memory, as one queue."""
+        picked: list[int] = []
+        with contextlib.ExitStack() as stack:
+            for letter in self._ready(stack):
+                if letter.id in self._leases or letter.topic in self._backoff:
+                    continue
+                limit_bytes -= letter.size_bytes
+                if picked and limit_bytes < 0:
+                    break
+                picked.append(letter.id)
+                if len(picked) == limit:
+                    break
+        return picked
+
+    def _ready(self, stack: contextlib.ExitStack) -> Iterator[Waiting]:
+        """Yield the first letter of each chain; a letter in memory waits for those of its chain on the disk."""
+        disk = stack.enter_context(self._disk.reading()) if self._disk else None
+        on_disk = queue.ready(disk, self._undeleted) if disk else iter(())
+        if not self._memory_bytes:
+            return on_disk
+        memory = stack.enter_context(self._memory.reading())
+        in_memory = (
+            letter
+            for letter in queue.ready(memory, ())
+            if disk is None or not queue.has_chain(disk, letter.chain, self._undeleted)
+        )
+        return heapq.merge(on_disk, in_memory)
+
+    def _letters(self, ids: Sequence[int]) -> list[Letter]:
+        found: dict[int, Letter] = {}
+        for store in self._readable():
+            with store.reading() as db:
+                found |= {letter.id: self._complete(letter, store, db) for letter in queue.read(db, ids)}
+        return [found[letter_id] for letter_id in ids]
+
+    def _complete(self, letter: Letter, store: Store, db: sqlite3.Connection) -> Letter:
+        """Return a letter with its content; a gap's is made now, and fixed."""
+        if letter.role != "gap" or letter.seq is None:
+            return letter
+        self._frozen.add(letter.id)
+        with contextlib.suppress(RefusedError), store.transaction() as writing:
+            queue.freeze(writing, letter.id)
+        message = gap_message(
+            seq=letter.seq,
+            node=self._node,
+            ranges=queue.ranges_of(db, letter.id),
+            reason=letter.phase,
+            at_wall_ns=letter.wall_ns,
+        )
+        return dataclasses.replace(letter, payload=encoded(message))
