@@ -31,7 +31,7 @@ def sources(pieces: list[Piece]) -> list[dict[str, object]]:
     """What was trained on (train and dev), by repository and licence."""
     held: dict[tuple[str, str], list[int]] = defaultdict(list)
     for piece in pieces:
-        if piece.split != "val":
+        if piece.split in ("train", "dev"):
             held[piece.repo, piece.licence].append(piece.samples)
     return [
         {"source": repo, "licence": licence, "clips": len(lengths), "hours": round(sum(lengths) / RATE_HZ / 3600, 3)}
