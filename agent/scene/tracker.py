@@ -21,6 +21,9 @@ from agent.types import NS_PER_S
 
 Flags = NDArray[np.bool_]
 
+LONGEST_GAP = 3.0
+"""Between two pictures this many times `lost_s` may pass before everything is taken for new."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerSettings:
@@ -89,6 +92,7 @@ class Tracker:
         """
         chosen = self._settings
         self._advance(at_ns)
+        self._forget(at_ns)
         measured = centred(boxes)
         usable = (measured[:, 2:] > 0.0).all(axis=1) & (scores >= chosen.weak_prob)
         sure = scores >= chosen.confident_prob
@@ -106,7 +110,6 @@ class Tracker:
         ids = np.zeros(len(boxes), np.int64)
         known = self._hits[owner[found]] >= chosen.confirm_hits
         ids[found[known]] = self._ids[owner[found[known]]]
-        self._forget(at_ns)
         newborn = np.flatnonzero(usable & (scores >= chosen.birth_prob) & (owner < 0))
         born = self._bear(at_ns, measured[newborn], groups[newborn])
         if self._first_picture:
@@ -183,7 +186,9 @@ class Tracker:
         lost_ns = at_ns - self._seen_ns
         proven = self._hits >= chosen.confirm_hits
         patience_ns = np.where(proven, round(chosen.lost_s * NS_PER_S), round(chosen.unproven_lost_s * NS_PER_S))
-        kept = lost_ns <= patience_ns
+        # At a picture a second, or after a short loss of the source, the picture before is all there is.
+        newest = (self._seen_ns >= self._before_ns) & (lost_ns <= round(LONGEST_GAP * chosen.lost_s * NS_PER_S))
+        kept = newest | (lost_ns <= patience_ns)
         if kept.all():
             return
         self._state, self._observed, self._direction = self._state[kept], self._observed[kept], self._direction[kept]
