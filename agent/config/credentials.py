@@ -1,6 +1,6 @@
 """Passwords, each in a file of its own, readable by its owner only, outside the configuration.
 
-Names: `broker`, and `camera-<name>` for a camera. As a service under systemd they come from
+Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for sound from elsewhere. As a service under systemd they come from
 $CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials` beside the configuration.
 """
 
@@ -13,7 +13,7 @@ from agent.config.files import write_atomically
 from agent.config.places import config_path
 from agent.errors import ConfigError
 
-_NAME = re.compile(r"broker|camera-[a-z0-9_-]{1,32}")
+_NAME = re.compile(r"broker|(camera|sound)-[a-z0-9_-]{1,32}")
 _MAX_BYTES = 65_536
 
 

@@ -28,37 +28,53 @@ DEFAULT_CLIP = "fire.mp4"
 _DETECTOR = ("letterbox", "vision", "boxes")
 _WARM_RUNS = 3
 
-Clock = Callable[[], float]
+Clock = Callable[[], "Moment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Two clocks at once: what a person waits for, and what the process computes (all its threads)."""
+
+    wall_s: float
+    cpu_s: float
+
+    @classmethod
+    def now(cls) -> "Moment":
+        """Read both."""
+        return cls(time.perf_counter(), time.process_time())
+
+    def __sub__(self, earlier: "Moment") -> "Moment":
+        return Moment(self.wall_s - earlier.wall_s, self.cpu_s - earlier.cpu_s)
 
 
 @dataclass(slots=True)
 class Stages:
-    """Milliseconds of each run of each stage, in the order in which stages first ran."""
+    """What each run of each stage took, in the order in which stages first ran."""
 
-    clock_s: Clock
-    runs_ms: dict[str, list[float]] = field(default_factory=dict)
+    clock: Clock
+    runs: dict[str, list[Moment]] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         """Measure one run."""
-        start_s = self.clock_s()
+        start = self.clock()
         yield
-        self.add(stage, self.clock_s() - start_s)
+        self.add(stage, self.clock() - start)
 
-    def add(self, stage: str, seconds: float) -> None:
+    def add(self, stage: str, took: Moment) -> None:
         """Note one run that was measured elsewhere."""
-        self.runs_ms.setdefault(stage, []).append(seconds * 1e3)
+        self.runs.setdefault(stage, []).append(took)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCost:
-    """One stage: how often it ran, and its milliseconds."""
+    """One stage: how often it ran, how long one waits for it, and what it computes per second of camera."""
 
     stage: str
     runs: int
     p50_ms: float
     p95_ms: float
-    ms_per_media_s: float
+    cpu_ms_per_media_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +88,6 @@ class Bill:
     stages: tuple[StageCost, ...]
     core_moving_frac: float
     core_still_frac: float
-    cpu_core_frac: float
     picture_latency_p50_ms: float
     picture_latency_p95_ms: float
     memory_mb: float
@@ -89,24 +104,22 @@ class Bill:
         return 1.0 / self.core_still_frac if self.core_still_frac else 0.0
 
 
-def bench(config: Config, *, source: str | None, clock_s: Clock = time.perf_counter) -> Bill:
+def bench(config: Config, *, source: str | None, clock: Clock = Moment.now) -> Bill:
     """Run `source` (None: a clip that came with Vedette) through every stage as fast as it goes.
 
     Errors: SourceError, ModelError.
     """
     senses = Senses.load(config)
-    stages = Stages(clock_s)
+    stages = Stages(clock)
     with ExitStack() as stack:
         url = source or str(stack.enter_context(as_file(files("agent.service") / "clips" / DEFAULT_CLIP)))
         media = stack.enter_context(open_media(_spec(url, config)))
         run = _Run(config, senses, stages)
         run.warm()
-        cpu_before_s = _cpu_s()
-        for item, waited_s in _paced_by_us(media, clock_s):
-            run.take(item, waited_s)
+        for item, waited in _paced_by_us(media, clock):
+            run.take(item, waited)
         run.finish()
-        cpu_s = _cpu_s() - cpu_before_s
-    return _bill(run, source or DEFAULT_CLIP, cpu_s, _places(senses))
+    return _bill(run, source or DEFAULT_CLIP, _places(senses))
 
 
 class _Run:
@@ -130,17 +143,17 @@ class _Run:
             self._vision.open(size_px)
             self._hearing.silence()
 
-    def take(self, item: Frame | SoundBlock, waited_s: float) -> None:
-        """Run one item through its stages; `waited_s` is what capture took to make it."""
+    def take(self, item: Frame | SoundBlock, waited: Moment) -> None:
+        """Run one item through its stages; `waited` is what capture took to make it."""
         self.end_ns = max(self.end_ns, item.at_ns)
         if isinstance(item, SoundBlock):
-            self.stages.add("sound decode", waited_s)
+            self.stages.add("sound decode", waited)
             self._hear(item)
             return
-        self.stages.add("decode and scale", waited_s)
-        start_s = self.stages.clock_s()
+        self.stages.add("decode and scale", waited)
+        start = self.stages.clock()
         self._see(item)
-        self.latencies_ms.append((self.stages.clock_s() - start_s + waited_s) * 1e3)
+        self.latencies_ms.append(((self.stages.clock() - start).wall_s + waited.wall_s) * 1e3)
 
     def finish(self) -> None:
         """Hear the end."""
@@ -167,11 +180,11 @@ class _Run:
         )  # fmt: skip
 
     def _hear(self, block: SoundBlock) -> None:
-        start_s = self.stages.clock_s()
+        start = self.stages.clock()
         for heard in self._listener.hear(block):
-            self.stages.add("hearing with log-mel", self.stages.clock_s() - start_s)
+            self.stages.add("log-mel and hearing", self.stages.clock() - start)
             self._step(heard)
-            start_s = self.stages.clock_s()
+            start = self.stages.clock()
 
     def _step(self, observation: Seen | Heard) -> None:
         with self.stages.timed("scene"):
@@ -188,20 +201,20 @@ def _spec(url: str, config: Config) -> SourceSpec:
     )
 
 
-def _paced_by_us(media: Media, clock_s: Clock) -> Iterator[tuple[Frame | SoundBlock, float]]:
-    """Items with the seconds that reading each took: demultiplexing, decoding, scaling, skipped pictures too."""
-    start_s = clock_s()
+def _paced_by_us(media: Media, clock: Clock) -> Iterator[tuple[Frame | SoundBlock, Moment]]:
+    """Items with what reading each took: demultiplexing, decoding, scaling, skipped pictures too."""
+    start = clock()
     for item in media.read():
-        yield item, clock_s() - start_s
-        start_s = clock_s()
+        yield item, clock() - start
+        start = clock()
 
 
-def _bill(run: _Run, source: str, cpu_s: float, places: Mapping[str, str]) -> Bill:
+def _bill(run: _Run, source: str, places: Mapping[str, str]) -> Bill:
     media_s = max(run.end_ns / NS_PER_S, 1.0 / run.config.analysis.fps)
-    stages = tuple(_cost(name, runs_ms, media_s) for name, runs_ms in run.stages.runs_ms.items())
-    detector_ms_per_s = sum(cost.ms_per_media_s for cost in stages if cost.stage in _DETECTOR)
-    total_ms_per_s = sum(cost.ms_per_media_s for cost in stages)
-    looks_frac = 1.0 / (run.config.analysis.still_look_s * run.config.analysis.fps)
+    stages = tuple(_cost(name, runs, media_s) for name, runs in run.stages.runs.items())
+    detector_ms_per_s = sum(cost.cpu_ms_per_media_s for cost in stages if cost.stage in _DETECTOR)
+    total_ms_per_s = sum(cost.cpu_ms_per_media_s for cost in stages)
+    looks_frac = min(1.0, 1.0 / (run.config.analysis.still_look_s * run.config.analysis.fps))
     latencies_ms = run.latencies_ms or [0.0]
     return Bill(
         source=source,
@@ -210,8 +223,7 @@ def _bill(run: _Run, source: str, cpu_s: float, places: Mapping[str, str]) -> Bi
         analysis_fps=run.config.analysis.fps,
         stages=stages,
         core_moving_frac=total_ms_per_s / 1e3,
-        core_still_frac=(total_ms_per_s - detector_ms_per_s * (1.0 - min(1.0, looks_frac))) / 1e3,
-        cpu_core_frac=cpu_s / media_s,
+        core_still_frac=(total_ms_per_s - detector_ms_per_s * (1.0 - looks_frac)) / 1e3,
         picture_latency_p50_ms=statistics.median(latencies_ms),
         picture_latency_p95_ms=_p95(latencies_ms),
         memory_mb=psutil.Process().memory_info().rss / 1e6,
@@ -219,13 +231,14 @@ def _bill(run: _Run, source: str, cpu_s: float, places: Mapping[str, str]) -> Bi
     )
 
 
-def _cost(stage: str, runs_ms: list[float], media_s: float) -> StageCost:
+def _cost(stage: str, runs: list[Moment], media_s: float) -> StageCost:
+    waits_ms = [took.wall_s * 1e3 for took in runs]
     return StageCost(
         stage=stage,
-        runs=len(runs_ms),
-        p50_ms=statistics.median(runs_ms),
-        p95_ms=_p95(runs_ms),
-        ms_per_media_s=sum(runs_ms) / media_s,
+        runs=len(runs),
+        p50_ms=statistics.median(waits_ms),
+        p95_ms=_p95(waits_ms),
+        cpu_ms_per_media_s=sum(took.cpu_s for took in runs) * 1e3 / media_s,
     )
 
 
@@ -235,8 +248,3 @@ def _p95(values: list[float]) -> float:
 
 def _places(senses: Senses) -> dict[str, str]:
     return {chosen.file: str(chosen.place) for model in (senses.vision, senses.hearing) for chosen in model.chosen}
-
-
-def _cpu_s() -> float:
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system)

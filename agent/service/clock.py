@@ -23,5 +23,5 @@ def synchronised() -> bool:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
         return False
-    state = adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    state = int(adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
     return 0 <= state < _TIME_ERROR

@@ -15,7 +15,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from agent.config.schema import Broker, Camera, Config, Node as NodeSettings, Snapshots, Zone
+from agent.config.schema import Broker, Camera, Config, Snapshots, Zone
+from agent.config.schema import Node as NodeSettings
 from agent.service.broker import EmbeddedBroker
 from agent.service.filming import Filming
 from agent.service.node import Node, Options
@@ -52,7 +53,9 @@ def run_demo(
         )
         log = _Log(on_message, keep)
         on_progress(f"Watching {len(cameras)} {'rendered scenes' if source is None else 'source'}, broker {broker.url}")
-        subscriber = stack.enter_context(Subscriber(config.broker, topics=(f"vedette/{NODE_NAME}/#",), on_message=log.take))
+        subscriber = stack.enter_context(
+            Subscriber(config.broker, topics=(f"vedette/{NODE_NAME}/#",), on_message=log.take)
+        )
         subscriber.wait_ready(FLUSH_S)
         filming = Filming(config, keep)
         node = Node(config, Options(credentials=lambda _: None, state_folder=state, witness=filming))
@@ -125,7 +128,9 @@ class _Log:
             messages, delays_ms, snapshots = list(self._messages), list(self._delays_ms), list(self._snapshots)
         sequence = sorted({message["seq"] for message in messages})
         return {
-            "cameras": [_verdict(camera, messages, SCENES.get(camera) if expected else None) for camera in config.cameras],
+            "cameras": [
+                _verdict(camera, messages, SCENES.get(camera) if expected else None) for camera in config.cameras
+            ],
             "messages": len(messages),
             "broker": broker_url,
             "sequence_complete": sequence == list(range(1, len(sequence) + 1)),

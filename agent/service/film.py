@@ -25,7 +25,9 @@ class Film:
         try:
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         except OSError as error:
-            raise StoreError(f"cannot write {path.name}", why=str(error.strerror), cure="Choose another file.") from error
+            raise StoreError(
+                f"cannot write {path.name}", why=str(error.strerror), cure="Choose another file."
+            ) from error
         self._with_sound = with_sound
         self._video: av.VideoStream | None = None
         self._audio: av.AudioStream | None = None

@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from agent.config.schema import Config
@@ -75,7 +76,7 @@ class Filming:
             for reel in self._reels.values():
                 if reel.origin_ns is not None:
                     due_ns = observation.at_ns - LATENESS_NS - reel.origin_ns
-                    reel.film.develop(due_ns, lambda at_ns, reel=reel: reel.view(scene, at_ns))
+                    reel.film.develop(due_ns, partial(reel.view, scene))
 
     def close(self) -> None:
         """Finish all films."""

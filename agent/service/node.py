@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from agent.capture.live import LiveSource, Microphone, SourceState
+from agent.capture.live import LiveSource, SourceState
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
@@ -23,7 +23,6 @@ from agent.types import (
     NS_PER_S,
     Blind,
     Frame,
-    Heard,
     IncidentChange,
     Observation,
     Opened,
@@ -91,6 +90,11 @@ class Node:
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
+
+    def models_line(self) -> str:
+        """Return in one line where each model runs."""
+        described = self._senses.describe()
+        return "; ".join(f"{name} {model['precision']} on {model['place']}" for name, model in described.items())
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
@@ -185,10 +189,10 @@ class Node:
 
     def _judge(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            observation = self._channels.observations.take(TAKE_TIMEOUT_S)
-            self._step(observation or Tick(at_ns=clock.now_ns() - TICK_LAG_NS))
-        for observation in drained(self._channels.observations.take):
-            self._step(observation)
+            taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
+            self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
+        for left in drained(self._channels.observations.take):
+            self._step(left)
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
 
     def _step(self, observation: Observation) -> None:

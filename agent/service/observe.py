@@ -46,9 +46,9 @@ def observations(
         heapq.heappush(pending, (heard.at_ns, arrival, heard))
         arrival += 1
     while pending:
-        observation = heapq.heappop(pending)[2]
-        newest_ns = max(newest_ns, observation.at_ns)
-        yield observation
+        last = heapq.heappop(pending)[2]
+        newest_ns = max(newest_ns, last.at_ns)
+        yield last
     yield from _ends(media, camera, newest_ns)
 
 

@@ -240,4 +240,3 @@ def _shifted(observation: Observation, offset_ns: int) -> Observation:
 def _zones(config: Config, camera: str) -> Mapping[str, Sequence[tuple[float, float]]]:
     settings = config.cameras.get(camera)
     return {name: zone.polygon for name, zone in settings.zones.items()} if settings else {}
-

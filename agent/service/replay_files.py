@@ -79,7 +79,9 @@ def _camera(config: Config, wanted: str | None) -> str:
     if wanted is not None:
         if wanted not in config.cameras:
             known = ", ".join(config.cameras) or "none"
-            raise ConfigError(f"no camera {wanted!r} in the configuration", why=f"it has {known}", cure="Check --camera.")
+            raise ConfigError(
+                f"no camera {wanted!r} in the configuration", why=f"it has {known}", cure="Check --camera."
+            )
         return wanted
     return next(iter(config.cameras)) if len(config.cameras) == 1 else DEFAULT_CAMERA
 
@@ -160,4 +162,3 @@ def _scores_sink(out: TextIO) -> Callable[[Row], None]:
         writer.writerow([row.source, row.frame, f"{row.at_ns / NS_PER_S:.6f}", *beliefs])
 
     return send
-

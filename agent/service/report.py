@@ -1,0 +1,139 @@
+"""What the node says of itself on the retained state topic: cameras, models, outbox, broker, clock."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agent import __version__
+from agent.capture.state import SourceState
+from agent.config.schema import Config
+from agent.service import clock
+from agent.service.channels import NewestFrames
+from agent.service.senses import Senses
+from agent.types import NS_PER_S, Heard, Seen
+from agent.uplink.door import Uplink
+from agent.uplink.payload import rfc3339
+
+STATE_SCHEMA = "vedette.state/1"
+EVERY_NS = 30 * NS_PER_S
+FPS_WINDOW_NS = 10 * NS_PER_S
+
+
+@dataclass(slots=True)
+class _Modality:
+    """How one modality of one camera is."""
+
+    status: str = "opening"
+    since_ns: int = 0
+    reason: str | None = None
+    why: str = ""
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What was analysed of one camera since `since_ns`."""
+
+    since_ns: int = 0
+    pictures: int = 0
+    looked: int = 0
+    level_dbfs: float | None = None
+
+
+class Report:
+    """Collects from every thread, publishes from the supervisor: at a change, and every half minute."""
+
+    def __init__(self, config: Config, senses: Senses, uplink: Uplink, frames: NewestFrames) -> None:
+        self._config = config
+        self._senses = senses
+        self._uplink = uplink
+        self._frames = frames
+        self._lock = threading.Lock()
+        self._started_ns = clock.now_ns()
+        self._published_ns: int | None = None
+        self._changed = True
+        self._was_degraded: list[str] = []
+        watched = [name for name, camera in config.cameras.items() if camera.enabled]
+        self._modalities: dict[str, dict[str, _Modality]] = {name: {} for name in watched}
+        self._counts = {name: _Counts(since_ns=self._started_ns) for name in watched}
+
+    def source_changed(self, state: SourceState) -> None:
+        """Note a change of state of a source."""
+        with self._lock:
+            for modality in state.modalities:
+                self._modalities[state.camera][modality] = _Modality(
+                    state.status, clock.now_ns(), state.blind_reason, state.why
+                )
+            self._changed = True
+
+    def seen(self, seen: Seen) -> None:
+        """Count an analysed picture."""
+        with self._lock:
+            self._counts[seen.camera].pictures += 1
+            self._counts[seen.camera].looked += seen.detections is not None
+
+    def heard(self, heard: Heard) -> None:
+        """Note how loud it is."""
+        with self._lock:
+            self._counts[heard.camera].level_dbfs = round(heard.level_dbfs, 1)
+
+    def all_ended(self) -> bool:
+        """Tell whether there were sources and each has come to its own end."""
+        with self._lock:
+            states = [modality for camera in self._modalities.values() for modality in camera.values()]
+        watched = all(self._modalities.values())
+        return bool(states) and watched and all(state.status == "ended" for state in states)
+
+    def publish(self, *, final: bool = False) -> None:
+        """Publish the state if it changed, is old, or is the last one."""
+        now_ns = clock.now_ns()
+        degraded = self._degraded()
+        with self._lock:
+            old = self._published_ns is None or now_ns - self._published_ns >= EVERY_NS
+            if not (final or old or self._changed or degraded != self._was_degraded):
+                return
+            self._changed = False
+            self._was_degraded = degraded
+            self._published_ns = now_ns
+            state = self._state(now_ns, degraded)
+        self._uplink.publish_state(state)
+
+    def _degraded(self) -> list[str]:
+        outbox = self._uplink.outbox_state()
+        reasons = [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
+        return reasons + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
+
+    def _state(self, now_ns: int, degraded: list[str]) -> dict[str, Any]:
+        health = self._uplink.health()
+        return {
+            "schema": STATE_SCHEMA,
+            "node": self._config.node.name,
+            "version": __version__,
+            "at": rfc3339(now_ns + clock.wall_offset_ns()),
+            "uptime_s": round((now_ns - self._started_ns) / NS_PER_S),
+            "status": "degraded" if degraded else "ok",
+            "degraded_because": degraded,
+            "cameras": {name: self._camera(name, now_ns) for name in self._modalities},
+            "models": self._senses.describe(),
+            "outbox": asdict(self._uplink.outbox_state()),
+            "broker": {"protocol": health.protocol, "refused_topics": list(health.refused_topics)},
+            "clock": "synchronised" if clock.synchronised() else "unsynchronised",
+        }
+
+    def _camera(self, name: str, now_ns: int) -> Mapping[str, Any]:
+        counts = self._counts[name]
+        seconds = max(1e-9, (now_ns - counts.since_ns) / NS_PER_S)
+        said = {
+            "analysed_fps": round(counts.pictures / seconds, 2),
+            "looked_at_fps": round(counts.looked / seconds, 2),
+            "replaced_pictures": self._frames.replaced(name),
+            "level_dbfs": counts.level_dbfs,
+        }
+        if now_ns - counts.since_ns >= FPS_WINDOW_NS:
+            self._counts[name] = _Counts(since_ns=now_ns, level_dbfs=counts.level_dbfs)
+        return {modality: _said(state, now_ns) for modality, state in self._modalities[name].items()} | said
+
+
+def _said(state: _Modality, now_ns: int) -> dict[str, Any]:
+    since_s = round((now_ns - state.since_ns) / NS_PER_S)
+    return {"status": state.status, "for_s": since_s, "reason": state.reason, "why": state.why}

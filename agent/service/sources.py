@@ -1,0 +1,86 @@
+"""From a camera's configuration to the live sources that feed it: its own stream, and sound from elsewhere."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agent.capture.live import LiveSource, Microphone, MicrophoneSpec, SourceState
+from agent.capture.spec import SourceSpec
+from agent.config.schema import Analysis, Camera
+from agent.service import clock
+from agent.types import Frame, SoundBlock
+
+DEVICE_PREFIX = "device:"
+
+Credentials = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """Where pictures, sound and changes of state go."""
+
+    on_frame: Callable[[Frame], None]
+    on_sound: Callable[[SoundBlock], None]
+    on_state: Callable[[SourceState], None]
+
+
+def live_sources(
+    name: str, camera: Camera, analysis: Analysis, credentials: Credentials, feeds: Feeds
+) -> Mapping[str, LiveSource | Microphone]:
+    """Return the sources of one camera: `picture` always, `sound` where it comes from somewhere else."""
+    spec = source_spec(name, camera, analysis, credentials(f"camera-{name}"))
+    sources: dict[str, LiveSource | Microphone] = {"picture": _live(spec, feeds)}
+    if camera.sound.startswith(DEVICE_PREFIX):
+        sources["sound"] = _microphone(name, camera.sound.removeprefix(DEVICE_PREFIX), feeds)
+    elif camera.sound not in ("same", "none"):
+        sources["sound"] = _live(_sound_spec(name, camera, analysis, credentials(f"sound-{name}")), feeds)
+    return sources
+
+
+def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
+    """Return how the camera's own stream is read."""
+    return SourceSpec(
+        camera=name,
+        url=camera.url,
+        username=camera.username,
+        password=password,
+        transport=camera.transport,
+        open_timeout_s=camera.open_timeout_s,
+        stall_timeout_s=camera.stall_timeout_s,
+        loop=camera.loop,
+        width_px=analysis.width_px,
+        height_px=analysis.height_px,
+        analysis_fps=analysis.fps,
+        want_sound=camera.sound == "same",
+        masks=tuple(mask.polygon for mask in camera.masks.values()),
+    )
+
+
+def _sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
+    return SourceSpec(
+        camera=name,
+        url=camera.sound,
+        username=camera.username if password is not None else "",
+        password=password,
+        transport=camera.transport,
+        open_timeout_s=camera.open_timeout_s,
+        stall_timeout_s=camera.stall_timeout_s,
+        loop=camera.loop,
+        width_px=analysis.width_px,
+        height_px=analysis.height_px,
+        want_picture=False,
+    )
+
+
+def _live(spec: SourceSpec, feeds: Feeds) -> LiveSource:
+    return LiveSource(
+        spec, clock_ns=clock.now_ns, on_frame=feeds.on_frame, on_sound=feeds.on_sound, on_state=feeds.on_state
+    )
+
+
+def _microphone(name: str, device: str, feeds: Feeds) -> Microphone:
+    return Microphone(
+        MicrophoneSpec(camera=name, device=device),
+        clock_ns=clock.now_ns,
+        on_sound=feeds.on_sound,
+        on_state=feeds.on_state,
+    )
