@@ -1,7 +1,7 @@
 """Passwords, each in a file of its own, readable by its owner only, outside the configuration.
 
-Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for sound from elsewhere. As a service under systemd they come from
-$CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials` beside the configuration.
+Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for its sound from elsewhere. As a service under
+systemd they come from $CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials` beside the configuration.
 """
 
 import os

@@ -191,7 +191,8 @@ class Node:
         while not stop.is_set():
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
-        for left in drained(self._channels.observations.take):
+        rest: list[Observation] = drained(self._channels.observations.take)
+        for left in rest:
             self._step(left)
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
 
