@@ -3,20 +3,18 @@
 import contextlib
 import heapq
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from av import error as av_error
-from av.video.frame import VideoFrame
 
 from agent.capture.address import Address
 from agent.capture.container import Damage, Picture
 from agent.capture.faults import source_error
 from agent.capture.merge import in_order
-from agent.capture.pictures import Scaler, full_picture, upright_size
+from agent.capture.pictures import LazyPicture, Scaler, upright_size
 from agent.capture.sound import Sound
 from agent.capture.spec import MediaInfo, SourceSpec
 from agent.errors import SourceError
@@ -43,7 +41,10 @@ class Parts:
 
 
 class Media:
-    """An opened source. `read` once; `latest_picture` may be called from any thread."""
+    """An opened source. `read` once; `latest_picture` may be called from any thread.
+
+    `newest` is the picture of the newest Frame, not yet turned into an array.
+    """
 
     def __init__(self, spec: SourceSpec, address: Address, info: MediaInfo, parts: Parts) -> None:
         self.info = info
@@ -51,9 +52,7 @@ class Media:
         self._address = address
         self._parts = parts
         self._scaler = Scaler(spec.width_px, spec.height_px, spec.masks)
-        self._lock = threading.Lock()
-        self._latest: VideoFrame | None = None
-        self._latest_full: Uint8Array | None = None
+        self.newest: LazyPicture | None = None
 
     def read(self, *, ordered: bool = True) -> Iterator[Frame | SoundBlock]:
         """Yield frames and blocks of sound until the medium ends, unpaced, in media-time order.
@@ -74,11 +73,8 @@ class Media:
 
     def latest_picture(self) -> Uint8Array | None:
         """Return the picture of the newest Frame in full size, uint8 [H, W, 3] RGB, masks blackened."""
-        with self._lock:
-            if self._latest is not None:
-                self._latest_full = full_picture(self._latest, self._spec.masks)
-                self._latest = None
-            return self._latest_full
+        newest = self.newest
+        return newest.array() if newest is not None else None
 
     @property
     def damaged_packets(self) -> int:
@@ -110,8 +106,7 @@ class Media:
     def _frame(self, picture: Picture) -> Frame:
         scaled = self._scaler.scaled(picture.frame)
         width_px, height_px = upright_size(picture.frame)
-        with self._lock:
-            self._latest, self._latest_full = picture.frame, None
+        self.newest = LazyPicture(picture.frame, self._spec.masks)
         return Frame(
             camera=self._spec.camera,
             at_ns=max(0, picture.at_ns),

@@ -1,5 +1,6 @@
 """Decoded pictures → RGB arrays: scaled in one step, turned upright, masks blackened."""
 
+import threading
 from collections.abc import Sequence
 
 import cv2
@@ -73,6 +74,25 @@ def full_picture(frame: VideoFrame, masks: Polygons = ()) -> Uint8Array:
         height_px, width_px = picture.shape[:2]
         picture[_covered(width_px, height_px, masks).astype(bool)] = 0
     return picture
+
+
+class LazyPicture:
+    """A decoded picture that becomes an array only when somebody asks for it; from any thread."""
+
+    def __init__(self, frame: VideoFrame, masks: Polygons) -> None:
+        self._frame: VideoFrame | None = frame
+        self._masks = masks
+        self._lock = threading.Lock()
+        self._picture: Uint8Array | None = None
+
+    def array(self) -> Uint8Array:
+        """Return uint8 [height, width, 3] RGB in full size, masks blackened."""
+        with self._lock:
+            if self._picture is None:
+                assert self._frame is not None
+                self._picture = full_picture(self._frame, self._masks)
+                self._frame = None
+            return self._picture
 
 
 def _turned(frame: VideoFrame, turns: int) -> Uint8Array:

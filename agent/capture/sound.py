@@ -46,11 +46,14 @@ class SoundCutter:
         self._format: tuple[str, str, int] | None = None
         self._run: _Run | None = None
 
-    def push(self, frame: AudioFrame, at_ns: int) -> Iterator[Sound]:
-        """Take a decoded frame whose first sample lies at `at_ns`; yield the blocks it completes."""
+    def push(self, frame: AudioFrame, at_ns: int, *, broken: bool = False) -> Iterator[Sound]:
+        """Take a decoded frame whose first sample lies at `at_ns`; yield the blocks it completes.
+
+        `broken`: something is known to be missing before it.
+        """
         if not frame.samples or not frame.sample_rate:
             return
-        step = self._clock.step(at_ns, frame.samples * NS_PER_S // frame.sample_rate)
+        step = self._clock.step(at_ns, frame.samples * NS_PER_S // frame.sample_rate, broken=broken)
         described = (frame.format.name, frame.layout.name, frame.sample_rate)
         if step.gap_before or described != self._format:
             yield from self.flush()

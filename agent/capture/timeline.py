@@ -82,17 +82,17 @@ class SoundClock:
         self._lead_ns = 0
         self._errors_ns: deque[int] = deque(maxlen=_LASTING_FRAMES)
 
-    def step(self, at_ns: int, duration_ns: int) -> SoundStep:
-        """Take a packet stamped `at_ns` that lasts `duration_ns`."""
+    def step(self, at_ns: int, duration_ns: int, *, broken: bool = False) -> SoundStep:
+        """Take a packet stamped `at_ns` that lasts `duration_ns`; `broken`: some is known to be missing before."""
         if self._next_ns is None:
             self._next_ns = at_ns + duration_ns
             return SoundStep(at_ns)
         error_ns = at_ns + self._lead_ns - self._next_ns
         self._errors_ns.append(error_ns)
-        missing_ns = self._missing_ns(error_ns)
+        missing_ns = max(error_ns, 0) if broken else self._missing_ns(error_ns)
         if error_ns < -_GAP_NS:
             self._lead_ns -= error_ns
-        gap = missing_ns > 0 or error_ns < -_GAP_NS
+        gap = broken or missing_ns > 0 or error_ns < -_GAP_NS
         if gap:
             self._errors_ns.clear()
         moved_ns = 0 if gap else error_ns * min(duration_ns, _FOLLOW_NS) // _FOLLOW_NS

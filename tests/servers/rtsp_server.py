@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""A small RTSP server for the tests; needs the system's python3-gi and GStreamer, not our environment.
+
+usage: rtsp_server.py PORT [--user U --password P --auth basic|digest]     prints `port N` when it listens
+Mounts, all generated while they are watched: /h264_aac /h264_pcma /h264_opus /h265_pcmu /mute /sound_only
+"""
+
+import argparse
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+
+PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=15/1 ! "
+H264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300 ! rtph264pay config-interval=1"
+H265 = "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300 ! rtph265pay config-interval=1"
+SOUND = "audiotestsrc is-live=true wave=sine freq=1000 volume=0.5 ! audio/x-raw,rate={rate},channels=1 ! "
+AAC = SOUND.format(rate=48000) + "avenc_aac ! aacparse ! rtpmp4gpay"
+OPUS = SOUND.format(rate=48000) + "opusenc ! rtpopuspay"
+PCMA = SOUND.format(rate=8000) + "alawenc ! rtppcmapay"
+PCMU = SOUND.format(rate=8000) + "mulawenc ! rtppcmupay"
+
+MOUNTS = {
+    "/h264_aac": (PICTURE + H264, AAC),
+    "/h264_opus": (PICTURE + H264, OPUS),
+    "/h264_pcma": (PICTURE + H264, PCMA),
+    "/h265_pcmu": (PICTURE + H265, PCMU),
+    "/mute": (PICTURE + H264,),
+    "/sound_only": (PCMA,),
+}
+STATIC_PT = {PCMA: 8, PCMU: 0}
+
+
+def launch_line(branches):
+    named = (f"{branch} name=pay{n} pt={STATIC_PT.get(branch, 96 + n)}" for n, branch in enumerate(branches))
+    return f"( {' '.join(named)} )"
+
+
+def add_mounts(server, role):
+    for path, branches in MOUNTS.items():
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(launch_line(branches))
+        factory.set_shared(True)
+        if role:
+            permissions = GstRtspServer.RTSPPermissions()
+            permissions.add_role(role)
+            for what in (
+                GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS,
+                GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
+            ):
+                permissions.add_permission_for_role(role, what, True)
+            factory.set_permissions(permissions)
+        server.get_mount_points().add_factory(path, factory)
+
+
+def add_login(server, user, password, method):
+    token = GstRtspServer.RTSPToken()
+    token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
+    auth = GstRtspServer.RTSPAuth.new()
+    if method == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    server.set_auth(auth)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", help="0 takes a free one")
+    parser.add_argument("--user")
+    parser.add_argument("--password")
+    parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
+    arguments = parser.parse_args()
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(arguments.port)
+    add_mounts(server, "viewer" if arguments.user else None)
+    if arguments.user:
+        add_login(server, arguments.user, arguments.password, arguments.auth)
+    if server.attach(None) == 0:
+        sys.exit("cannot listen")
+    sys.stdout.write(f"port {server.get_bound_port()}\n")
+    sys.stdout.flush()
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    main()
