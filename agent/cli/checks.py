@@ -1,0 +1,226 @@
+"""What `vedette doctor` looks at, stage by stage: each check returns findings and raises nothing a user could meet."""
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from agent.cli.look import described, measured, spec_of
+from agent.cli.mic import SILENT_DBFS, peak_of
+from agent.errors import VedetteError
+
+if TYPE_CHECKING:
+    from agent.config.schema import Camera, Config
+
+Status = Literal["ok", "warning", "failed", "skipped"]
+
+DISK_RESERVE_BYTES = 100_000_000  # beside a full outbox: history, evidence, logs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found; `exit_code` is that of the failure, 0 where there is none."""
+
+    stage: str
+    subject: str
+    status: Status
+    what: str
+    cure: str = ""
+    exit_code: int = 0
+
+
+def failed(stage: str, subject: str, error: VedetteError) -> Finding:
+    """Return the finding that `error` stands for."""
+    what = f"{error.what}: {error.why}" if error.why else error.what
+    return Finding(stage=stage, subject=subject, status="failed", what=what, cure=error.cure, exit_code=error.exit_code)
+
+
+def guarded(stage: str, subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield what `check` finds; a failure is a finding too."""
+    try:
+        yield from check()
+    except VedetteError as error:
+        yield failed(stage, subject, error)
+
+
+def passwords(config: "Config", file: Path | None) -> Iterator[Finding]:
+    """Every login has its password, in a file that nobody else can read."""
+    from agent.config.credentials import folder, read_credential
+
+    logins = [("broker", config.broker.username)] if config.broker.username else []
+    logins += [(f"camera-{name}", camera.username) for name, camera in config.cameras.items() if camera.username]
+    for name, username in logins:
+        place = folder(file) / name
+        if read_credential(name, file) is None:
+            yield Finding(
+                stage="password",
+                subject=name,
+                status="warning",
+                what=f"{username} has no password",
+                cure=f"vedette config set-password {name}",
+            )
+        elif place.exists() and place.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield Finding(
+                stage="password",
+                subject=name,
+                status="warning",
+                what=f"others can read {place}",
+                cure=f"chmod 600 {place}",
+            )
+        else:
+            yield Finding(stage="password", subject=name, status="ok", what="kept")
+
+
+def cameras(config: "Config", file: Path | None, seconds: float) -> Iterator[Finding]:
+    """Every enabled camera opens and delivers; its sound, too."""
+    enabled = {name: camera for name, camera in config.cameras.items() if camera.enabled}
+    if not enabled:
+        yield Finding(
+            stage="source",
+            subject="",
+            status="warning",
+            what="there is no enabled camera",
+            cure="vedette camera add NAME URL",
+        )
+    for name, camera in enabled.items():
+        yield from guarded("source", name, partial(_source, name, camera, file, seconds))
+        yield from guarded("sound", name, partial(_other_sound, name, camera, file, seconds))
+
+
+def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
+    from agent.capture.source import open_media
+
+    started_s = time.monotonic()
+    with open_media(spec_of(name, file)) as media:
+        told, found = described(media), measured(media, seconds, started_s)
+    size = f"{told['picture']} {told['width_px']}×{told['height_px']}"
+    rate = f", {found['measured_fps']:g} pictures a second" if found["measured_fps"] else ""
+    if told["width_px"]:
+        yield Finding(stage="source", subject=name, status="ok", what=size + rate)
+    else:
+        yield Finding(stage="source", subject=name, status="warning", what="no picture, sound only")
+    if camera.sound == "same":
+        yield _sound_of(name, str(told["sound"]), found["sound_peak_dbfs"])
+
+
+def _sound_of(name: str, codec: str, peak_dbfs: float | None) -> Finding:
+    if codec == "none":
+        return Finding(
+            stage="sound",
+            subject=name,
+            status="warning",
+            what="the camera sends no sound",
+            cure=f"Switch it on in the camera, or: vedette config set cameras.{name}.sound none",
+        )
+    if peak_dbfs is None or peak_dbfs < SILENT_DBFS:
+        return Finding(
+            stage="sound",
+            subject=name,
+            status="warning",
+            what=f"{codec}, but nothing is heard",
+            cure="Is the microphone muted, or its volume at zero?",
+        )
+    return Finding(stage="sound", subject=name, status="ok", what=f"{codec}, peak {peak_dbfs:g} dBFS")
+
+
+def _other_sound(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
+    if camera.sound == "none":
+        yield Finding(stage="sound", subject=name, status="ok", what="none is wanted")
+    elif camera.sound.startswith("device:"):
+        device = camera.sound.removeprefix("device:")
+        yield _sound_of(name, f"microphone {device}", peak_of(device, seconds))
+    elif camera.sound != "same":
+        from agent.capture.source import open_media
+
+        started_s = time.monotonic()
+        with open_media(replace(spec_of(name, file), url=camera.sound, want_picture=False)) as media:
+            yield _sound_of(
+                name, str(described(media)["sound"]), measured(media, seconds, started_s)["sound_peak_dbfs"]
+            )
+
+
+def models(config: "Config") -> Iterator[Finding]:
+    """The models are whole, and run where they should."""
+    from agent.service.senses import Senses
+
+    for name, told in Senses.load(config).describe().items():
+        yield Finding(
+            stage="model", subject=name, status="ok", what=f"{told['version']}, {told['file']}, sha256 {told['sha256']}"
+        )
+        yield Finding(
+            stage="accelerator",
+            subject=name,
+            status="warning" if told["degraded"] else "ok",
+            what=f"{told['place']}, {told['run_ms']} ms: {told['reason']}",
+            cure="vedette model info tells more" if told["degraded"] else "",
+        )
+
+
+def wall_clock() -> Iterator[Finding]:
+    """The clock is synchronised, for messages carry its time."""
+    from agent.service.clock import synchronised
+
+    if synchronised():
+        yield Finding(stage="clock", subject="", status="ok", what="synchronised")
+    else:
+        yield Finding(
+            stage="clock",
+            subject="",
+            status="warning",
+            what="the wall clock is not synchronised; messages will say so",
+            cure="timedatectl set-ntp true",
+        )
+
+
+def disk(config: "Config", folder: Path) -> Iterator[Finding]:
+    """The state folder can be written and has room for a full outbox."""
+    existing = next(place for place in [folder, *folder.parents] if place.exists())
+    if not os.access(existing, os.W_OK):
+        yield Finding(
+            stage="disk",
+            subject=str(folder),
+            status="failed",
+            what="it cannot be written",
+            cure=f"Run as the user it belongs to, or: sudo chown $USER {existing}",
+            exit_code=1,
+        )
+        return
+    free_bytes = shutil.disk_usage(existing).free
+    wanted_bytes = config.outbox.max_bytes + DISK_RESERVE_BYTES
+    if free_bytes < wanted_bytes:
+        yield Finding(
+            stage="disk",
+            subject=str(folder),
+            status="warning",
+            what=f"{free_bytes / 1e6:.0f} MB free, a full outbox needs {wanted_bytes / 1e6:.0f}",
+            cure="Make room, or: vedette config set outbox.max_bytes 50_000_000",
+        )
+    else:
+        yield Finding(stage="disk", subject=str(folder), status="ok", what=f"{free_bytes / 1e9:.1f} GB free")
+
+
+def broker(config: "Config", file: Path | None) -> Iterator[Finding]:
+    """The broker's name, port, certificate, login and permission, up to the first that fails."""
+    from agent.config.credentials import read_credential
+    from agent.errors import UplinkError
+    from agent.uplink.check import check
+
+    for result in check(config.broker, read_credential("broker", file), node=config.node.name):
+        yield Finding(
+            stage=result.stage,
+            subject="broker",
+            status="ok" if result.ok else "failed",
+            what=f"{result.detail}, {result.took_ms:.0f} ms" if result.ok else result.detail,
+            cure=result.cure,
+            exit_code=0 if result.ok else UplinkError.exit_code,
+        )
+
+
+def exit_code_of(findings: Sequence[Finding]) -> int:
+    """Return the exit code of the first failure, 0 where nothing failed."""
+    return next((finding.exit_code or 1 for finding in findings if finding.status == "failed"), 0)

@@ -1,0 +1,74 @@
+"""`vedette doctor`: every stage from the camera to the broker, each failure with its cure."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli import checks
+from agent.cli.checks import Finding
+from agent.cli.options import AsJson, ConfigFile
+from agent.cli.output import console, print_json
+from agent.errors import ConfigError, redacted
+
+MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
+
+
+def doctor(
+    seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look at each camera.")] = 2.0,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Check everything from the configuration to the broker, and say what to do about each failure."""
+    findings = []
+    for finding in _findings(config, seconds):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    raise typer.Exit(checks.exit_code_of(findings))
+
+
+def _findings(file: Path | None, seconds: float) -> Iterator[Finding]:
+    from agent.config.load import load
+    from agent.config.places import config_path, state_dir
+    from agent.config.schema import Config
+
+    try:
+        config = load(file)
+        place = config_path(file)
+        what = (
+            f"{place}, cameras: {', '.join(config.cameras) or 'none'}"
+            if place.exists()
+            else f"no {place} yet: defaults"
+        )
+        yield Finding(stage="config", subject="", status="ok", what=what)
+    except ConfigError as error:
+        yield checks.failed("config", "", error)
+        yield Finding(stage="source", subject="", status="skipped", what="needs a configuration that is right")
+        config = Config()
+        usable = False
+    else:
+        usable = True
+        yield from checks.guarded("password", "", lambda: checks.passwords(config, file))
+        yield from checks.cameras(config, file, seconds)
+    yield from checks.guarded("model", "", lambda: checks.models(config))
+    yield from checks.wall_clock()
+    yield from checks.disk(config, state_dir())
+    if usable:
+        yield from checks.guarded("broker", "", lambda: checks.broker(config, file))
+    else:
+        yield Finding(stage="broker", subject="", status="skipped", what="needs a configuration that is right")
+
+
+def _show(finding: Finding) -> None:
+    from rich.markup import escape
+
+    what = escape(redacted(finding.what))
+    cure = f"\n{'':27}[bold]{escape(redacted(finding.cure))}[/]" if finding.cure else ""
+    console().print(
+        f"{MARKS[finding.status]} {finding.stage:<11} {escape(finding.subject):<12} {what}{cure}", soft_wrap=True
+    )
