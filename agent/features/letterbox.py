@@ -61,9 +61,7 @@ class Letterbox:
         return np.array([self.content_width_px, self.content_height_px] * 2, np.float64)
 
 
-def letterbox(
-    picture: NDArray[np.uint8], width_px: int, height_px: int
-) -> tuple[NDArray[np.uint8], Letterbox]:
+def letterbox(picture: NDArray[np.uint8], width_px: int, height_px: int) -> tuple[NDArray[np.uint8], Letterbox]:
     """Scale `picture` (uint8 H×W×3, RGB) onto a grey canvas (uint8 height_px × width_px × 3).
 
     Shrinking averages areas (no aliasing: far people survive), enlarging is linear. A side never

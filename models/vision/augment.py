@@ -49,7 +49,8 @@ def crop_or_widen(
     moved = _moved(boxes * (w, h, w, h), turn)
     clipped = np.clip(moved, 0, (out_w, out_h, out_w, out_h))
     share = _area(clipped) / np.maximum(_area(moved), 1e-6)
-    return np.asarray(view, np.uint8), (clipped / (out_w, out_h, out_w, out_h)).astype(np.float32), share >= LEAST_VISIBLE
+    shares = (clipped / (out_w, out_h, out_w, out_h)).astype(np.float32)
+    return np.asarray(view, np.uint8), shares, share >= LEAST_VISIBLE
 
 
 def _moved(boxes: NDArray[np.floating], turn: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -76,7 +77,8 @@ def light(picture: Picture, random: np.random.Generator, keep_colour: bool) -> P
     elif not keep_colour or random.random() < 0.5:
         x = x * random.uniform(0.92, 1.08, 3).astype(np.float32)
     if night or random.random() < 0.2:
-        x = x + random.normal(0, random.uniform(0.01, 0.06), x.shape[:2] + (1 if random.random() < 0.5 else 3,))
+        channels = 1 if random.random() < 0.5 else 3
+        x = x + random.normal(0, random.uniform(0.01, 0.06), (*x.shape[:2], channels))
     return np.clip(x * 255, 0, 255).astype(np.uint8)
 
 

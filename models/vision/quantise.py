@@ -7,6 +7,7 @@ For a depthwise consumer that is free, as its weights have one scale per channel
 """
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +109,7 @@ def neighbours(net: Vision) -> Iterable[tuple[Conv, nn.Conv2d]]:
         elif isinstance(module, nn.Sequential) and len(module) == 2 and module in _downs(net):
             chains = [list(module)]
         for chain in chains:
-            for first, second in zip(chain, chain[1:], strict=False):
+            for first, second in pairwise(chain):
                 yield first, second.conv
 
 

@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 COCO_IDS = (
-    *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
+    *range(1, 12),
+    *range(13, 26),
+    27,
+    28,
+    *range(31, 45),
+    *range(46, 66),
+    67,
+    70,
+    *range(72, 83),
+    *range(84, 91),
 )
 """COCO's 91-number of each of the 80 classes, in order."""
 TWELVE_IDS = (1, 2, 3, 4, 6, 8, 17, 18, 27, 31, 33, 49)

@@ -1,9 +1,10 @@
 """Trains the scene head (fire, smoke) and fits the embedding, with body and pyramid frozen.
 
-    python -m models.vision.scene          # after `train`; reads and writes build/vision/vision.pt
+    python -m models.vision.scene          # after `train`; reads build/vision/vision.pt, writes scene.pt, scene.json
 
-The features of every picture are computed once by the quantised network, so the head learns on what it
-will see. Loss: binary cross-entropy of the picture's logits, and of every cell outside the boxes of a
+The features of every picture are computed once, by the float network (three times faster here than with
+simulated rounding); noise of the size of the rounding is added while learning. Loss: binary
+cross-entropy of the picture's logits, and of every cell outside the boxes of a
 labelled picture (a cell outside the flames is no flame). Early stopping and calibration on `dev`.
 """
 
@@ -24,13 +25,15 @@ from models.vision.data import BUILD, INDEX
 from models.vision.evaluate import f1_at, ranked_precision
 from models.vision.network import EMBEDDING, SceneHead, Vision, pool_evidence, pooled
 from models.vision.records import Record
-from models.vision.train import WEIGHTS, load
+from models.vision.train import HEADS, WEIGHTS, load
 
 LABELS = ("fire", "smoke")
 SIDE_PX = 320
-QUIET_PICTURES = 1500
+QUIET_PICTURES = 1000
 """How many ordinary COCO pictures stand among the negatives."""
 BATCH = 32
+ROUNDING = 0.05
+"""Noise on the features while learning, as a share of their spread."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def example(net: Vision, record: Record, random: np.random.Generator | None) -> 
 def gather(net: Vision, rows: list[Record], views: int, seed: int) -> list[Example]:
     """Features of `views` augmented views of each training picture and the plain view of each dev picture."""
     random = np.random.default_rng(seed)
-    jobs = [(row, True) for row in rows if row.split == "train" for _ in range(views if row.group[:5] != "coco-" else 1)]
+    learned = [row for row in rows if row.split == "train"]
+    jobs = [(row, True) for row in learned for _ in range(1 if row.group.startswith("coco-") else views)]
     jobs += [(row, False) for row in rows if row.split == "dev"]
     with torch.no_grad():
         return [example(net, row, random if train else None) for row, train in tqdm(jobs, desc="features")]
@@ -97,12 +101,13 @@ def stack(examples: list[Example], field: str) -> Tensor:
     return torch.stack([getattr(item, field) for item in examples]).float()
 
 
-def maps_of(head: SceneHead, examples: list[Example]) -> Tensor:
-    return head.maps(*(stack(examples, field) for field in ("c8", "c16", "p16")))
+def maps_of(head: SceneHead, examples: list[Example], noise: float = 0.0) -> Tensor:
+    features = [stack(examples, field) for field in ("c8", "c16", "p16")]
+    return head.maps(*(x + noise * x.std() * torch.randn_like(x) if noise else x for x in features))
 
 
 def loss_of(head: SceneHead, batch: list[Example]) -> Tensor:
-    maps, labels, outside = maps_of(head, batch), stack(batch, "labels"), stack(batch, "outside")
+    maps, labels, outside = maps_of(head, batch, ROUNDING), stack(batch, "labels"), stack(batch, "outside")
     known = ~labels.isnan()
     picture = F.binary_cross_entropy_with_logits(pool_evidence(maps)[known], labels[known] * 0.96 + 0.02)
     cells = (F.softplus(maps) * outside).sum() / outside.sum().clamp(min=1.0)
@@ -211,14 +216,14 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     net = load(WEIGHTS)
-    quantise.switch(net, True)
+    quantise.switch(net, False)
     rows = chosen(list(records.read(INDEX)), options.seed)
     examples = gather(net, rows, options.views, options.seed)
     fit_embedding(net, examples)
     figures = fit_head(net.scene, examples, options.epochs, options.seed)
     scales, thresholds = calibration(net.scene, [item for item in examples if item.dev])
     print("dev", figures, scales, thresholds)
-    torch.save(net.state_dict(), WEIGHTS)
+    torch.save({"scene": net.scene.state_dict(), "embed": net.embed.state_dict()}, HEADS)
     notes = {"calibration": scales, "thresholds": thresholds, "dev": figures}
     (BUILD / "scene.json").write_text(json.dumps(notes, indent=1))
 

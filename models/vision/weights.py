@@ -33,9 +33,9 @@ def load_nanodet(net: Vision, path: Path) -> None:
         raise ValueError(f"{path.name} is not NanoDet-Plus-m: its convolutions have other shapes")
     with torch.no_grad():
         for index, ((weight, bias), conv) in enumerate(zip(given, ours, strict=True)):
-            weight, bias = _for_our_input(weight, bias) if index == _STEM else (weight, bias)
-            conv.weight.copy_(weight)
-            conv.bias.copy_(bias)
+            ours_now = _for_our_input(weight, bias) if index == _STEM else (weight, bias)
+            conv.weight.copy_(ours_now[0])
+            conv.bias.copy_(ours_now[1])
 
 
 def published_order(net: Vision) -> list[torch.nn.Conv2d]:

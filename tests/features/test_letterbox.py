@@ -57,8 +57,8 @@ def test_boxes_return_from_the_canvas_as_they_went(
     on_canvas = fit.to_canvas(boxes)
     assert (on_canvas >= -1e-3).all()
     assert (on_canvas <= np.array([*canvas, *canvas]) + 1e-3).all()
-    np.testing.assert_allclose(fit.to_fractions(on_canvas), boxes, atol=2e-4 * max(1, 320 / fit.content_width_px,
-                                                                                 320 / fit.content_height_px))  # fmt: skip
+    coarsest = max(1, 320 / fit.content_width_px, 320 / fit.content_height_px)
+    np.testing.assert_allclose(fit.to_fractions(on_canvas), boxes, atol=2e-4 * coarsest)
 
 
 @given(width=SIDES, height=SIDES)
