@@ -6,12 +6,13 @@ accelerator is taken by `auto` only when it is clearly faster than the CPU. An a
 but fails leaves the CPU in charge and the choice `degraded`; one that was asked for by name is an error.
 """
 
+import importlib
 import importlib.util
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -113,7 +114,8 @@ class _Candidate:
 
 def this_machine(models: Models, *, clock_s: Clock, cache_folder: Path | None = None) -> Machine:
     """What is installed and found here; `cache_folder` keeps compiled graphs (None: nothing is written)."""
-    return Machine(places=_found_places(), open=_opener(models.threads, cache_folder), clock_s=clock_s)
+    installed = _Installed(models.threads, cache_folder)
+    return Machine(places=installed.places(), open=installed.open, clock_s=clock_s)
 
 
 def choose(models: Models, card: Card, probe: Inputs, machine: Machine, *, size_px: tuple[int, int] = (0, 0)) -> Chosen:
@@ -260,30 +262,38 @@ def _median_ms(runtime: Runtime, probe: Inputs, clock_s: Clock) -> float:
     return statistics.median(times_s) * 1e3
 
 
-def _found_places() -> tuple[Place, ...]:
-    places = [TRUSTED]
-    if importlib.util.find_spec("openvino"):
-        from agent.inference import openvino_runtime  # noqa: PLC0415 - may not be installed
+class _Installed:
+    """The runtimes that are installed; one OpenVINO core serves every graph, for each costs 30 MB."""
 
+    def __init__(self, threads: int, cache_folder: Path | None) -> None:
+        self._threads, self._cache_folder = threads, cache_folder
+        self._openvino: Any = None
+        self._core: Any = None
+        if importlib.util.find_spec("openvino"):
+            self._openvino = importlib.import_module("agent.inference.openvino_runtime")
+            self._core = self._openvino.openvino.Core()
+
+    def places(self) -> tuple[Place, ...]:
         names: dict[str, Device] = {"CPU": "cpu", "GPU": "gpu", "NPU": "npu"}
-        found = openvino_runtime.devices()
-        places += [Place("openvino", device) for name, device in names.items() if name in found]
-    if onnx_runtime.tensorrt_installed():
-        places.append(Place("onnxruntime", "tensorrt"))
-    return tuple(places)
+        found = self._openvino.devices(self._core) if self._openvino else ()
+        places = [TRUSTED, *(Place("openvino", device) for name, device in names.items() if name in found)]
+        if onnx_runtime.tensorrt_installed():
+            places.append(Place("onnxruntime", "tensorrt"))
+        return tuple(places)
 
-
-def _opener(threads: int, cache_folder: Path | None) -> Opener:
-    def opened(place: Place, path: Path, model_file: ModelFile) -> Runtime:
+    def open(self, place: Place, path: Path, model_file: ModelFile) -> Runtime:
         if place.runtime == "openvino":
-            from agent.inference.openvino_runtime import OpenVinoRuntime  # noqa: PLC0415 - may not be installed
-
-            kept = cache_folder / "openvino" if cache_folder else None
-            return OpenVinoRuntime(path, device=place.device.upper(), threads=threads, cache_folder=kept)
+            kept = self._cache_folder / "openvino" if self._cache_folder else None
+            runtime: Runtime = self._openvino.OpenVinoRuntime(
+                path, core=self._core, device=place.device.upper(), threads=self._threads, cache_folder=kept
+            )
+            return runtime
         if place.device != "tensorrt":
-            return onnx_runtime.OnnxRuntime(path, threads=threads)
-        folder = engine_folder(cache_folder, model_file, onnx_runtime.version()) if cache_folder else None
-        providers = onnx_runtime.tensorrt_providers(folder, fp16=model_file.precision == "fp16")
-        return onnx_runtime.OnnxRuntime(path, threads=threads, providers=providers)
+            return onnx_runtime.OnnxRuntime(path, threads=self._threads)
+        return onnx_runtime.OnnxRuntime(path, threads=self._threads, providers=self._tensorrt(model_file))
 
-    return opened
+    def _tensorrt(self, model_file: ModelFile) -> onnx_runtime.Providers:
+        folder = None
+        if self._cache_folder:
+            folder = engine_folder(self._cache_folder, model_file, onnx_runtime.version())
+        return onnx_runtime.tensorrt_providers(folder, fp16=model_file.precision == "fp16")

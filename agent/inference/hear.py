@@ -14,6 +14,8 @@ from agent.types import FloatArray, Heard, Score, SoundBlock
 
 _NEWEST = SAMPLES - STEP_SAMPLES
 """Where in a window the half second begins that the window before did not have."""
+_ONE_ONSET_NS = 50_000_000
+"""A bang that rises across the border of two half seconds is one."""
 _TONE_SAMPLES = STEP_FRAMES * HOP_SAMPLES
 _TONES_PER_STEP = STEP_SAMPLES // _TONE_SAMPLES
 
@@ -25,6 +27,7 @@ class Listener:
         self._model = model
         self._windows = SoundWindows()
         self._camera = ""
+        self._told_onset_ns: int | None = None
 
     def hear(self, block: SoundBlock) -> Iterator[Heard]:
         """Take the next block, yield one Heard per half second that is complete. Exhaust it before the next.
@@ -51,9 +54,17 @@ class Listener:
             peak_dbfs=peak_dbfs(newest),
             scores=scores,
             tone_bands=tones,
-            onset_ns=_onset_ns(window),
+            onset_ns=self._onset_ns(window),
             gap_before=window.gap_before,
         )
+
+    def _onset_ns(self, window: SoundWindow) -> int | None:
+        """The newest half second's onset, unless it is the second half of one that was told just before it began."""
+        found_ns, told_ns = _onset_ns(window), self._told_onset_ns
+        if found_ns is None or (told_ns is not None and 0 <= found_ns - told_ns < _ONE_ONSET_NS):
+            return None
+        self._told_onset_ns = found_ns
+        return found_ns
 
     def _analysed(self, window: SoundWindow) -> tuple[tuple[Score, ...], tuple[int, ...]]:
         """Scores, and the tones of the newest half second as far as it is real sound."""

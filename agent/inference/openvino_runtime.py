@@ -25,7 +25,15 @@ class OpenVinoRuntime:
     silently, and figures differ from machine to machine. GPUs and NPUs compute in f16.
     """
 
-    def __init__(self, path: Path, *, device: str = "CPU", threads: int = 1, cache_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        core: openvino.Core | None = None,
+        device: str = "CPU",
+        threads: int = 1,
+        cache_folder: Path | None = None,
+    ) -> None:
         options: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         if device == "CPU":
             options |= {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
@@ -34,7 +42,7 @@ class OpenVinoRuntime:
         if cache_folder is not None:
             options["CACHE_DIR"] = str(cache_folder)
         try:
-            compiled = openvino.Core().compile_model(str(path), device, options)
+            compiled = (core or openvino.Core()).compile_model(str(path), device, options)
             self._request = compiled.create_infer_request()
         except (RuntimeError, ValueError) as error:
             raise _failure(f"OpenVINO cannot open {path.name} on {device}", error) from error
@@ -53,10 +61,10 @@ class OpenVinoRuntime:
             raise _failure("OpenVINO failed", error) from error
 
 
-def devices() -> tuple[str, ...]:
+def devices(core: openvino.Core) -> tuple[str, ...]:
     """What OpenVINO finds on this machine, without numbers behind: "CPU", "GPU", "NPU"."""
     try:
-        found = openvino.Core().available_devices
+        found = core.available_devices
     except RuntimeError:
         return ()
     return tuple(dict.fromkeys(name.split(".")[0] for name in found))

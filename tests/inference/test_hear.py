@@ -88,6 +88,14 @@ def test_a_bang_on_the_first_sample_of_a_step_is_told_in_that_step(model):
     assert [onset is not None for onset in onsets] == [False, False, True, False]
 
 
+def test_a_bang_that_rises_across_the_border_of_two_steps_is_told_once(model):
+    samples = noise(2.0, 0.0005)
+    samples[15_840:16_000] += noise(0.01, 0.01, 1)
+    samples[16_000:16_800] += noise(0.05, 0.4, 2)
+    onsets = [one.onset_ns for one in heard_of(model, samples)]
+    assert onsets == [None, round(0.99 * NS), None, None]
+
+
 def test_a_stream_that_begins_loud_has_no_onset(model):
     assert [one.onset_ns for one in heard_of(model, noise(2.0, 0.1))] == [None] * 4
 
