@@ -26,14 +26,15 @@ def require_rtsp_server() -> None:
 class RtspServer:
     """A running server. `port` stays the same when it is killed and started again."""
 
-    def __init__(self, *, user: str = "", password: str = "", auth: str = "basic") -> None:
-        self._login = ["--user", user, "--password", password, "--auth", auth] if user else []
+    def __init__(self, *, user: str = "", password: str = "", auth: str = "basic", clip: Path | None = None) -> None:
+        self._options = ["--user", user, "--password", password, "--auth", auth] if user else []
+        self._options += ["--clip", str(clip)] if clip else []
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
     def start(self) -> None:
         """Start; return when it listens."""
-        command = [SYSTEM_PYTHON, str(SCRIPT), str(self.port), *self._login]
+        command = [SYSTEM_PYTHON, str(SCRIPT), str(self.port), *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

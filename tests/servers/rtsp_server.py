@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """A small RTSP server for the tests; needs the system's python3-gi and GStreamer, not our environment.
 
-usage: rtsp_server.py PORT [--user U --password P --auth basic|digest]     prints `port N` when it listens
+usage: rtsp_server.py PORT [--user U --password P --auth basic|digest] [--clip FILE]  prints `port N` when it listens
 Mounts, all generated while they are watched: /h264_aac /h264_pcma /h264_opus /h265_pcmu /mute /sound_only
+and /clip: the H.264 pictures of an MP4 file, once from the start for whoever comes first.
 """
 
 import argparse
@@ -35,13 +36,17 @@ MOUNTS = {
 STATIC_PT = {PCMA: 8, PCMU: 0}
 
 
+CLIP = "filesrc location={clip} ! qtdemux ! queue ! h264parse config-interval=-1 ! rtph264pay config-interval=1"
+
+
 def launch_line(branches):
     named = (f"{branch} name=pay{n} pt={STATIC_PT.get(branch, 96 + n)}" for n, branch in enumerate(branches))
     return f"( {' '.join(named)} )"
 
 
-def add_mounts(server, role):
-    for path, branches in MOUNTS.items():
+def add_mounts(server, role, clip):
+    mounts = {**MOUNTS, "/clip": (CLIP.format(clip=clip),)} if clip else MOUNTS
+    for path, branches in mounts.items():
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(launch_line(branches))
         factory.set_shared(True)
@@ -75,12 +80,13 @@ def main():
     parser.add_argument("--user")
     parser.add_argument("--password")
     parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
+    parser.add_argument("--clip")
     arguments = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(arguments.port)
-    add_mounts(server, "viewer" if arguments.user else None)
+    add_mounts(server, "viewer" if arguments.user else None, arguments.clip)
     if arguments.user:
         add_login(server, arguments.user, arguments.password, arguments.auth)
     if server.attach(None) == 0:
