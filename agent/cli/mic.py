@@ -73,7 +73,7 @@ def peak_of(device: str, seconds: float, show: "Callable[[float], None] | None" 
 
     stop = threading.Event()
     peaks_dbfs: list[float] = []
-    troubles: "list[SourceState]" = []
+    troubles: list[SourceState] = []
     heard_s = 0.0
 
     def sound(block: "SoundBlock") -> None:

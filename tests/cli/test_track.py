@@ -83,7 +83,9 @@ def test_boxes_without_a_size_are_not_followed(tmp_path: Path) -> None:
         ("2 -1 10 20 30 40 0.5", "is not frame,id,x,y,w,h,score"),
     ],
 )
-def test_a_wrong_line_is_named_with_its_number_and_a_cure(tmp_path: Path, vedette: object, line: str, reason: str) -> None:
+def test_a_wrong_line_is_named_with_its_number_and_a_cure(
+    tmp_path: Path, vedette: object, line: str, reason: str
+) -> None:
     source = tmp_path / "det.txt"
     source.write_text(f"1,-1,10,20,30,40,0.5\n{line}\n")
     assert callable(vedette)

@@ -1,0 +1,91 @@
+"""`vedette doctor`: stage by stage, each failure with its cure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli import checks
+from agent.cli.checks import Finding
+from agent.config.load import load
+from agent.config.schema import Config, Outbox
+from tests.cli.conftest import Vedette
+
+PICTURE = "lavfi:color=red:size=64x48:rate=10:duration=5"
+DEAF_PORT = "mqtt://127.0.0.1:9"
+
+
+def stages(vedette: Vedette, *arguments: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    ended = vedette("doctor", "--json", "--seconds", "0.5", *arguments)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads(ended.out):
+        found.setdefault(row["stage"], []).append(row)
+    return ended.code, found
+
+
+def test_every_stage_is_looked_at_and_every_failure_has_a_cure(vedette: Vedette) -> None:
+    vedette("init", "--yes", "--broker", DEAF_PORT)
+    vedette("camera", "add", "door", PICTURE)
+    code, found = stages(vedette)
+    assert {"config", "source", "sound", "model", "clock", "disk", "dns", "tcp"} <= set(found)
+    assert found["source"][0]["what"] == "wrapped_avframe 64×48, 10 pictures a second"
+    assert found["sound"][0]["status"] == "warning"
+    assert found["tcp"][0]["status"] == "failed"
+    assert code != 0
+    assert all(row["cure"] for rows in found.values() for row in rows if row["status"] == "failed")
+
+
+def test_a_camera_that_cannot_be_opened_fails_and_the_others_are_looked_at(vedette: Vedette) -> None:
+    vedette("init", "--yes", "--broker", DEAF_PORT)
+    vedette("config", "set", "models.folder", "/nonexistent")  # loading models takes longer than all the rest
+    vedette("camera", "add", "gone", "rtsp://admin:hunter2@127.0.0.1:1/x")
+    vedette("camera", "add", "door", PICTURE)
+    ended = vedette("doctor", "--seconds", "0.5")
+    assert ended.code == 4
+    assert "✗ source" in ended.out
+    assert "✓ source" in ended.out
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_a_wrong_configuration_leaves_what_needs_it_out(vedette: Vedette, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text("[analysis]\nfsp = 1\n")
+    code, found = stages(vedette)
+    assert code == 3
+    assert "Did you mean fps?" in found["config"][0]["cure"]
+    assert [found[stage][0]["status"] for stage in ("source", "broker")] == ["skipped", "skipped"]
+    assert "disk" in found
+
+
+def test_a_login_without_a_password_is_told(vedette: Vedette, config: Path) -> None:
+    def told() -> Finding:
+        return next(checks.passwords(load(config), config))
+
+    vedette("config", "set", "broker.username", "box1")
+    assert told().cure == "vedette config set-password broker"
+    vedette("config", "set-password", stdin="hunter2\n")
+    assert told().status == "ok"
+    (config.parent / "credentials" / "broker").chmod(0o644)
+    assert "chmod 600" in told().cure
+
+
+def test_a_disk_without_room_for_a_full_outbox_is_a_warning(tmp_path: Path) -> None:
+    roomy = Config(outbox=Outbox(max_bytes=1_000_000))
+    greedy = Config(outbox=Outbox(max_bytes=10**18))
+    assert [finding.status for finding in checks.disk(roomy, tmp_path / "not" / "yet")] == ["ok"]
+    assert [finding.status for finding in checks.disk(greedy, tmp_path)] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ([], 0),
+        ([("ok", 0), ("warning", 0), ("skipped", 0)], 0),
+        ([("ok", 0), ("failed", 4), ("failed", 5)], 4),
+        ([("failed", 0)], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_first_failure(found: list[tuple[checks.Status, int]], code: int) -> None:
+    findings = [Finding(stage="s", subject="", status=status, what="", exit_code=own) for status, own in found]
+    assert checks.exit_code_of(findings) == code
