@@ -130,7 +130,7 @@ def test_only_two_places_catch_everything() -> None:
     found: dict[str, int] = {}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler) and is_broad(node):
+            if isinstance(node, ast.ExceptHandler) and is_broad(node) and not passes_on(node):
                 place = str(path.relative_to(ROOT))
                 found[place] = found.get(place, 0) + 1
     assert found == BROAD_EXCEPT_ALLOWED
@@ -141,6 +141,12 @@ def is_broad(handler: ast.ExceptHandler) -> bool:
     return any(
         kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException")) for kind in kinds
     )
+
+
+def passes_on(handler: ast.ExceptHandler) -> bool:
+    """Cleaning up on the way out is fine where the last thing done is to raise what came."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def test_the_scene_opens_no_file_and_draws_no_random_number() -> None:

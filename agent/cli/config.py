@@ -2,12 +2,13 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.cli.options import AsJson, ConfigFile
-from agent.cli.output import print_json, print_table, say
+from agent.cli.output import print_json, print_table, say, warn
 from agent.errors import ConfigError, redacted
 
 app = typer.Typer(help="The configuration: one TOML file whose comments are kept.")
@@ -90,8 +91,17 @@ def check(as_json: AsJson = False, config: ConfigFile = None) -> None:
         print_table(("line", "key", "what", "cure"), [(line or "", it.key, it.why, it.cure) for line, it in found])
     if found:
         raise ConfigError(f"{place} has {len(found)} error{'s' if len(found) > 1 else ''}")
+    for name in _cameras_with_login(config):
+        warn(f"the URL of {name} holds a login: vedette camera add {name} URL --replace keeps it out of the file")
     if not as_json:
         say(f"{place} is right.")
+
+
+def _cameras_with_login(config: Path | None) -> list[str]:
+    from agent.config.load import load
+
+    cameras = load(config).cameras
+    return [name for name, it in cameras.items() if any(redacted(url) != url for url in (it.url, it.sound))]
 
 
 @app.command()

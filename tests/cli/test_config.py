@@ -75,6 +75,15 @@ def test_check_lists_all_mistakes_by_line(vedette: Vedette, config: Path) -> Non
     assert [row["line"] for row in json.loads(told.out)] == [2, 3]
 
 
+def test_check_warns_of_a_login_in_a_url_without_repeating_it(vedette: Vedette, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text('[cameras.door]\nurl = "rtsp://admin:hunter2@192.0.2.1/"\n')
+    ended = vedette("config", "check")
+    assert ended.code == 0
+    assert "camera add door URL --replace" in ended.err
+    assert "hunter2" not in ended.out + ended.err
+
+
 def test_check_of_no_file_points_to_init(vedette: Vedette) -> None:
     ended = vedette("config", "check")
     assert ended.code == 3
