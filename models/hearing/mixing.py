@@ -14,7 +14,10 @@ from agent.features.logmel import BANDS, FLOOR_DB, FRAMES, HOP_SAMPLES, HIGH_HZ,
 from models.hearing.labels import INDEX, LABELS, SECURITY
 from models.hearing.soften import Targets
 
-SHARES = {"gunshot": 8, "explosion": 4, "glass_break": 9, "scream": 9, "alarm": 7, "smoke_alarm": 3, "siren": 2, "crash": 6}
+SHARES = {
+    "gunshot": 8, "explosion": 4, "glass_break": 10, "scream": 9, "alarm": 6, "smoke_alarm": 2, "siren": 8, "crash": 6,
+}  # fmt: skip
+"""How often each sound is drawn. Synthesised alarms crowd `alarm`, so real sirens have a share of their own."""
 CONFUSER_SHARE = 1.8
 BACKGROUND_SHARE = 14.0
 
