@@ -74,7 +74,8 @@ def resolve(spec: Wanted) -> Address:
 def _network(spec: Wanted, scheme: str, rest: str) -> Address:
     login = ""
     if spec.username or spec.password:
-        rest = rest.rpartition("@")[2] if "@" in rest.partition("/")[0] else rest
+        authority, slash, path = rest.partition("/")
+        rest = authority.rpartition("@")[2] + slash + path
         login = f"{quote(spec.username, safe='')}:{quote(spec.password or '', safe='')}@"
     kind = _SCHEMES[scheme]
     options = {}

@@ -112,7 +112,8 @@ class Ticks(Generic[Thing]):
 
     A picture is nearest to a tick that lies between its two midpoints to its neighbours. With `patient`
     the neighbour behind is waited for (exact); otherwise it is guessed from the last distance, so that a
-    live picture need not wait for the next one.
+    live picture need not wait for the next one, and never further than a tick, so that nothing is lost after
+    a pause.
     """
 
     def __init__(self, rate_hz: float | None, *, patient: bool) -> None:
@@ -135,6 +136,7 @@ class Ticks(Generic[Thing]):
             self._distance_ns = max(0, at_ns - held_ns)
             if self._patient and self._is_due(held_ns):
                 yield held
+            self._distance_ns = min(self._distance_ns, int(NS_PER_S / self._rate_hz))
         self._held = (at_ns, thing)
         if not self._patient and self._is_due(at_ns):
             yield thing

@@ -1,0 +1,68 @@
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from agent.capture.spec import SourceSpec
+from agent.types import NS_PER_S
+from tests.capture.media import MS, plain, write_film, write_pictures
+from tests.capture.recorder import running
+
+
+def test_a_recording_runs_at_its_own_speed_and_ends(tmp_path: Path) -> None:
+    with running(SourceSpec(camera="c", url=str(write_film(tmp_path / "film.mp4", 1.5)))) as seen:
+        assert seen.wait_state("ended", "ended").modalities == ("vision", "sound")
+        assert seen.thread is not None
+        seen.thread.join(5)
+        assert not seen.thread.is_alive()
+    assert [frame.at_ns - seen.frames[0][1].at_ns for _, frame in seen.frames] == [n * 100 * MS for n in range(15)]
+    for arrived_ns, frame in seen.frames:
+        assert 90 * MS <= arrived_ns - frame.at_ns < 600 * MS  # on the machine's clock, and not before it happened
+    lags_ns = [arrived_ns - block.at_ns for arrived_ns, block in seen.sound if len(block.samples) == 1600]
+    assert min(lags_ns) >= 99 * MS  # no sound before its last sample could be heard
+    assert not any(block.gap_before for _, block in seen.sound)
+
+
+def test_a_looping_recording_goes_on_in_time_and_marks_the_seam(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", 0.6)
+    with running(SourceSpec(camera="c", url=str(path), loop=True)) as seen:
+        seen.wait_more(frames=14, sound=14)
+    times_ns = [frame.at_ns for _, frame in seen.frames]
+    assert all(later > earlier for earlier, later in pairwise(times_ns))
+    gaps = [n for n, (_, block) in enumerate(seen.sound) if block.gap_before]
+    assert gaps[0] in (6, 7)
+    assert all(state.status != "ended" for state in seen.states)
+
+
+def test_a_missing_file_is_told_once_and_found_when_it_comes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = write_film(tmp_path / "made.mp4", 0.5)
+    with running(SourceSpec(camera="c", url=str(tmp_path / "late.mp4"))) as seen:
+        seen.wait_state("lost", "not_found")
+        made.rename(tmp_path / "late.mp4")
+        seen.wait_state("ended", "ended")
+    assert [state.reason for state in seen.states if state.status == "lost"] == ["not_found"]
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
+def test_a_recording_without_sound_says_nothing_of_sound(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "film.mp4", [plain(64, 48)] * 5)
+    with running(SourceSpec(camera="c", url=str(path))) as seen:
+        assert seen.wait_state("ended", "ended").modalities == ("vision",)
+
+
+def test_a_generator_is_paced_whether_it_paces_itself_or_not() -> None:
+    for filters in ("", ",realtime"):
+        url = f"lavfi:testsrc2=size=64x48:rate=10{filters}[out0];sine=frequency=440[out1]"
+        with running(SourceSpec(camera="c", url=url)) as seen:
+            seen.wait_more(frames=6, sound=6)
+            (first_ns, first), (last_ns, last) = seen.frames[0], seen.frames[5]
+        assert last.at_ns - first.at_ns == NS_PER_S // 2
+        assert last_ns - first_ns > 400 * MS
+
+
+def test_stopping_does_not_wait_for_a_long_pause_in_a_recording(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "film.mkv", [plain(64, 48)] * 2, stamps_ms=[0, 50_000])
+    with running(SourceSpec(camera="c", url=str(path))) as seen:
+        seen.wait_more(frames=1)
+    # leaving the block asserts that the source stopped
+    assert len(seen.frames) == 1
