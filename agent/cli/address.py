@@ -1,8 +1,8 @@
 """What a person types as the address of a camera, made plain; the password taken out of it."""
 
+import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote
 
 import typer
@@ -56,16 +56,16 @@ def _without_login(match: re.Match[str]) -> Address:
 
 
 def _existing(text: str) -> str:
-    path = Path(text).expanduser()
-    if not path.exists():
+    path = os.path.expanduser(text)
+    if not os.path.exists(path):
         raise typer.BadParameter(f"there is no file or folder {text}. {_ALLOWED}.")
-    return str(path.resolve())
+    return os.path.realpath(path)
 
 
 def sound_source(text: str) -> Address:
     """Return what --sound means: same, none, a URL, a file, or else the name of a microphone."""
     if text in ("same", "none") or text.startswith("device:"):
         return Address(url=text)
-    if "://" in text or text.startswith("lavfi:") or Path(text).expanduser().is_file():
+    if "://" in text or text.startswith("lavfi:") or os.path.isfile(os.path.expanduser(text)):
         return source_address(text)
     return Address(url=f"device:{text}")

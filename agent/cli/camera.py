@@ -37,12 +37,17 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Change a camera that exists; zones stay.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Add a camera: `vedette camera add door rtsp://192.0.2.10/stream1 --user admin --password-stdin`."""
+    """Add a camera.
+
+    For example: vedette camera add door rtsp://192.0.2.10/stream1 --user admin --password-stdin
+    """
     from agent.config.credentials import write_credential
     from agent.config.places import config_path
 
     address, ear = source_address(url), sound_source(sound)
-    password = _password(address, ear, password_stdin)
+    if address.username and ear.username and address.username != ear.username:
+        raise typer.BadParameter("one user name serves picture and sound of a camera.", param_hint="--sound")
+    secrets = {f"camera-{name}": _password(address, password_stdin), f"sound-{name}": ear.password}
     _write_camera(
         name,
         {
@@ -54,18 +59,17 @@ def add(
         replace=replace,
         config=config,
     )
-    if password:
-        place = write_credential(f"camera-{name}", password, config)
-        if not password_stdin:
-            warn(f"a password in a URL stays in the shell's history; Vedette moved it to {place}")
+    for credential, secret in secrets.items():
+        if secret:
+            place = write_credential(credential, secret, config)
+            if secret in (address.password, ear.password):
+                warn(f"a password in a URL stays in the shell's history; Vedette moved it to {place}")
     say(f"{name} is in {config_path(config)}. Next: vedette camera probe {name}")
 
 
-def _password(address: Address, ear: Address, from_stdin: bool) -> str:
-    if address.password and ear.password and address.password != ear.password:
-        raise typer.BadParameter("one login serves picture and sound of a camera.", param_hint="--sound")
+def _password(address: Address, from_stdin: bool) -> str:
     if not from_stdin:
-        return address.password or ear.password
+        return address.password
     password = read_password()
     if not password:
         raise typer.BadParameter("there was no password on stdin.", param_hint="--password-stdin")
@@ -136,7 +140,8 @@ def remove(name: Name, config: ConfigFile = None) -> None:
 
     known(load(config).cameras, name, "camera")
     edit(lambda text: without_key(text, ("cameras", name)), config)
-    remove_credential(f"camera-{name}", config)
+    for credential in (f"camera-{name}", f"sound-{name}"):
+        remove_credential(credential, config)
     say(f"{name} is gone from the configuration.")
 
 

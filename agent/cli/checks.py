@@ -5,7 +5,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +15,7 @@ from agent.cli.mic import SILENT_DBFS, peak_of
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
-    from agent.config.schema import Camera, Config
+    from agent.config.schema import Analysis, Camera, Config
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -89,7 +89,7 @@ def cameras(config: "Config", file: Path | None, seconds: float) -> Iterator[Fin
         )
     for name, camera in enabled.items():
         yield from guarded("source", name, partial(_source, name, camera, file, seconds))
-        yield from guarded("sound", name, partial(_other_sound, name, camera, file, seconds))
+        yield from guarded("sound", name, partial(_other_sound, name, camera, config.analysis, file, seconds))
 
 
 def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
@@ -128,20 +128,23 @@ def _sound_of(name: str, codec: str, peak_dbfs: float | None) -> Finding:
     return Finding(stage="sound", subject=name, status="ok", what=f"{codec}, peak {peak_dbfs:g} dBFS")
 
 
-def _other_sound(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
+def _other_sound(
+    name: str, camera: "Camera", analysis: "Analysis", file: Path | None, seconds: float
+) -> Iterator[Finding]:
+    from agent.capture.source import open_media
+    from agent.config.credentials import read_credential
+    from agent.service.sources import DEVICE_PREFIX, sound_spec
+
     if camera.sound == "none":
         yield Finding(stage="sound", subject=name, status="ok", what="none is wanted")
-    elif camera.sound.startswith("device:"):
-        device = camera.sound.removeprefix("device:")
+    elif camera.sound.startswith(DEVICE_PREFIX):
+        device = camera.sound.removeprefix(DEVICE_PREFIX)
         yield _sound_of(name, f"microphone {device}", peak_of(device, seconds))
     elif camera.sound != "same":
-        from agent.capture.source import open_media
-
         started_s = time.monotonic()
-        with open_media(replace(spec_of(name, file), url=camera.sound, want_picture=False)) as media:
-            yield _sound_of(
-                name, str(described(media)["sound"]), measured(media, seconds, started_s)["sound_peak_dbfs"]
-            )
+        with open_media(sound_spec(name, camera, analysis, read_credential(f"sound-{name}", file))) as media:
+            peak_dbfs = measured(media, seconds, started_s)["sound_peak_dbfs"]
+            yield _sound_of(name, str(described(media)["sound"]), peak_dbfs)
 
 
 def models(config: "Config") -> Iterator[Finding]:

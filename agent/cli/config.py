@@ -122,7 +122,7 @@ def path(config: ConfigFile = None) -> None:
 
 @app.command("set-password")
 def set_password(
-    name: Annotated[str, typer.Argument(metavar="broker|camera-NAME", help="Whose password.")] = "broker",
+    name: Annotated[str, typer.Argument(metavar="broker|camera-NAME|sound-NAME", help="Whose password.")] = "broker",
     config: ConfigFile = None,
 ) -> None:
     """Keep a password, read from stdin or asked for, in a file that only its owner can read."""

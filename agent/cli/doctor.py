@@ -1,5 +1,6 @@
 """`vedette doctor`: every stage from the camera to the broker, each failure with its cure."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +43,7 @@ def _findings(file: Path | None, seconds: float) -> Iterator[Finding]:
         place = config_path(file)
         what = (
             f"{place}, cameras: {', '.join(config.cameras) or 'none'}"
-            if place.exists()
+            if os.path.exists(place)
             else f"no {place} yet: defaults"
         )
         yield Finding(stage="config", subject="", status="ok", what=what)

@@ -1,5 +1,6 @@
 """`vedette init`: a first configuration, commented, asked for or taken as it comes."""
 
+import os
 import re
 import socket
 import sys
@@ -38,7 +39,7 @@ def init(
     from agent.config.text import parse
 
     place = config_path(config)
-    if place.exists() and not force:
+    if os.path.exists(place) and not force:
         raise ConfigError(f"{place} is there already", cure="`vedette config set` changes it; --force writes it anew.")
     asking = not yes and sys.stdin.isatty()
     text = template(_decided(node, broker, snapshots, asking))

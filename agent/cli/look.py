@@ -1,6 +1,8 @@
 """Looking through a camera for a moment: how to open it, what it delivers, one picture."""
 
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,26 +23,22 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     from agent.config.credentials import read_credential
     from agent.config.load import load
     from agent.config.places import config_path
+    from agent.config.schema import Config
+    from agent.service.sources import source_spec
 
-    cameras = load(config).cameras if config_path(config).exists() else {}
-    if source not in cameras:
-        address = source_address(source) if not _looks_like_a_name(source) else known(cameras, source, "camera")
+    known_config = load(config) if config or os.path.exists(config_path(config)) else Config()
+    if source not in known_config.cameras:
+        address = (
+            source_address(source) if not _looks_like_a_name(source) else known(known_config.cameras, source, "camera")
+        )
         return SourceSpec(camera="probe", url=address.url, username=address.username, password=address.password or None)
-    camera = cameras[source]
-    return SourceSpec(
-        camera=source,
-        url=camera.url,
-        username=camera.username,
-        password=read_credential(f"camera-{source}", config),
-        transport=camera.transport,
-        open_timeout_s=camera.open_timeout_s,
-        stall_timeout_s=camera.stall_timeout_s,
-        masks=tuple(mask.polygon for mask in camera.masks.values()),
-    )
+    password = read_credential(f"camera-{source}", config)
+    as_in_service = source_spec(source, known_config.cameras[source], known_config.analysis, password)
+    return replace(as_in_service, analysis_fps=None, want_sound=True, loop=False)
 
 
 def _looks_like_a_name(source: str) -> bool:
-    return not source.isdecimal() and not any(mark in source for mark in "/:.") and not Path(source).exists()
+    return not source.isdecimal() and not any(mark in source for mark in "/:.") and not os.path.exists(source)
 
 
 def take_picture(spec: "SourceSpec") -> "Uint8Array":

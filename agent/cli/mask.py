@@ -17,7 +17,10 @@ def add(
     replace: bool = typer.Option(False, "--replace", help="Change a mask that exists."),
     config: ConfigFile = None,
 ) -> None:
-    """Add a mask: `vedette mask add door neighbour --polygon "0,0 0.3,0 0.3,0.4 0,0.4"`."""
+    """Add a mask to a camera.
+
+    For example: vedette mask add door neighbour --polygon "0,0 0.3,0 0.3,0.4 0,0.4"
+    """
     put_part(camera, "masks", mask, {"polygon": polygon(corners)}, replace=replace, config=config)
     say(f"{camera} has the mask {mask}. Look at it: vedette zone draw {camera}")
 

@@ -42,7 +42,10 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Change a zone that exists.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Add a zone: `vedette zone add door yard --polygon "0.1,0.5 0.9,0.5 0.9,1 0.1,1" --rule loitering`."""
+    """Add a zone to a camera.
+
+    For example: vedette zone add door yard --polygon "0.1,0.5 0.9,0.5 0.9,1 0.1,1" --rule loitering
+    """
     given = {
         "rules": rule,
         "labels": label,

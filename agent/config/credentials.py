@@ -1,7 +1,8 @@
 """Passwords, each in a file of its own, readable by its owner only, outside the configuration.
 
-Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for its sound from elsewhere. As a service under
-systemd they come from $CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials` beside the configuration.
+Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for its sound from elsewhere. As a service
+under systemd they come from $CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials`
+beside the configuration.
 """
 
 import os
@@ -69,4 +70,4 @@ def _how(name: str) -> str:
 
 def _require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is not the name of a credential", cure="There are: broker, camera-<name>.")
+        raise ConfigError(f"{name!r} is not the name of a credential", cure="There are: broker, camera-<name>, sound-<name>.")

@@ -3,6 +3,7 @@
 Each change is one call of `edit`: read, change, check, write atomically, all under one lock.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def edit(change: Callable[[str], str], path: Path | None = None) -> Config:
     """
     place = config_path(path)
     with only_writer(place):
-        before = read_text(place) if place.exists() else ""
+        before = read_text(place) if os.path.exists(place) else ""
         _require_right(before, str(place))
         after = change(before)
         config = _require_right(after, f"{place} (after the change)")

@@ -15,7 +15,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, folder_mode: i
 
     `mode` and `folder_mode` are for what does not exist yet. A link stays a link. Raises ConfigError.
     """
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
         _replace(target, text, mode)
@@ -57,8 +57,9 @@ def _sync_folder(folder: Path) -> None:
 def only_writer(path: Path) -> Iterator[None]:
     """Hold the lock on the folder of `path`, so that two commands at once do not undo each other's change."""
     try:
-        path.resolve().parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = Path(os.path.realpath(path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise ConfigError(
             f"the folder of {path} cannot be used",

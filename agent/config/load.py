@@ -1,6 +1,7 @@
 """A file and overrides → Config, or one ConfigError that names line, key, what was found and what is allowed."""
 
 import json
+import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ def load(path: Path | None = None, overrides: Sequence[str] = ()) -> Config:
     Where nobody named a file and the usual one is not there, the defaults hold. Raises ConfigError.
     """
     place = config_path(path)
-    if not is_named(path) and not place.exists():
+    if not is_named(path) and not os.path.exists(place):
         return of_data({}, overrides)
     text = read_text(place)
     data = parse(text, str(place))

@@ -1,4 +1,7 @@
-"""Where the configuration, the credentials and the state live."""
+"""Where the configuration, the credentials and the state live.
+
+`os.path` and not `Path` where a person names a place: what cannot be looked at counts as not there.
+"""
 
 import os
 from collections.abc import Mapping
@@ -18,8 +21,8 @@ def config_path(explicit: Path | None = None, environ: Mapping[str, str] = os.en
     """
     named = explicit or environ.get("VEDETTE_CONFIG")
     if named:
-        return Path(named).expanduser()
-    if SYSTEM_CONFIG.exists() or os.geteuid() == 0:
+        return Path(os.path.expanduser(named))
+    if os.path.exists(SYSTEM_CONFIG) or os.geteuid() == 0:
         return SYSTEM_CONFIG
     return user_config_path("vedette") / "vedette.toml"
 

@@ -89,7 +89,9 @@ class Models(Table):
     device: Literal["auto", "cpu", "gpu", "npu", "tensorrt"] = Field(
         "auto", description="auto takes the fastest device that passes a real inference, and says why."
     )
-    runtime: Literal["auto", "openvino", "onnxruntime"] = Field("auto", description="auto: OpenVINO if installed.")
+    runtime: Literal["auto", "openvino", "onnxruntime"] = Field(
+        "auto", description="auto: OpenVINO on Intel CPUs if installed, else ONNX Runtime."
+    )
     precision: Literal["int8", "fp16"] = Field("int8", description="int8 for CPUs, fp16 for GPUs and NPUs.")
     threads: int = Field(1, ge=1, le=64, description="CPU threads per model.")
     folder: str = Field("", description="Folder with models and cards; empty: those that came with Vedette.")

@@ -28,9 +28,11 @@ def read_text(path: Path) -> str:
     """Return the text of the file at `path`; ConfigError says why it cannot be read."""
     what = f"the configuration {path} cannot be read"
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             raise ConfigError(what, why=f"it is larger than {MAX_BYTES} bytes", cure="Is this the right file?")
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(what, why="there is no such file", cure="`vedette init` writes one.") from error
     except IsADirectoryError as error:

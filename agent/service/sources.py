@@ -32,7 +32,7 @@ def live_sources(
     if camera.sound.startswith(DEVICE_PREFIX):
         sources["sound"] = _microphone(name, camera.sound.removeprefix(DEVICE_PREFIX), feeds)
     elif camera.sound not in ("same", "none"):
-        sources["sound"] = _live(_sound_spec(name, camera, analysis, credentials(f"sound-{name}")), feeds)
+        sources["sound"] = _live(sound_spec(name, camera, analysis, credentials(f"sound-{name}")), feeds)
     return sources
 
 
@@ -55,7 +55,8 @@ def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | N
     )
 
 
-def _sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
+def sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
+    """Return how the sound of a camera is read that comes from a URL of its own."""
     return SourceSpec(
         camera=name,
         url=camera.sound,

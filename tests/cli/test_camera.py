@@ -46,6 +46,9 @@ def test_an_address_is_taken_apart(typed: str, url: str, username: str, password
         "rtsp:///path",
         "rtsp://admin:hun/ter2@192.0.2.1/",
         "no-such-file",
+        "x" * 5000,
+        "~nobody-here/x",
+        "file://nowhere",
         "a\nb",
         "ftp://h",
     ],
@@ -86,6 +89,24 @@ def test_a_password_in_the_url_is_warned_of_and_kept_elsewhere(vedette: Vedette,
     assert "hunter2" not in ended.out + ended.err + config.read_text()
     assert load(config).cameras["door"].username == "admin"
     assert read_credential("camera-door", config, {}) == "hunter2"
+
+
+def test_the_password_of_a_sound_url_is_kept_apart(vedette: Vedette, config: Path) -> None:
+    sound = "rtsp://admin:hunter3@192.0.2.11/sound"
+    ended = vedette("camera", "add", "door", "rtsp://admin:hunter2@192.0.2.10/", "--sound", sound)
+    assert ended.code == 0
+    assert "hunter" not in ended.out + ended.err + config.read_text()
+    assert load(config).cameras["door"].sound == "rtsp://192.0.2.11/sound"
+    assert read_credential("camera-door", config, {}) == "hunter2"
+    assert read_credential("sound-door", config, {}) == "hunter3"
+    vedette("camera", "remove", "door")
+    assert read_credential("sound-door", config, {}) is None
+
+
+def test_picture_and_sound_have_one_user_name(vedette: Vedette, config: Path) -> None:
+    ended = vedette("camera", "add", "door", "rtsp://a:b@192.0.2.10/", "--sound", "rtsp://c:d@192.0.2.11/")
+    assert ended.code == 2
+    assert not config.exists()
 
 
 def test_a_password_on_stdin_needs_no_warning(vedette: Vedette, config: Path) -> None:

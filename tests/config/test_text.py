@@ -102,3 +102,5 @@ def test_a_name_no_file_system_can_hold_is_an_error_too() -> None:
         read_text(Path("/" + "x" * 5000))
     with pytest.raises(ConfigError):
         read_text(Path("a\0b"))
+    with pytest.raises(ConfigError, match="larger than"):
+        read_text(Path("/dev/zero"))
