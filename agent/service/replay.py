@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.capture.source import Media, SourceSpec, open_media
+from agent.config.load import load
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import Policy, Scene
+from agent.scene import LATENESS_NS, Policy, Scene
 from agent.service import journal
 from agent.service.film import Film
 from agent.service.observe import observations
@@ -71,15 +72,17 @@ class _Moment:
 class ReplayScene:
     """Steps one scene through its observations and hands on messages, rows and pictures."""
 
-    def __init__(self, settings: Settings, models: Mapping[str, str], outputs: Outputs) -> None:
+    def __init__(
+        self, settings: Settings, models: Mapping[str, str], outputs: Outputs, *, lateness_ns: int = 0
+    ) -> None:
         self._settings = settings
         self._models = models
         self._outputs = outputs
-        self._scene = Scene(Policy.of(settings.config), lateness_ns=0)
+        self._scene = Scene(Policy.of(settings.config), lateness_ns=lateness_ns)
         self._zones = _zones(settings.config, settings.camera)
         self._moment = _Moment()
         self._seq = 0
-        self._steps_heard = 0
+        self._rows = 0
         self._first_source = ""
         self._source = ""
         self.newest_ns = 0
@@ -140,11 +143,11 @@ class ReplayScene:
     def _row(self, observation: Seen | Heard) -> None:
         if self._outputs.row is None:
             return
-        if isinstance(observation, Heard):
-            index, self._steps_heard = self._steps_heard, self._steps_heard + 1
+        if observation.at_ns in self._moment.frame_index and isinstance(observation, Seen):
+            index = self._moment.frame_index.pop(observation.at_ns)
         else:
-            index = self._moment.frame_index.pop(observation.at_ns, 0)
-        beliefs = self._scene.beliefs(self._settings.camera)
+            index, self._rows = self._rows, self._rows + 1
+        beliefs = self._scene.beliefs(observation.camera)
         self._outputs.row(
             Row(source=self._source, frame=index, at_ns=observation.at_ns, beliefs=beliefs, heard=self._moment.heard)
         )
@@ -172,16 +175,21 @@ class Replayer:
     models: Mapping[str, str]
     outputs: Outputs
 
-    def scene(self) -> ReplayScene:
-        """Return a new scene at time zero."""
-        return ReplayScene(self.settings, self.models, self.outputs)
+    def scene(self, source: str) -> ReplayScene:
+        """Return a new scene at time zero; a recording brings the configuration that it was made under."""
+        folder = Path(source)
+        if not journal.is_recording(folder):
+            return ReplayScene(self.settings, self.models, self.outputs)
+        settings = dataclasses.replace(self.settings, config=load(folder / journal.CONFIG_FILE))
+        return ReplayScene(settings, self.models, self.outputs, lateness_ns=LATENESS_NS)
 
     def play(self, source: str, scene: ReplayScene, *, offset_ns: int = 0, joined: bool = False) -> int:
         """Play `source` into `scene`; return when it ended. SourceError if it cannot be opened or read."""
         if journal.is_recording(Path(source)):
             recorded = tuple(journal.read(Path(source)))
+            first_ns = min((observation.at_ns for observation in recorded), default=0)
             has_picture = any(isinstance(observation, Seen) for observation in recorded)
-            return scene.play(source, iter(recorded), offset_ns=offset_ns, has_picture=has_picture)
+            return scene.play(source, iter(recorded), offset_ns=offset_ns - first_ns, has_picture=has_picture)
         with open_media(self._spec(source)) as media:
             stream = observations(
                 media,

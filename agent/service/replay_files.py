@@ -88,12 +88,12 @@ def _camera(config: Config, wanted: str | None) -> str:
 
 def _play_all(request: Request, replayer: Replayer, warn: Warn) -> list[SourceError]:
     bad: list[SourceError] = []
-    scene = replayer.scene()
+    scene = replayer.scene(request.sources[0])
     end_ns = 0
     for source in request.sources:
-        if not request.continuous:
-            scene, end_ns = replayer.scene(), 0
         try:
+            if not request.continuous:
+                scene, end_ns = replayer.scene(source), 0
             end_ns = replayer.play(source, scene, offset_ns=end_ns, joined=request.continuous)
         except SourceError as error:
             warn(error.line())
