@@ -32,6 +32,16 @@ def overlap(first: Floats, second: Floats) -> Floats:
     return np.asarray(shared / (area_first[:, None] + area_second[None, :] - shared + _TINY), np.float64)
 
 
+def alike(first: Floats, second: Floats) -> Floats:
+    """Intersection over union of the vertical extents alone [n, m] (Hybrid-SORT's height cue): of people who
+    overlap, the one as high and as far away as before is the same."""
+    low = np.maximum(first[:, None, 1], second[None, :, 1])
+    high = np.minimum(first[:, None, 3], second[None, :, 3])
+    shared = np.maximum(high - low, 0.0)
+    heights = (first[:, 3] - first[:, 1])[:, None] + (second[:, 3] - second[:, 1])[None, :]
+    return np.asarray(shared / (heights - shared + _TINY), np.float64)
+
+
 def agreement(direction: Floats, origin: Floats, target: Floats) -> Floats:
     """How well going from `origin` [n, 2] to `target` [m, 2] fits each `direction` (unit vectors [n, 2] or 0).
 

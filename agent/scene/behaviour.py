@@ -3,8 +3,9 @@
 All measures are in body heights and free of the picture's size: a person far away moves fewer pixels but the
 same number of heights. Widths are corrected by the picture's aspect ratio, so that "wider than high" means it.
 
-A box says little about posture where it touches the border of the picture (half the body is missing), so there
-the last known posture is kept.
+Where a box touches the border of the picture part of the body is missing. Its extent is then only a lower
+bound: one that is cut off at the side may be wider, so "narrow" says nothing; one that is cut off above or below
+may be higher, so "wide" says less.
 """
 
 import math
@@ -26,8 +27,11 @@ LEVEL_RATIO = 0.95
 """Where a shape says as much for lying as against it: crouching and sitting people reach 0.9."""
 SHRUNK_FRAC = 0.6
 """Of the standing height: below, a person seen along the body's axis is down (sitting: 0.65 to 0.75)."""
-_RATIO_SLOPE, _SHRUNK_SLOPE = 4.0, 2.5
-_MOST_LLR = 3.0
+CUT_LEVEL_RATIO = 1.1
+"""The same where legs or head are out of the picture: a torso alone reaches 1."""
+_RATIO_SLOPE, _SHRUNK_SLOPE, _MOST_SHRUNK_LLR = 4.0, 2.5, 1.5
+_LEAST_LLR, _MOST_LLR = -1.5, 3.0
+"""However upright somebody was, a second later they may lie."""
 
 POSTURE_MEMORY_S = 0.25
 SPEED_MEMORY_S = 0.4
@@ -47,7 +51,7 @@ class Shape:
     top: float
     bottom: float
     down_llr: float
-    cut: bool
+    weight: float  # how much this look says at all
 
 
 class Body:
@@ -76,10 +80,9 @@ class Body:
         self.shapes.append(shape)
         while at_ns - self.shapes[0].at_ns > HISTORY_S * NS_PER_S:
             self.shapes.popleft()
-        if not shape.cut:
-            kept = math.exp(-elapsed_s / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
-            self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
-            self._learn_height(shape, elapsed_s)
+        kept = math.exp(-elapsed_s * shape.weight / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
+        self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
+        self._learn_height(shape, elapsed_s)
         kept = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._at_ns is not None else 0.0
         self.speed_heights_per_s = kept * self.speed_heights_per_s + (1.0 - kept) * speed_heights_per_s
         self._at_ns = at_ns
@@ -103,13 +106,13 @@ class Body:
     def _shape(self, at_ns: int, box: Box, aspect_ratio: float) -> Shape:
         height = max(box.height_frac, 1e-6)
         ratio = box.width_frac * aspect_ratio / height
-        cut = _is_cut(box)
-        llr = _RATIO_SLOPE * math.log(max(ratio, 1e-3) / LEVEL_RATIO)
+        beside, above = _is_cut(box)
+        llr = _RATIO_SLOPE * math.log(max(ratio, 1e-3) / (CUT_LEVEL_RATIO if above else LEVEL_RATIO))
         if self.standing_height is not None:
             shrunk = height / self.standing_height / SHRUNK_FRAC
-            llr += min(1.5, -_SHRUNK_SLOPE * math.log(max(shrunk, 1e-3)))
-        llr = min(_MOST_LLR, max(-_MOST_LLR, llr))
-        return Shape(at_ns, ratio, height, box.top_frac, box.bottom_frac, llr, cut)
+            llr += min(_MOST_SHRUNK_LLR, -_SHRUNK_SLOPE * math.log(max(shrunk, 1e-3)))
+        llr = min(_MOST_LLR, max(_LEAST_LLR, llr))
+        return Shape(at_ns, ratio, height, box.top_frac, box.bottom_frac, llr, 0.1 if beside and llr < 0.0 else 1.0)
 
     def _learn_height(self, shape: Shape, elapsed_s: float) -> None:
         """Upright people teach their height: growing at once, shrinking slowly as they walk away."""
@@ -123,13 +126,13 @@ class Body:
 
     def _decide(self, shape: Shape) -> None:
         lying = self.down_llr > (-0.5 if self.behaviour == "lying" else 0.3)
-        if lying and (self.behaviour == "lying" or not shape.cut):
+        if lying:
             if self.behaviour != "lying":
                 self.lying_since_ns = shape.at_ns
             self.behaviour = "lying"
             return
         self.lying_since_ns = None
-        if not shape.cut and shape.ratio < UPRIGHT_RATIO and self._is_tall(shape):
+        if shape.ratio < UPRIGHT_RATIO and self._is_tall(shape):
             self.upright_ns = shape.at_ns
         self.behaviour = _pace(self.speed_heights_per_s, self.behaviour)
         if self.upright_ns == shape.at_ns:
@@ -147,6 +150,7 @@ def _pace(speed: float, before: str) -> str:
     return "walking" if speed >= walking else "standing"
 
 
-def _is_cut(box: Box) -> bool:
+def _is_cut(box: Box) -> tuple[bool, bool]:
+    """Whether the picture's border cuts the box off at a side, and above or below."""
     near, far = BORDER_FRAC, 1.0 - BORDER_FRAC
-    return box.left_frac < near or box.right_frac > far or box.bottom_frac > far or box.top_frac < near / 2
+    return box.left_frac < near or box.right_frac > far, box.bottom_frac > far or box.top_frac < near

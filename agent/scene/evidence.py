@@ -180,6 +180,11 @@ class Ledger:
         for entry in self._entries.values():
             entry.best = None
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self._senses.clear()
+
     def began_ns(self) -> int | None:
         """When the earliest of what is believed began."""
         return min((entry.began_ns for entry in self._entries.values() if entry.best is not None), default=None)

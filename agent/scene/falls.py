@@ -12,8 +12,8 @@ from agent.types import NS_PER_S
 
 QUICK_S = 2.0
 """From last upright to lying: falls take 0.5 to 1.5 s, lying down on purpose 3 s and more."""
-SEEN_FIRST_LLR, SEEN_LLR_PER_S = 2.2, 3.0
-"""Reach the threshold of 4 after 0.6 s of lying; the posture itself is known after 0.2 s (the contract: 0.8 s)."""
+SEEN_FIRST_LLR, SEEN_LLR_PER_S = 2.6, 3.5
+"""Reach the threshold of 4 after 0.4 s of lying; the posture itself is known after 0.2 s (the contract: 0.8 s)."""
 FOUND_LLR_PER_S = 1.75
 """Where only the lying was seen: after 2.3 s (the contract: 2.5 s)."""
 LONGEST_S = 4.0  # lying on says nothing more after this long
@@ -35,9 +35,11 @@ def falls(at_ns: int, present: Iterable[Followed]) -> Iterator[Clue]:
 def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     body = followed.body
     lying_s = min(LONGEST_S, (at_ns - since_ns) / NS_PER_S)
-    sure = min(1.0, max(0.0, (followed.mean_prob - UNSURE_PROB) / (SURE_PROB - UNSURE_PROB)))
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
     seen = down_s <= QUICK_S
+    # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
+    prob = max(followed.mean_prob, followed.upright_prob) if seen else followed.mean_prob
+    sure = min(1.0, max(0.0, (prob - UNSURE_PROB) / (SURE_PROB - UNSURE_PROB)))
     llr = SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s if seen else FOUND_LLR_PER_S * lying_s
     words: dict[str, str | float] = {"lying_s": (at_ns - since_ns) / NS_PER_S, "variant": "fell" if seen else "fallen"}
     if seen:

@@ -45,6 +45,7 @@ class Followed:
     body: Body = field(default_factory=Body)
     presence_s: float = 0.0  # time it was really detected
     mean_prob: float = 0.0
+    upright_prob: float = 0.0  # the mean when last seen upright
     zones: tuple[str, ...] = ()
 
     @property
@@ -131,6 +132,8 @@ class Following:
         reference = max(followed.body.standing_height or 0.0, detection.box.height_frac, 1e-3)
         speed = math.hypot(velocity[0], velocity[1]) / reference
         followed.body.see(seen.at_ns, detection.box, seen.aspect_ratio, speed)
+        if followed.body.upright_ns == seen.at_ns:
+            followed.upright_prob = followed.mean_prob
         return followed
 
     def _forget(self, alive: set[int]) -> None:

@@ -301,7 +301,10 @@ class Desk:
         case.draft = None
         if not any(other.draft is draft for other in self._cases.values()):
             yield Closed(incident=self._incident(case, draft, now_ns, ended_ns, reason))
-        case.ledger.reset(now_ns)
+        if reason in ("quiet", "timeout", "absorbed"):
+            case.ledger.reset(now_ns)
+        else:
+            case.ledger.clear()  # the watching ended, not the happening: what comes back starts anew
 
     def _close_whole(self, case: _Case, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
         """Close a case and all that share its incident."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.scene import kalman
-from agent.scene.association import Floats, Ints, agreement, assign, centred, corners, overlap
+from agent.scene.association import Floats, Ints, agreement, alike, assign, centred, corners, overlap
 from agent.types import NS_PER_S
 
 Flags = NDArray[np.bool_]
@@ -39,6 +39,7 @@ class TrackerSettings:
     direction_memory_s: float = 0.15
     direction_jitter: float = 0.1  # heights: motion shorter than this says little about where to
     score_weight: float = 0.5
+    height_weight: float = 1.0
     lost_s: float = 1.0
     unproven_lost_s: float = 0.0
     reupdate_s: float = 0.1
@@ -141,7 +142,8 @@ class Tracker:
             return
         shared = overlap(predicted[rows], boxes[columns])
         straight = agreement(self._heading(rows), self._observed[rows, :2], centred(boxes[columns])[:, :2])
-        gain = shared * (1.0 - chosen.score_weight * (1.0 - scores[columns])[None, :])
+        gain = shared * alike(predicted[rows], boxes[columns]) ** chosen.height_weight
+        gain *= 1.0 - chosen.score_weight * (1.0 - scores[columns])[None, :]
         gain = gain + chosen.direction_weight * straight
         pairs = assign(gain, (shared >= chosen.first_overlap) & allowed[np.ix_(rows, columns)])
         owner[columns[pairs[1]]] = rows[pairs[0]]
