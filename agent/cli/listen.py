@@ -12,6 +12,7 @@ from agent.cli.results import opened
 from agent.errors import SourceError
 
 if TYPE_CHECKING:
+    from agent.inference.card import Card
     from agent.inference.hearing import HearingModel
     from agent.types import Heard
 
@@ -47,10 +48,11 @@ def listen(
 
 def _listen_all(model: "HearingModel", files: list[str], stream: TextIO | None) -> int:
     bad = 0
+    least = _told_from(model.card)
     for source in progress(files, count=len(files), what="Files"):
         try:
             for heard in _heard_in(source, model):
-                _tell(source, heard, stream)
+                _tell(source, heard, stream, least)
         except SourceError as error:
             bad += 1
             print_error(error)
@@ -68,12 +70,20 @@ def _heard_in(source: str, model: "HearingModel") -> "Iterator[Heard]":
         yield from heard_in((item for item in media.read() if isinstance(item, SoundBlock)), model)
 
 
-def _tell(source: str, heard: "Heard", stream: TextIO | None) -> None:
+def _told_from(card: "Card") -> dict[str, float]:
+    """The probability from which a person is told of a label: the card's threshold, one half where it has none."""
+    thresholds = {label: card.thresholds.get(label) for label in card.labels}
+    return {label: (limit or {}).get("probability", _TOLD_PROB) for label, limit in thresholds.items()}
+
+
+def _tell(source: str, heard: "Heard", stream: TextIO | None, least: dict[str, float]) -> None:
     line = _line(source, heard)
     if stream is not None:
         stream.write(json.dumps(line) + "\n")
         return
-    likely = sorted(((prob, label) for label, prob in line["scores"].items() if prob >= _TOLD_PROB), reverse=True)
+    likely = sorted(
+        ((score.prob, score.label) for score in heard.scores if score.prob >= least[score.label]), reverse=True
+    )
     if likely:
         labels = ", ".join(f"{label} {prob:.2f}" for prob, label in likely)
         say(f"{line['start_s']:8.2f} to {line['end_s']:.2f} s  {source}: {labels}")

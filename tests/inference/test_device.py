@@ -47,8 +47,23 @@ def test_without_openvino_and_accelerators_auto_takes_onnxruntime_on_the_cpu(car
     assert found.reason == "no accelerator was found"
 
 
-def test_auto_prefers_openvino_on_the_cpu_where_it_passes(card):
-    assert chosen(card, machine({OPENVINO_CPU: working(50.0)})).place == OPENVINO_CPU
+def test_auto_prefers_openvino_on_an_intel_cpu_and_onnxruntime_on_others(card):
+    intel, other = (chosen(card, machine({OPENVINO_CPU: working(50.0)}, intel_cpu=intel)) for intel in (True, False))
+    assert (intel.place, other.place) == (OPENVINO_CPU, TRUSTED)
+    assert not other.degraded
+    assert "OpenVINO is for Intel's CPUs" in other.reason
+
+
+def test_openvino_asked_for_by_name_is_taken_on_any_cpu(card):
+    assert (
+        chosen(card, machine({OPENVINO_CPU: working(50.0)}, intel_cpu=False), runtime="openvino").place == OPENVINO_CPU
+    )
+
+
+def test_whose_cpu_it_is_stands_in_cpuinfo(tmp_path):
+    (tmp_path / "intel").write_text("processor : 0\nvendor_id\t: GenuineIntel\n")
+    (tmp_path / "amd").write_text("processor : 0\nvendor_id\t: AuthenticAMD\n")
+    assert [device.is_intel(tmp_path / name) for name in ("intel", "amd", "none")] == [True, False, False]
 
 
 def test_an_openvino_that_computes_wrongly_on_this_cpu_is_left_for_onnxruntime(card):
