@@ -105,7 +105,8 @@ def _trouble(device: str, state: "SourceState") -> SourceError:
             fault="timeout",
             cure="Does the sound daemon hang? `pactl info` or a restart of it tells.",
         )
-    return SourceError(state.why.rstrip("."), fault=state.reason)
+    what, _, cure = state.why.partition(". ")  # a SourceError's line
+    return SourceError(what, fault=state.reason, cure=cure or "`vedette mic list` shows the microphones.")
 
 
 @contextlib.contextmanager
