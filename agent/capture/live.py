@@ -95,7 +95,7 @@ class LiveSource:
             failure = watch.failure(self._clock_ns())
             if failure is not None:
                 return failure
-            if "sound" in watch.stalled(self._clock_ns()):
+            if watch.sound_is_missing(self._clock_ns()):
                 self._herald.tell("lost", ("sound",), "timeout", "the picture comes, but no sound")
         return None
 

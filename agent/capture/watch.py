@@ -13,6 +13,7 @@ class Watch:
 
     def __init__(self, spec: SourceSpec, now_ns: int) -> None:
         self._spec = spec
+        self._limit_ns = int(spec.stall_timeout_s * NS_PER_S)
         self._started_ns = now_ns
         self._info: MediaInfo | None = None
         self._last_ns: dict[Modality, int] = {}
@@ -30,23 +31,27 @@ class Watch:
         """Return how long this connection has lasted."""
         return (now_ns - self._started_ns) / NS_PER_S
 
-    def stalled(self, now_ns: int) -> tuple[Modality, ...]:
-        """Return what has not come for longer than it may."""
-        limit_ns = int(self._spec.stall_timeout_s * NS_PER_S)
-        late = tuple(modality for modality, last_ns in self._last_ns.items() if now_ns - last_ns > limit_ns)
-        if self._info is not None and not self._info.live and len(late) < len(self._last_ns):
-            return ()  # a recording whose sound is shorter than its picture, or the reverse
-        return late
+    def sound_is_missing(self, now_ns: int) -> bool:
+        """Whether a live camera's sound has stopped while its picture comes."""
+        if self._info is None or not self._info.live or not (self._info.has_picture and self._info.has_sound):
+            return False
+        half_ns = self._limit_ns // 2  # a picture newer than that says that not everything stands still
+        return self._is_late("sound", now_ns) and now_ns - self._last_ns["vision"] < half_ns
 
     def failure(self, now_ns: int) -> SourceError | None:
         """Return the error to give up this connection with, if it is time to."""
         if self._info is None:
             too_long = self.open_for_s(now_ns) > self._spec.open_timeout_s + _OPEN_MARGIN_S
             return self._error("it does not open") if too_long else None
-        late = self.stalled(now_ns)
-        if not late or (late == ("sound",) and self._info.has_picture):
-            return None  # a camera whose sound has stopped is worth keeping
-        return self._error(f"no {'picture' if 'vision' in late else 'sound'} for {self._spec.stall_timeout_s:g} s")
+        late = [modality for modality in self._last_ns if self._is_late(modality, now_ns)]
+        if len(late) == len(self._last_ns):
+            return self._error(f"nothing came for {self._spec.stall_timeout_s:g} s")
+        if "vision" in late and self._info.live:
+            return self._error(f"sound comes, but no picture for {self._spec.stall_timeout_s:g} s")
+        return None  # a camera whose sound has stopped is worth keeping; a recording's sound may be shorter
+
+    def _is_late(self, modality: Modality, now_ns: int) -> bool:
+        return now_ns - self._last_ns[modality] > self._limit_ns
 
     def _error(self, why: str) -> SourceError:
         return SourceError(

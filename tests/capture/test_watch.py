@@ -38,13 +38,20 @@ def test_picture_without_sound_is_told_but_kept() -> None:
     made = watch(BOTH)
     made.arrived("vision", 3 * NS_PER_S)
     assert fault_at(made, 3.0) is None
-    assert made.stalled(3 * NS_PER_S) == ("sound",)
+    assert made.sound_is_missing(3 * NS_PER_S)
+
+
+def test_when_everything_stands_still_it_is_not_the_sound_that_is_missing() -> None:
+    made = watch(BOTH)
+    made.arrived("vision", NS_PER_S)
+    assert not made.sound_is_missing(int(2.1 * NS_PER_S))
 
 
 def test_a_recording_whose_sound_is_shorter_is_not_stalled() -> None:
     made = watch(MediaInfo(has_picture=True, has_sound=True))
     made.arrived("vision", 9 * NS_PER_S)
-    assert made.stalled(9 * NS_PER_S) == ()
+    assert fault_at(made, 9.0) is None
+    assert not made.sound_is_missing(9 * NS_PER_S)
 
 
 def test_the_password_is_not_in_what_it_says() -> None:

@@ -35,6 +35,7 @@ class PulseServer:
         run, home = folder / "run", folder / "home"
         for path in (run, home):
             path.mkdir(mode=0o700)
+        self._sound = folder / "sound.raw"
         self._script = folder / "pulse.pa"
         self._script.write_text(
             f"load-module module-native-protocol-unix socket={run}/pulse.sock auth-anonymous=1\n"
@@ -79,13 +80,11 @@ class PulseServer:
         """Play signed 16-bit mono samples, once, while the test goes on."""
         command = ["pacat", "--device=mic", "--format=s16le", f"--rate={RATE_HZ}", "--channels=1", "--latency-msec=20"]
         self._stop_player()
-        self._player = subprocess.Popen(
-            command, env=self._env(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        assert self._player.stdin is not None
-        os.set_blocking(self._player.stdin.fileno(), True)
-        self._player.stdin.write(samples)
-        self._player.stdin.close()
+        self._sound.write_bytes(samples)  # a pipe would keep the test waiting as long as the sound lasts
+        with self._sound.open("rb") as source:
+            self._player = subprocess.Popen(
+                command, env=self._env(), stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
 
     def hang(self) -> None:
         """Stop the daemon in its tracks."""

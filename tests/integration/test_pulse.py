@@ -1,0 +1,82 @@
+"""A real PortAudio microphone on a real sound daemon without a sound card, which is hung and killed."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.capture.live import MicrophoneSpec, list_microphones
+from agent.capture.portaudio import PortAudio
+from agent.errors import SourceError
+from agent.types import FloatArray
+from tests.capture.recorder import Recorder, listening
+from tests.servers.pulse import DEVICE, RATE_HZ, PulseServer, require_pulse
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseServer]:
+    require_pulse()
+    server = PulseServer(tmp_path)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    with server:
+        yield server
+
+
+def tone(seconds: float, frequency_hz: float) -> bytes:
+    time_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    return (0.5 * 32767 * np.sin(2 * np.pi * frequency_hz * time_s)).astype("<i2").tobytes()
+
+
+def loudest_hz(samples: FloatArray) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(spectrum.argmax()) * 16_000 / len(samples)
+
+
+def hears(heard: Recorder, frequency_hz: float) -> bool:
+    """Tell whether the newest half second is that tone."""
+    newest = [block.samples for _, block in heard.sound[-5:]]
+    if len(newest) < 5:
+        return False
+    samples = np.concatenate(newest)
+    return bool(np.abs(samples).max() > 0.2) and abs(loudest_hz(samples) - frequency_hz) < 6
+
+
+def test_a_tone_is_heard_through_hang_death_and_return(daemon: PulseServer) -> None:
+    assert DEVICE in [microphone.name for microphone in list_microphones(PortAudio())]
+    daemon.play(tone(60, 440))
+    with listening(MicrophoneSpec(camera="door", device=DEVICE, stall_timeout_s=1.0)) as heard:
+        heard.wait(lambda: hears(heard, 440), "tone of 440 Hz")
+        for (arrived_ns, before), (_, after) in pairwise(heard.sound):
+            if not after.gap_before:
+                assert abs(after.at_ns - before.at_ns - len(before.samples) * 62_500) < 40_000_000
+            assert 0 <= arrived_ns - before.at_ns < 1_500_000_000
+
+        daemon.hang()
+        heard.wait_state("lost", "silent")
+        told = len(heard.states)
+        daemon.go_on()
+        heard.wait_state("running", None, after=told)
+
+        told = len(heard.states)
+        blocks = len(heard.sound)
+        daemon.kill()
+        heard.wait_state("lost", "ended", after=told)
+        told = len(heard.states)
+        daemon.start()
+        daemon.play(tone(60, 1500))
+        heard.wait_state("running", None, after=told)
+        heard.wait(lambda: hears(heard, 1500), "tone of 1500 Hz after the daemon's return")
+    after_death = [block.gap_before for _, block in heard.sound[blocks:]]
+    assert True in after_death
+    assert all(later.at_ns > earlier.at_ns for (_, earlier), (_, later) in pairwise(heard.sound))
+
+
+def test_an_unknown_microphone_is_not_found(daemon: PulseServer) -> None:
+    with pytest.raises(SourceError) as caught:
+        PortAudio().open("no such microphone", lambda _: None, lambda: None)
+    assert caught.value.fault == "not_found"
