@@ -27,6 +27,8 @@ from agent.types import Box, Detection, FloatArray, Score, Uint8Array
 
 LIVE_SCORE_PROB = 0.1
 """What the tracker may still use to carry a known person through a bad moment (ByteTrack's lower threshold)."""
+OTHER_SCORE_PROB = 0.3
+"""The same for what is in no group of the card: no incident is made of chairs, but a zone may ask for one."""
 OVERLAP_IOU = 0.6
 """Boxes of one class that overlap more are one thing (NanoDet's own figure)."""
 MOST_BOXES = 100
@@ -60,6 +62,9 @@ class VisionModel:
         self._card, self._models, self._machine = card, models, machine
         self._sizes_px = tuple(f.size_px for f in card.files_of(models.precision))
         self._graphs: dict[tuple[int, int], Graph] = {}
+        grouped = {member for members in card.groups.values() for member in members}
+        least_probs = [LIVE_SCORE_PROB if label in grouped else OTHER_SCORE_PROB for label in card.labels]
+        self._live_score_probs = np.array(least_probs, np.float32)
 
     @classmethod
     def load(cls, models: Models, *, cache_folder: Path | None = None) -> "VisionModel":
@@ -92,9 +97,9 @@ class VisionModel:
         self._graph(size_px)
 
     def look(
-        self, picture: Uint8Array, *, size_px: tuple[int, int] | None = None, min_score_prob: float = LIVE_SCORE_PROB
+        self, picture: Uint8Array, *, size_px: tuple[int, int] | None = None, min_score_prob: float | None = None
     ) -> Sight:
-        """Find what an RGB picture, uint8 [height, width, 3], shows.
+        """Find what an RGB picture, uint8 [height, width, 3], shows; without `min_score_prob` what tracking needs.
 
         Errors: ModelError when the graph cannot be run anywhere.
         """
@@ -107,9 +112,10 @@ class VisionModel:
         """The graph's bare outputs for a float32 [1, 3, H, W] canvas in one of the exports' sizes."""
         return self._graph((image.shape[3], image.shape[2])).run({"image": image})
 
-    def sight(self, outputs: Inputs, fit: Letterbox, min_score_prob: float) -> Sight:
+    def sight(self, outputs: Inputs, fit: Letterbox, min_score_prob: float | None = None) -> Sight:
         """Bare outputs as boxes in fractions of the picture, and calibrated scene scores."""
-        found = decode(outputs["scores"][0], outputs["boxes"][0], min_score_prob)
+        least_prob = self._live_score_probs if min_score_prob is None else min_score_prob
+        found = decode(outputs["scores"][0], outputs["boxes"][0], least_prob)
         boxes = fit.to_fractions(found.boxes)
         # What lies on the border beside the picture has no extent in the picture.
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -146,8 +152,11 @@ def export_for(sizes_px: Sequence[tuple[int, int]], width_px: int, height_px: in
     return min((size for size in sizes_px if sharpness[size] >= enough), key=lambda size: size[0] * size[1])
 
 
-def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float) -> Raw:
-    """Scores [N, classes] and boxes [N, 4] → the at most 100 boxes that stay, by falling score."""
+def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float | FloatArray) -> Raw:
+    """Scores [N, classes] and boxes [N, 4] → the at most 100 boxes that stay, by falling score.
+
+    `min_score_prob` is one least score, or one per class.
+    """
     places, classes = np.nonzero(scores_prob >= min_score_prob)
     scores = scores_prob[places, classes]
     # Equal scores are kept in the order of place and class, so that the same picture gives the same boxes.
@@ -179,11 +188,16 @@ def _survivors(boxes: FloatArray, classes: NDArray[np.intp]) -> NDArray[np.intp]
 
 def _overlaps_iou(boxes: FloatArray) -> FloatArray:
     """Intersection over union of each box with each: [n, 4] → [n, n]."""
-    low, high = boxes[:, :2], boxes[:, 2:]
-    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-    inner = np.prod(np.maximum(sides, 0.0), axis=2)
-    areas = np.prod(np.maximum(high - low, 0.0), axis=1)
+    left, top, right, bottom = boxes.T
+    inner = _shared(left, right) * _shared(top, bottom)
+    areas = np.maximum(right - left, 0.0) * np.maximum(bottom - top, 0.0)
     return np.asarray(inner / np.maximum(areas[:, None] + areas[None] - inner, 1e-9), np.float32)
+
+
+def _shared(low: FloatArray, high: FloatArray) -> FloatArray:
+    """How much of a line each of n spans shares with each: [n], [n] → [n, n]."""
+    shared = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+    return np.maximum(shared, 0.0)
 
 
 def _box(corners: NDArray[np.float32]) -> Box:

@@ -19,7 +19,7 @@ from agent.features.letterbox import letterbox, to_tensor
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
-from agent.inference.vision import LIVE_SCORE_PROB, VisionModel
+from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
@@ -171,7 +171,7 @@ class _Run:
         with self.stages.timed("vision"):
             outputs = self._vision.run(tensor)
         with self.stages.timed("boxes"):
-            sight = self._vision.sight(outputs, fit, LIVE_SCORE_PROB)
+            sight = self._vision.sight(outputs, fit)
         self._step(
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,

@@ -114,6 +114,17 @@ def test_the_least_score_is_kept_and_less_is_not(least, kept):
     assert len(decode(*arrays(([0.5], [0, 0, 1, 1])), least).boxes) == kept
 
 
+def test_each_class_may_have_a_least_score_of_its_own():
+    found = decode(*arrays(([0.2, 0.2], [0, 0, 1, 1])), np.array([0.3, 0.1], np.float32))
+    assert found.classes.tolist() == [1]
+
+
+def test_tracking_gets_faint_people_but_no_faint_furniture(model):
+    faint = model.look(np.full((192, 320, 3), 60, np.uint8))  # every place: people 0.24, everything else 0.0024
+    assert {found.label for found in faint.detections} == {"person"}
+    assert len(model.look(np.full((192, 320, 3), 60, np.uint8), min_score_prob=0.002).detections) == MOST_BOXES
+
+
 def test_no_place_at_all_gives_no_box():
     assert len(decode(np.zeros((0, 80), np.float32), np.zeros((0, 4), np.float32), 0.01).boxes) == 0
 
