@@ -159,7 +159,7 @@ def speaks_mqtt5(place: Endpoint, stop: threading.Event | None = None) -> bool:
     try:
         asking.open(stop=stop)
     except BrokerError as error:
-        if error.fault in ("protocol", "lost"):  # it says so, or hangs up
+        if error.fault == "protocol":  # it says so, or hangs up
             return False
         raise
     asking.close()
@@ -178,6 +178,7 @@ class Connection:
         self._place = place
         self._connack: queue.SimpleQueue[BrokerError | None] = queue.SimpleQueue()
         self._closing = False
+        self._accepted = False
         self._client = self._made(will)
 
     def _made(self, will: Will | None) -> paho.Client:
@@ -283,14 +284,15 @@ class Connection:
         self.session_present = bool(flags.session_present)
         self.window = min(_DEFAULT_WINDOW, getattr(properties, "ReceiveMaximum", _DEFAULT_WINDOW))
         self.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
+        self._accepted = True
         self._connack.put(None)
 
     def _disconnected(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Properties | None) -> None:
         if self._closing:
             return
-        error = loss(reason, self._place.address)
-        self._connack.put(error)  # nobody reads this any more once the connection was open
-        self.events.put(Lost(error))
+        if not self._accepted:
+            self._connack.put(connect_error(ConnectionResetError(), self._place.address))
+        self.events.put(Lost(loss(reason, self._place.address)))
 
     def _published(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         self.events.put(Acked(mid, reason.value, str(reason)))

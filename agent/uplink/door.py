@@ -18,7 +18,7 @@ from agent.config.schema import Config, Snapshots
 from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
 from agent.uplink import history
 from agent.uplink.connection import endpoint
-from agent.uplink.mqtt import Health, Latest, MqttUplink
+from agent.uplink.mqtt import Health, Latest, MqttUplink, Patience
 from agent.uplink.outbox import Batch, Limits, Moment, Outbox, OutboxState
 from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, uuid7
 from agent.uplink.snapshots import encode_jpeg
@@ -81,7 +81,9 @@ class Uplink:
         self._raised = _Raised()
 
     @classmethod
-    def open(cls, config: Config, state_folder: Path, *, password: str | None = None) -> "Uplink":
+    def open(
+        cls, config: Config, state_folder: Path, *, password: str | None = None, patience: Patience | None = None
+    ) -> "Uplink":
         """Open outbox and history in `state_folder`, and close what a crash left open.
 
         Raises StoreError where another Vedette has the folder, ConfigError for an unusable broker.url.
@@ -99,7 +101,13 @@ class Uplink:
             now=clock.now,
         )
         mqtt = MqttUplink(
-            place, outbox, status_topic=topics.of_node("status"), run_id=run_id, now=clock.now, random=random.random
+            place,
+            outbox,
+            status_topic=topics.of_node("status"),
+            run_id=run_id,
+            now=clock.now,
+            random=random.random,
+            patience=patience or Patience(),
         )
         uplink = cls(topics=topics, outbox=outbox, mqtt=mqtt, snapshots=config.snapshots, clock=clock)
         uplink._begin(config.cameras.keys())

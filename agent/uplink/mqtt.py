@@ -25,17 +25,25 @@ _LOG = logging.getLogger(__name__)
 LOOK_S = 0.2  # how long a stop may go unnoticed
 FLUSH_S = 0.6  # at a stop, for what waits
 GOODBYE_S = 0.3  # at a stop, for the status
-BACKOFF_FIRST_S = 1.0
-BACKOFF_MOST_S = 30.0
 STEADY_S = 10.0  # a connection that lived so long starts the back-off anew
-REFUSED_FIRST_S = 5.0
-REFUSED_MOST_S = 600.0
+DROPPED_OFTEN = 3  # short connections in a row that the broker ended without a reason
+TOO_LARGE_FOR_S = 600.0  # how long the size of a picture that ended connections is remembered
 WINDOW_BYTES = 256_000  # on its way at once: what a critical message may have to wait for
 TIDY_EVERY_S = 60.0
-SNAPSHOT_TRIES = 3  # a picture that goes down with the connection so often must not hold up its incident
+PICTURE_TRIES = 3  # lost connections with the same picture on its way
 _PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait before the next attempt: to connect, and to send what the broker refused."""
+
+    connect_first_s: float = 1.0
+    connect_most_s: float = 30.0
+    refused_first_s: float = 5.0
+    refused_most_s: float = 120.0  # Debian's Mosquitto 2.0.11 hangs up after each message it refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ class MqttUplink:
         run_id: str,
         now: Callable[[], Moment],
         random: Callable[[], float],
+        patience: Patience,
     ) -> None:
         """`random` gives numbers in [0, 1) for the jitter; `run_id` is that of the outbox."""
         self._place = place
@@ -103,8 +112,11 @@ class MqttUplink:
         self._status_topic = status_topic
         self._run_id = run_id
         self._now = now
-        self._random = random
-        self._backoff = _Backoff(BACKOFF_FIRST_S, BACKOFF_MOST_S, random)
+        self._patience = patience
+        self._backoff = _Backoff(patience.connect_first_s, patience.connect_most_s, random)
+        self._dropped = 0  # short connections in a row that ended without a reason
+        self._refusing = False  # something was refused on this connection
+        self._told = ""  # the fault that was logged last and is not over
         self._mqtt5: bool | None = None  # not known yet
         self._mutex = threading.Lock()
         self._latest: dict[str, Latest] = {}
@@ -113,7 +125,10 @@ class MqttUplink:
         self._flight: _Flight = {}
         self._fault: BrokerError | None = None
         self._refused: dict[str, int] = {}  # topic → how often
-        self._lost_with: dict[int, int] = {}  # snapshot → connections that ended with it on its way
+        self._retry_at_s: dict[str, float] = {}  # topic of a Latest that was refused → when to try again
+        self._too_large_bytes: int | None = None  # a size that ended connections
+        self._too_large_until_s = 0.0
+        self._lost_with: dict[str, int] = {}  # topic of a picture → connections that ended with it on its way
         self._tidy_at_s = 0.0
         outbox.on_put(self._wake)
 
@@ -151,9 +166,7 @@ class MqttUplink:
             self._connection = None
             if lost is None:
                 return
-            if time.monotonic() - began_s >= STEADY_S:
-                self._backoff.failures = 0
-            self._report(lost)
+            self._report(self._judged(lost, time.monotonic() - began_s))
             stop.wait(self._backoff.next_s())
 
     # -- connecting ---------------------------------------------------------------------------------------
@@ -171,11 +184,34 @@ class MqttUplink:
             raise
         return connection
 
+    def _judged(self, lost: BrokerError, lived_s: float) -> BrokerError:
+        """Return why a connection was lost, judged by those before it; and start the back-off anew where it is fair."""
+        steady = lived_s >= STEADY_S
+        if steady or self._refusing:  # a refused message waits by itself, the others shall not
+            self._backoff.failures = 0
+        self._dropped = 0 if steady or self._refusing or lost.fault != "lost" else self._dropped + 1
+        if self._dropped < DROPPED_OFTEN:
+            return lost
+        # What a broker says when somebody else logs in with our name; Mosquitto 2.0.11 says nothing.
+        return BrokerError(
+            f"the broker {self._place.address} drops us again and again",
+            fault="taken_over",
+            why=f"perhaps another box uses the same node name ({self._place.client_id})",
+            cure="Give each box its own node.name, or see the broker's log.",
+        )
+
     def _report(self, error: BrokerError) -> None:
-        """Log a fault when it is another than before."""
-        if self._fault is None or self._fault.fault != error.fault:
+        """Log a fault when it is another than before; one that comes and goes is one."""
+        if self._told != error.fault:
             _LOG.warning("%s", error.line())
+        self._told = error.fault
         self._fault = error
+
+    def _steady(self, began_s: float) -> None:
+        """A connection that lasts ends the fault before it."""
+        if self._told and time.monotonic() - began_s >= STEADY_S:
+            self._told = ""
+            self._dropped = 0
 
     def _wake(self) -> None:
         connection = self._connection
@@ -187,10 +223,12 @@ class MqttUplink:
     def _serve(self, connection: Connection, stop: threading.Event) -> BrokerError | None:
         """Deliver until stopped (None) or until the connection is lost (why)."""
         self._began(connection)
+        began_s = time.monotonic()
         lost: BrokerError | None = None
         while lost is None and not stop.is_set():
             self._pump(connection)
             lost = self._took(_events(connection, LOOK_S)) or self._silence()
+            self._steady(began_s)
             self._tidy()
         if lost is None:
             lost = self._flushed(connection)
@@ -206,9 +244,11 @@ class MqttUplink:
             }
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
-        version = "5" if connection.mqtt5 else "3.1.1"
-        _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
+        if self._told not in ("lost", "taken_over"):  # those come and go
+            version = "5" if connection.mqtt5 else "3.1.1"
+            _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
         self._fault = None
+        self._refusing = False
 
     def _flushed(self, connection: Connection) -> BrokerError | None:
         """At a stop: deliver what waits, then say `stopped`, each for a moment only."""
@@ -233,19 +273,26 @@ class MqttUplink:
             connection.close()
         else:
             connection.abandon()
-            self._count_lost_snapshots()
+            self._count_lost_pictures()
         self._took(_events(connection, 0.0))  # what was acknowledged before the end is delivered
         self._outbox.release()
 
-    def _count_lost_snapshots(self) -> None:
-        for sent in self._flight.values():
-            if isinstance(sent.content, Letter) and sent.content.role == "snapshot":
-                tries = self._lost_with.pop(sent.content.id, 0) + 1
-                if tries >= SNAPSHOT_TRIES:
-                    _LOG.warning("gave up the snapshot for %s: connections end with it", sent.content.topic)
-                    self._outbox.delivered([sent.content.id])
-                else:
-                    self._lost_with[sent.content.id] = tries
+    def _count_lost_pictures(self) -> None:
+        """Give up a picture that goes down with the connection again and again: some brokers hang up on its size."""
+        for content in [sent.content for sent in self._flight.values()]:
+            if not _is_picture(content):
+                continue
+            tries = self._lost_with[content.topic] = self._lost_with.get(content.topic, 0) + 1
+            if tries < PICTURE_TRIES:
+                continue
+            del self._lost_with[content.topic]
+            self._too_large_bytes = len(content.payload)
+            self._too_large_until_s = time.monotonic() + TOO_LARGE_FOR_S
+            _LOG.warning("gave up a picture for %s: the broker hangs up when it comes", content.topic)
+            if isinstance(content, Letter):
+                self._outbox.delivered([content.id])
+            else:
+                self._forget_latest(content)
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._tidy_at_s:
@@ -268,19 +315,24 @@ class MqttUplink:
 
     def _due_latest(self, room: int) -> list[Latest]:
         on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
+        now_s = time.monotonic()
         with self._mutex:
-            due = [self._latest[topic] for topic in self._dirty if topic not in on_the_way]
+            due = [
+                self._latest[topic]
+                for topic in self._dirty
+                if topic not in on_the_way and self._retry_at_s.get(topic, 0.0) <= now_s
+            ]
         return due[: max(0, room)]
 
     def _send_latest(self, connection: Connection, latest: Latest) -> None:
-        if _too_large(latest.payload, connection):
+        if self._is_too_large(latest, connection):
             self._refuse_latest(latest, "packet too large")
             return
         mid = connection.publish(latest.topic, latest.payload, retain=latest.retain, content_type=latest.content_type)
         self._note(mid, latest, len(latest.payload))
 
     def _send_letter(self, connection: Connection, letter: Letter) -> None:
-        if _too_large(letter.payload, connection):
+        if self._is_too_large(letter, connection):
             self._refuse_letter(letter, "packet too large")
             return
         payload = letter.payload
@@ -293,6 +345,14 @@ class MqttUplink:
             attributes=_attributes(letter, payload) if connection.mqtt5 else None,
         )
         self._note(mid, letter, len(payload))
+
+    def _is_too_large(self, content: Letter | Latest, connection: Connection) -> bool:
+        """Return whether the broker said, or showed, that it takes nothing of this size."""
+        size_bytes, most = len(content.payload), connection.max_packet_bytes
+        if most is not None and size_bytes + _PACKET_OVERHEAD_BYTES > most:
+            return True
+        remembered = self._too_large_bytes if time.monotonic() < self._too_large_until_s else None
+        return _is_picture(content) and remembered is not None and size_bytes >= remembered
 
     def _note(self, mid: int | None, content: Letter | Latest, size_bytes: int) -> None:
         if mid is not None:  # else the connection is gone, and its Lost is on the way
@@ -341,7 +401,6 @@ class MqttUplink:
             return []
         self._accepted(content.topic)
         if isinstance(content, Letter):
-            self._lost_with.pop(content.id, None)
             return [content.id]
         with self._mutex:
             if self._latest.get(content.topic) is content:
@@ -349,31 +408,42 @@ class MqttUplink:
         return []
 
     def _accepted(self, topic: str) -> None:
+        self._lost_with.pop(topic, None)
+        self._retry_at_s.pop(topic, None)
         if self._refused.pop(topic, None) is not None:
             _LOG.info("the broker takes %s again", topic)
 
     def _refuse_letter(self, letter: Letter, reason: str) -> None:
         """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
-        self._log_refusal(
-            letter.topic, reason, "the picture is given up" if letter.role == "snapshot" else "it is kept"
-        )
         if letter.role == "snapshot":
-            self._refused.pop(letter.topic, None)  # the topic of one incident: it never comes again
+            # Told by the camera's topic: that of one incident never comes again.
+            self._note_refusal(letter.topic.rsplit("/", 1)[0], reason, "pictures are given up")
             self._outbox.delivered([letter.id])
             return
-        wait_s = min(REFUSED_MOST_S, REFUSED_FIRST_S * 2.0 ** min(self._refused[letter.topic] - 1, 20))
+        wait_s = self._note_refusal(letter.topic, reason, "messages are kept")
         self._outbox.refused(letter, int(wait_s * NS_PER_S))
 
     def _refuse_latest(self, latest: Latest, reason: str) -> None:
-        self._log_refusal(latest.topic, reason, "it waits for its next change")
+        wait_s = self._note_refusal(latest.topic, reason, "it waits")
+        if _is_picture(latest):
+            self._forget_latest(latest)
+        else:
+            self._retry_at_s[latest.topic] = time.monotonic() + wait_s
+
+    def _forget_latest(self, latest: Latest) -> None:
+        """Do not send this any more, also not over the next connection."""
         with self._mutex:
             if self._latest.get(latest.topic) is latest:
+                del self._latest[latest.topic]
                 self._dirty.pop(latest.topic, None)
 
-    def _log_refusal(self, topic: str, reason: str, then: str) -> None:
-        self._refused[topic] = self._refused.get(topic, 0) + 1
-        if self._refused[topic] == 1:
+    def _note_refusal(self, topic: str, reason: str, then: str) -> float:
+        """Log the first refusal of a topic; return how long to wait before the next attempt."""
+        self._refusing = True
+        count = self._refused[topic] = self._refused.get(topic, 0) + 1
+        if count == 1:
             _LOG.warning("the broker refuses %s: %s; %s. Check the rights of its user (ACL)", topic, reason, then)
+        return min(self._patience.refused_most_s, self._patience.refused_first_s * 2.0 ** min(count - 1, 20))
 
 
 def is_late(letter: Letter, moment: Moment, run_id: str) -> bool:
@@ -394,9 +464,8 @@ def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
     return cloud_event(message, f"vedette.incident.{message['phase']}", message["camera"])
 
 
-def _too_large(payload: bytes, connection: Connection) -> bool:
-    most = connection.max_packet_bytes
-    return most is not None and len(payload) + _PACKET_OVERHEAD_BYTES > most
+def _is_picture(content: Letter | Latest) -> bool:
+    return content.role == "snapshot" if isinstance(content, Letter) else content.content_type != CONTENT_TYPE
 
 
 def _events(connection: Connection, timeout_s: float) -> list[Event]:

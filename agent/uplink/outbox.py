@@ -204,10 +204,9 @@ class Outbox:
             self._backoff[letter.topic] = self._now().monotonic_ns + wait_ns
 
     def release(self) -> None:
-        """The connection is lost: nothing is on its way any more, and a new broker may refuse other things."""
+        """The connection is lost: nothing is on its way any more. What was refused goes on waiting."""
         with self._mutex:
             self._leases.clear()
-            self._backoff.clear()
 
     def evict_old(self) -> None:
         """Give up what is older than the limit and not critical, if the clock can be trusted."""
@@ -266,7 +265,7 @@ class Outbox:
             self._degrade(error)
             return
         with store.reading() as db:
-            on_disk = queue.counter(db, "next_seq") or 1
+            on_disk = queue.counter(db, "next_seq")
             self._next_id = queue.counter(db, "next_id") or 1
         self._saved_until = self._next_seq = self._resumed(on_disk)
         try:
@@ -275,11 +274,13 @@ class Outbox:
             self._disk = store
             self._degrade(error)
 
-    def _resumed(self, on_disk: int) -> int:
-        """Return the next seq at the start of a run, from the database and the mark beside it."""
+    def _resumed(self, on_disk: int | None) -> int:
+        """Return the next seq at the start of a run, from the database (None: it is new) and the mark beside it."""
+        if on_disk is None:  # the very beginning, or the database was lost
+            return max(self._mark.reserved, self._mark.spent) + 1
         if self._mark.spent >= on_disk:  # given out while the disk refused, then the agent died
             return self._mark.spent + 1
-        if on_disk < self._mark.reserved - BLOCK:  # the database is new, or an old copy
+        if on_disk < self._mark.reserved - BLOCK:  # an old copy of the database
             return self._mark.reserved + 1
         return on_disk
 
