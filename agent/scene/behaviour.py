@@ -3,9 +3,10 @@
 All measures are in body heights and free of the picture's size: a person far away moves fewer pixels but the
 same number of heights. Widths are corrected by the picture's aspect ratio, so that "wider than high" means it.
 
-Where a box touches the border of the picture part of the body is missing. Its extent is then only a lower
-bound: one that is cut off at the side may be wider, so "narrow" says nothing; one that is cut off above or below
-may be higher, so "wide" says less.
+Where a box touches the border of the picture part of the body is missing. One that is cut off at the side may be
+wider than it looks, so "narrow" says nothing. One that is cut off below may be higher: people who walk out of the
+picture look ever flatter, but they grow no wider, so there the width is compared with the standing height. One that
+is cut off above says nothing for lying.
 """
 
 import math
@@ -28,7 +29,9 @@ LEVEL_RATIO = 0.95
 SHRUNK_FRAC = 0.6
 """Of the standing height: below, a person seen along the body's axis is down (sitting: 0.65 to 0.75)."""
 CUT_LEVEL_RATIO = 1.1
-"""The same where legs or head are out of the picture: a torso alone reaches 1."""
+"""The same where the legs are out of the picture and the standing height is unknown: a torso alone reaches 1."""
+WIDE_FRAC = 0.5
+"""Where the legs are out of the picture: width over standing height; 0.3 to 0.45 upright, 0.6 and more lying."""
 _RATIO_SLOPE, _SHRUNK_SLOPE, _MOST_SHRUNK_LLR = 4.0, 2.5, 1.5
 _LEAST_LLR, _MOST_LLR = -1.5, 3.0
 """However upright somebody was, a second later they may lie."""
@@ -64,9 +67,18 @@ class Body:
         self.lying_since_ns: int | None = None
         self.upright_ns: int | None = None  # last seen upright, and doing what
         self.upright_behaviour = "standing"
+        self.upright_middle = 0.0  # where the middle of the body was then
+        self.upright_s = 0.0  # for how long in all
         self.down_llr = 0.0  # smoothed
         self.shapes: deque[Shape] = deque()
         self._at_ns: int | None = None
+
+    @property
+    def sunk_heights(self) -> float:
+        """How far the middle of the body went down since it was last upright, in standing heights."""
+        if self.standing_height is None or self.upright_ns is None or not self.shapes:
+            return 0.0
+        return ((self.newest.top + self.newest.bottom) / 2 - self.upright_middle) / self.standing_height
 
     @property
     def newest(self) -> Shape:
@@ -82,11 +94,11 @@ class Body:
             self.shapes.popleft()
         kept = math.exp(-elapsed_s * shape.weight / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
         self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
-        self._learn_height(shape, elapsed_s)
+        self._learn_height(shape, elapsed_s, may_shrink=not _is_cut_below(box))
         kept = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._at_ns is not None else 0.0
         self.speed_heights_per_s = kept * self.speed_heights_per_s + (1.0 - kept) * speed_heights_per_s
         self._at_ns = at_ns
-        self._decide(shape)
+        self._decide(shape, elapsed_s)
 
     def inherit(self, other: "Body") -> None:
         """Be the same body as `other`, which was lost from sight a moment ago."""
@@ -94,6 +106,7 @@ class Body:
         self.standing_height = other.standing_height
         self.lying_since_ns = other.lying_since_ns
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
+        self.upright_middle, self.upright_s = other.upright_middle, other.upright_s
         self.down_llr = other.down_llr
 
     def stand_still(self, at_ns: int) -> None:
@@ -106,25 +119,34 @@ class Body:
     def _shape(self, at_ns: int, box: Box, aspect_ratio: float) -> Shape:
         height = max(box.height_frac, 1e-6)
         ratio = box.width_frac * aspect_ratio / height
-        beside, above = _is_cut(box)
-        llr = _RATIO_SLOPE * math.log(max(ratio, 1e-3) / (CUT_LEVEL_RATIO if above else LEVEL_RATIO))
-        if self.standing_height is not None:
-            shrunk = height / self.standing_height / SHRUNK_FRAC
-            llr += min(_MOST_SHRUNK_LLR, -_SHRUNK_SLOPE * math.log(max(shrunk, 1e-3)))
-        llr = min(_MOST_LLR, max(_LEAST_LLR, llr))
-        return Shape(at_ns, ratio, height, box.top_frac, box.bottom_frac, llr, 0.1 if beside and llr < 0.0 else 1.0)
+        llr = self._down_llr(ratio, height, box)
+        beside = box.left_frac < BORDER_FRAC or box.right_frac > 1.0 - BORDER_FRAC
+        weight = 0.1 if beside and llr < 0.0 else 1.0
+        return Shape(at_ns, ratio, height, box.top_frac, box.bottom_frac, llr, weight)
 
-    def _learn_height(self, shape: Shape, elapsed_s: float) -> None:
+    def _down_llr(self, ratio: float, height: float, box: Box) -> float:
+        """What one look says for lying."""
+        known = self.standing_height
+        shrunk = 0.0 if known is None else -_SHRUNK_SLOPE * math.log(height / known / SHRUNK_FRAC)
+        llr = _RATIO_SLOPE * math.log(max(ratio, 1e-3) / LEVEL_RATIO) + min(_MOST_SHRUNK_LLR, shrunk)
+        if _is_cut_below(box):
+            wide = ratio / CUT_LEVEL_RATIO if known is None else ratio * height / known / WIDE_FRAC
+            llr = min(llr, _RATIO_SLOPE * math.log(max(wide, 1e-3)))
+        if box.top_frac < BORDER_FRAC:
+            llr = min(llr, 0.0)
+        return min(_MOST_LLR, max(_LEAST_LLR, llr))
+
+    def _learn_height(self, shape: Shape, elapsed_s: float, *, may_shrink: bool) -> None:
         """Upright people teach their height: growing at once, shrinking slowly as they walk away."""
         if shape.ratio >= UPRIGHT_RATIO:
             return
         if self.standing_height is None or shape.height > self.standing_height:
             self.standing_height = shape.height
-        else:
+        elif may_shrink:
             kept = math.exp(-elapsed_s / HEIGHT_MEMORY_S)
             self.standing_height = kept * self.standing_height + (1.0 - kept) * shape.height
 
-    def _decide(self, shape: Shape) -> None:
+    def _decide(self, shape: Shape, elapsed_s: float) -> None:
         lying = self.down_llr > (-0.5 if self.behaviour == "lying" else 0.3)
         if lying:
             if self.behaviour != "lying":
@@ -133,7 +155,8 @@ class Body:
             return
         self.lying_since_ns = None
         if shape.ratio < UPRIGHT_RATIO and self._is_tall(shape):
-            self.upright_ns = shape.at_ns
+            self.upright_ns, self.upright_middle = shape.at_ns, (shape.top + shape.bottom) / 2
+            self.upright_s += elapsed_s
         self.behaviour = _pace(self.speed_heights_per_s, self.behaviour)
         if self.upright_ns == shape.at_ns:
             self.upright_behaviour = self.behaviour
@@ -150,7 +173,5 @@ def _pace(speed: float, before: str) -> str:
     return "walking" if speed >= walking else "standing"
 
 
-def _is_cut(box: Box) -> tuple[bool, bool]:
-    """Whether the picture's border cuts the box off at a side, and above or below."""
-    near, far = BORDER_FRAC, 1.0 - BORDER_FRAC
-    return box.left_frac < near or box.right_frac > far, box.bottom_frac > far or box.top_frac < near
+def _is_cut_below(box: Box) -> bool:
+    return box.bottom_frac > 1.0 - BORDER_FRAC

@@ -98,7 +98,7 @@ class Camera:
             present = [f for f in self.following.known.values() if seen.at_ns - f.seen_ns <= NS_PER_S // 2]
         else:
             present = self.following.see(seen)
-        yield from falls(seen.at_ns, present)
+        yield from falls(seen.at_ns, self.following.known.values())
         yield from self._zones.watch(seen.at_ns, present, self.following.known)
 
     def _scene_scores(self, seen: Seen) -> Iterator[Clue]:

@@ -1,11 +1,13 @@
 """Falls: a person goes down and stays down; or is found lying without anybody having seen how.
 
 What counts is that the going down was quick (lying down to rest takes longer) and that it lasted: somebody who
-ties a shoe comes up again.
+ties a shoe comes up again. Detectors see lying people badly, so who was lost while lying is believed to lie on for
+a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does.
 """
 
 from collections.abc import Iterable, Iterator
 
+from agent.scene.behaviour import UPRIGHT_RATIO, Body
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
 from agent.types import NS_PER_S
@@ -16,58 +18,92 @@ SEEN_FIRST_LLR, SEEN_LLR_PER_S = 2.6, 3.5
 """Reach the threshold of 4 after 0.4 s of lying; the posture itself is known after 0.2 s (the contract: 0.8 s)."""
 FOUND_LLR_PER_S = 1.75
 """Where only the lying was seen: after 2.3 s (the contract: 2.5 s)."""
+SINKING_FIRST_LLR, SINKING_LLR_PER_S, SINKING_MOST_LLR = 1.0, 2.0, 2.7
+"""Lost on the way down: below every threshold alone, above it with a thud (1.2) at normal sensitivity."""
+UPRIGHT_S, SUNK_HEIGHTS = 0.2, 0.05
+"""A fall is seen if the person was upright for this long before, and the middle of the body went down."""
 LONGEST_S = 4.0  # lying on says nothing more after this long
-SURE_PROB, UNSURE_PROB = 0.45, 0.15
-"""Mean detection score at which a lying person counts in full, and not at all."""
+LOST_S = 1.0  # who was lost while lying lies on for this long; then the evidence fades
+SURE_PROB, UNSURE_PROB = 0.5, 0.2
+"""Detection score of a person, while upright, that counts in full, and that does not count at all."""
+FOUND_SURE_PROB, FOUND_UNSURE_PROB = 0.55, 0.25
+"""The same for somebody who was never seen upright: blankets and bags score up to 0.4."""
 
 
-def falls(at_ns: int, present: Iterable[Followed]) -> Iterator[Clue]:
-    """What the postures of those who are `present` say at `at_ns`."""
-    for followed in present:
-        if followed.label != "person":
+def falls(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
+    """What the postures of all `known` people of one camera say at `at_ns`, those just lost included."""
+    for followed in known:
+        lost_s = (at_ns - followed.seen_ns) / NS_PER_S
+        if followed.label != "person" or lost_s > LOST_S:
             continue
-        if followed.body.lying_since_ns is None:
-            yield from _is_up(at_ns, followed)
-        else:
-            yield _lies(at_ns, followed, followed.body.lying_since_ns)
+        since_ns = followed.body.lying_since_ns
+        if since_ns is not None:
+            yield _lies(at_ns, followed, since_ns)
+        elif lost_s > 0.0 and _is_sinking(followed.body):
+            yield _sinks(at_ns, followed, lost_s)
+        elif lost_s == 0.0:
+            yield _clue("went_down", followed, at_ns, 0.0)
+            yield _clue("fallen", followed, at_ns, 0.0)
 
 
 def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     body = followed.body
-    lying_s = min(LONGEST_S, (at_ns - since_ns) / NS_PER_S)
+    all_s = (at_ns - since_ns) / NS_PER_S
+    lying_s = min(LONGEST_S, all_s)
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
-    seen = down_s <= QUICK_S
+    if body.upright_ns is None or down_s > QUICK_S or body.upright_s < UPRIGHT_S or body.sunk_heights < SUNK_HEIGHTS:
+        sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
+        words: dict[str, str | float] = {"variant": "fallen", "lying_s": all_s}
+        return _clue("fallen", followed, since_ns, sure * FOUND_LLR_PER_S * lying_s, words, since_ns)
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
-    prob = max(followed.mean_prob, followed.upright_prob) if seen else followed.mean_prob
-    sure = min(1.0, max(0.0, (prob - UNSURE_PROB) / (SURE_PROB - UNSURE_PROB)))
-    llr = SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s if seen else FOUND_LLR_PER_S * lying_s
-    words: dict[str, str | float] = {"lying_s": (at_ns - since_ns) / NS_PER_S, "variant": "fell" if seen else "fallen"}
-    if seen:
-        words |= {"from": body.upright_behaviour, "down_s": down_s}
+    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB)
+    llr = sure * (SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s)
+    words = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": all_s}
+    return _clue("went_down", followed, since_ns, llr, words, body.upright_ns)
+
+
+def _is_sinking(body: Body) -> bool:
+    """Whether the last look showed somebody on the way down, a moment after standing."""
+    if body.upright_ns is None or body.standing_height is None:
+        return False
+    shape = body.newest
+    quick = shape.at_ns - body.upright_ns <= QUICK_S * NS_PER_S
+    sunk = body.upright_s >= UPRIGHT_S and body.sunk_heights >= SUNK_HEIGHTS
+    return quick and sunk and shape.ratio > UPRIGHT_RATIO and shape.height < 0.7 * body.standing_height
+
+
+def _sinks(at_ns: int, followed: Followed, lost_s: float) -> Clue:
+    body = followed.body
+    upright_ns = body.upright_ns if body.upright_ns is not None else at_ns
+    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB)
+    llr = sure * min(SINKING_MOST_LLR, SINKING_FIRST_LLR + SINKING_LLR_PER_S * lost_s)
+    down_s = (body.newest.at_ns - upright_ns) / NS_PER_S
+    words: dict[str, str | float] = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s}
+    return _clue("went_down", followed, followed.seen_ns, llr, words | {"lying_s": lost_s}, upright_ns)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _clue(
+    signal: str,
+    followed: Followed,
+    since_ns: int,
+    llr: float,
+    words: dict[str, str | float] | None = None,
+    begun_ns: int | None = None,
+) -> Clue:
     return Clue(
         kind="fall",
-        signal="went_down" if seen else "fallen",
+        signal=signal,
         modality="vision",
         adding="state",
-        llr=sure * llr,
+        llr=llr,
         score=followed.score_prob,
         since_ns=since_ns,
-        begun_ns=body.upright_ns if seen and body.upright_ns is not None else since_ns,
+        begun_ns=begun_ns,
         track=followed.track_id,
         box=followed.box,
-        words=words,
+        words=words or {},
     )
-
-
-def _is_up(at_ns: int, followed: Followed) -> Iterator[Clue]:
-    for signal in ("went_down", "fallen"):
-        yield Clue(
-            kind="fall",
-            signal=signal,
-            modality="vision",
-            adding="state",
-            llr=0.0,
-            score=0.0,
-            since_ns=at_ns,
-            track=followed.track_id,
-        )

@@ -16,6 +16,8 @@ LIVE_SETTINGS = TrackerSettings(
     birth_prob=0.45,
     weak_prob=0.08,
     lost_s=2.0,
+    weak_overlap=0.35,  # at ten pictures a second, and with people who fall, boxes change more between pictures
+    fresh_s=0.5,
 )
 
 _GROUPS: Mapping[str, int] = {
