@@ -83,9 +83,11 @@ class LiveSource:
             event = pump.take(_POLL_S)
             if isinstance(event, Over):
                 self._deliver(timing.flush(), watch, stop)
+                if event.error is not None and not isinstance(event.error, SourceError):
+                    raise event.error
                 return event.error
             if isinstance(event, Opened):
-                self.info = event.info
+                self._opened(event.info)
                 timing = OnAxis() if event.info.live else Paced()
                 watch.opened(event.info, self._clock_ns())
             arrived = event if isinstance(event, Arrived) else None
@@ -98,6 +100,11 @@ class LiveSource:
             if watch.sound_is_missing(self._clock_ns()):
                 self._herald.tell("lost", ("sound",), "timeout", "the picture comes, but no sound")
         return None
+
+    def _opened(self, info: MediaInfo) -> None:
+        self.info = info
+        absent = tuple(modality for modality in self._wanted() if modality not in modalities_of(info))
+        self._herald.tell("absent", absent)
 
     def _deliver(self, placed: Iterable[Placed], watch: Watch, stop: threading.Event) -> None:
         for one in placed:
@@ -138,8 +145,9 @@ class LiveSource:
         stop.wait(self._backoff.wait_s(transient=error is None or error.transient))
 
     def _modalities(self) -> tuple[Modality, ...]:
-        if self.info is not None:
-            return modalities_of(self.info)
+        return self._wanted() if self.info is None else modalities_of(self.info)
+
+    def _wanted(self) -> tuple[Modality, ...]:
         wanted: list[Modality] = ["vision"] if self._spec.want_picture else []
         return (*wanted, "sound") if self._spec.want_sound else tuple(wanted)
 

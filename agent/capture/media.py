@@ -63,7 +63,10 @@ class Media:
         failed = None
         try:
             for item in self._items(ordered):
-                yield self._frame(item) if isinstance(item, Picture) else self._block(item)
+                if isinstance(item, Sound):
+                    yield self._block(item)
+                elif (frame := self._frame(item)) is not None:
+                    yield frame
         except av_error.FFmpegError as error:
             limit_s = self._spec.stall_timeout_s
             failed = source_error(error, self._address, waited_s=0.0, limit_s=limit_s)
@@ -103,8 +106,12 @@ class Media:
             else:
                 yield from readers[0]
 
-    def _frame(self, picture: Picture) -> Frame:
-        scaled = self._scaler.scaled(picture.frame)
+    def _frame(self, picture: Picture) -> Frame | None:
+        try:
+            scaled = self._scaler.scaled(picture.frame)
+        except (av_error.FFmpegError, ValueError):  # a pixel format that nobody can convert
+            self._parts.readers[0].damage.packets += 1
+            return None
         width_px, height_px = upright_size(picture.frame)
         self.newest = LazyPicture(picture.frame, self._spec.masks)
         return Frame(

@@ -9,7 +9,6 @@ from agent.capture.media import Media
 from agent.capture.pictures import LazyPicture
 from agent.capture.source import open_media
 from agent.capture.spec import MediaInfo, SourceSpec
-from agent.errors import SourceError
 from agent.types import Frame, SoundBlock
 
 _AHEAD = 4
@@ -34,9 +33,12 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """Nothing more comes: the source ended, or failed with `error`."""
+    """Nothing more comes: the source ended, or failed with `error`.
 
-    error: SourceError | None
+    An error that is no SourceError is a fault of ours, for whoever takes this to raise.
+    """
+
+    error: BaseException | None
 
 
 Event = Opened | Arrived | Over
@@ -75,7 +77,7 @@ class Pump:
             with open_media(self._spec, clock_ns=self._clock_ns) as media:
                 self._put(Opened(media.info))
                 self._read(media)
-        except SourceError as failed:
+        except BaseException as failed:  # noqa: BLE001  # not handled here: the taker raises what is no SourceError
             error = failed
         self._put(Over(error))
 

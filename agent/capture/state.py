@@ -10,7 +10,7 @@ from agent.types import BlindReason
 _LOG = logging.getLogger(__name__)
 
 Modality = Literal["vision", "sound"]
-Status = Literal["opening", "running", "lost", "ended"]
+Status = Literal["opening", "running", "absent", "lost", "ended"]
 
 _FIRST_S, _LIMIT_S = 1.0, 60.0
 _PATIENT_FIRST_S, _PATIENT_LIMIT_S = 30.0, 600.0
@@ -21,7 +21,8 @@ _PATIENT_FIRST_S, _PATIENT_LIMIT_S = 30.0, 600.0
 class SourceState:
     """What is known of `modalities` of `camera` from now on; `reason` and `why` where they deliver nothing.
 
-    `lost` is tried again, `ended` is a recording's own end. `why` is one sentence without secrets.
+    `lost` is tried again, `ended` is a recording's own end, `absent` is what was wanted but is not in the
+    source (a camera without sound). `why` is one sentence without secrets.
     """
 
     camera: str

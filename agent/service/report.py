@@ -82,7 +82,7 @@ class Report:
         with self._lock:
             states = [modality for camera in self._modalities.values() for modality in camera.values()]
         watched = all(self._modalities.values())
-        return bool(states) and watched and all(state.status == "ended" for state in states)
+        return bool(states) and watched and all(state.status in ("ended", "absent") for state in states)
 
     def publish(self, *, final: bool = False) -> None:
         """Publish the state if it changed, is old, or is the last one."""

@@ -1,8 +1,11 @@
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from agent.capture.live import LiveSource
 from agent.capture.spec import SourceSpec
 from agent.types import NS_PER_S
 from tests.capture.media import MS, plain, write_film, write_pictures
@@ -44,10 +47,30 @@ def test_a_missing_file_is_told_once_and_found_when_it_comes(tmp_path: Path, cap
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
 
 
-def test_a_recording_without_sound_says_nothing_of_sound(tmp_path: Path) -> None:
+def test_a_recording_without_sound_says_that_it_has_none(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "film.mp4", [plain(64, 48)] * 5)
     with running(SourceSpec(camera="c", url=str(path))) as seen:
         assert seen.wait_state("ended", "ended").modalities == ("vision",)
+    absent = [state for state in seen.states if state.status == "absent"]
+    assert [(state.modalities, state.blind_reason) for state in absent] == [(("sound",), None)]
+
+
+def test_a_fault_in_reading_ends_the_worker_instead_of_hiding() -> None:
+    class BrokenError(LookupError):
+        """What nobody foresaw."""
+
+    def clock_ns() -> int:
+        if threading.current_thread().name.startswith("read"):
+            raise BrokenError
+        return time.monotonic_ns()
+
+    def ignore(_: object) -> None:
+        """Nobody listens."""
+
+    spec = SourceSpec(camera="c", url="lavfi:testsrc2=size=64x48:rate=10")
+    source = LiveSource(spec, clock_ns=clock_ns, on_frame=ignore, on_sound=ignore, on_state=ignore)
+    with pytest.raises(BrokenError):
+        source.run(threading.Event())
 
 
 def test_a_generator_is_paced_whether_it_paces_itself_or_not() -> None:
