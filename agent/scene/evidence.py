@@ -4,8 +4,9 @@ Three ways of adding, because observations are not equally independent:
 
 - `rate`: successive pictures say nearly the same, so their evidence counts per second (CUSUM: what is
   believed never falls below nothing, so an incident need not first make up for hours of quiet);
-- `peak`: one bang lies in up to four successive windows, so a window counts on top of what was believed
-  before the window *began*, and only the best of overlapping windows counts;
+- `peak`: one bang lies in up to four successive windows, so of overlapping windows the best counts in full and
+  the others by a fraction. Windows that do not overlap are not added: a model that takes one footstep for half a
+  shot takes the next one for the same;
 - `state`: a rule or a posture knows its own evidence as a whole (how long somebody has been lying).
 
 Every level decays, so what stops being said is forgotten. The same signal of several tracks counts once, with
@@ -25,6 +26,8 @@ Sense = Literal["sight", "sound", "neither"]
 Key = tuple[str, int | None, str | None]
 
 _HISTORY_S = 3.0  # longer than any window of sound
+_AGAIN_SHARE, _AGAIN_LEAST_LLR = 0.3, 4.0
+"""What a further window of the same sound adds, if it is sure of itself; two at 5 are worth one at 6.5."""
 _GONE_LLR = 0.02
 _MOST_EVIDENCE = 8
 
@@ -98,7 +101,7 @@ class _Entry:
         self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
         self.best: Evidence | None = None
         self.words: Mapping[str, str | float] = clue.words
-        self.history: list[tuple[int, float]] = []
+        self.history: list[tuple[int, float]] = []  # at_ns and llr of the newest clues
 
     def level_at(self, now_ns: int, decay_s: float) -> float:
         return self.level * math.exp(-max(0, now_ns - self.at_ns) / (decay_s * NS_PER_S))
@@ -110,18 +113,23 @@ class _Entry:
         elif clue.adding == "state":
             level = max(0.0, clue.llr)
         else:
-            level = max(before, self._believed_at(clue.since_ns, now_ns, decay_s) + clue.llr)
+            level = max(before, self._together(clue))
         if before < _GONE_LLR and level >= _GONE_LLR:
             self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
+        elif clue.adding == "peak" and level > before and self.best is not None and clue.since_ns > self.best.at_ns:
+            self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns  # a new and stronger sound
         self.level, self.at_ns = min(level, most_llr), now_ns
         self.history = [h for h in self.history if now_ns - h[0] <= _HISTORY_S * NS_PER_S]
-        self.history.append((now_ns, self.level))
+        self.history.append((now_ns, clue.llr))
         self._keep_best(clue, now_ns)
 
-    def _believed_at(self, then_ns: int, now_ns: int, decay_s: float) -> float:
-        """The level just before `then_ns`, decayed to now."""
-        before = [entry for entry in self.history if entry[0] <= then_ns]
-        return before[-1][1] * math.exp(-(now_ns - before[-1][0]) / (decay_s * NS_PER_S)) if before else 0.0
+    def _together(self, clue: Clue) -> float:
+        """The llr of a window and those before that overlap it."""
+        if clue.llr < _AGAIN_LEAST_LLR:
+            return clue.llr
+        before = [llr for at_ns, llr in self.history if at_ns > clue.since_ns and llr >= _AGAIN_LEAST_LLR]
+        best = max(clue.llr, *before) if before else clue.llr
+        return best + _AGAIN_SHARE * (sum(before) + clue.llr - best)
 
     def _keep_best(self, clue: Clue, now_ns: int) -> None:
         # A running sum or a whole state is best told by its newest word; of windows the strongest one counts.

@@ -19,8 +19,13 @@ THUDS = ("crash", "door_slam", "knock")
 """Labels that a body hitting the floor is heard as; `thud` confirms, it is no kind of its own."""
 THUD_SHARE = 0.6
 
-ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 1.0
-"""An alarm's window counts (llr − 1) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm."""
+USUAL_LLR_MEMORY_S, USUAL_MOST_LLR = 8.0, 3.0
+"""What a place sounds like all the time is no news: footsteps that half sound like shots do so at every step. The
+mean of what was heard of a label in the last 8 s is taken off, up to 3."""
+
+ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 3.0
+"""An alarm's window counts (llr − 3) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after
+5 s of a likely one (llr 4, probability 0.74), never for what is less likely than not (music, voices)."""
 PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
 """By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
 PATTERN_KEPT_S = 8.0
@@ -75,6 +80,7 @@ class Ear:
         self._onset_ns: int | None = None
         self._pattern: tuple[int, Beeping] | None = None
         self._alarm_since_ns: int | None = None
+        self._usual_llr: dict[str, float] = {}
 
     def hear(self, heard: Heard) -> Iterator[Clue]:
         """Yield what one window says."""
@@ -85,6 +91,7 @@ class Ear:
             self._onset_ns = heard.onset_ns
         scores = {score.label: score for score in heard.scores}
         yield from self._bangs(heard, scores)
+        self._learn_usual(scores, elapsed_s)
         yield from self._alarms(heard, scores, elapsed_s)
         yield from self._beeps(heard)
         yield from self._loudness(heard, elapsed_s)
@@ -99,19 +106,29 @@ class Ear:
     def _bangs(self, heard: Heard, scores: dict[str, Score]) -> Iterator[Clue]:
         for label in BANGS:
             if label in scores:
-                yield self._window(label, label, scores[label], heard)
+                yield self._window(label, label, scores[label], heard, less_llr=self._usual_llr.get(label, 0.0))
         thuds = [scores[label] for label in THUDS if label in scores]
         if thuds:
             best = max(thuds, key=lambda score: (score.llr, score.label))
-            yield self._window("thud", best.label, best, heard, THUD_SHARE)
+            yield self._window("thud", best.label, best, heard, share=THUD_SHARE)
 
-    def _window(self, kind: str, signal: str, score: Score, heard: Heard, share: float = 1.0) -> Clue:
+    def _learn_usual(self, scores: dict[str, Score], elapsed_s: float) -> None:
+        share = min(0.5, elapsed_s / USUAL_LLR_MEMORY_S)
+        for label in BANGS:
+            if label in scores:
+                before = self._usual_llr.get(label, 0.0)
+                heard_llr = min(2.0 * USUAL_MOST_LLR, max(0.0, scores[label].llr))
+                self._usual_llr[label] = min(USUAL_MOST_LLR, before + share * (heard_llr - before))
+
+    def _window(
+        self, kind: str, signal: str, score: Score, heard: Heard, *, share: float = 1.0, less_llr: float = 0.0
+    ) -> Clue:
         return Clue(
             kind=kind,
             signal=signal,
             modality="sound",
             adding="peak",
-            llr=share * score.llr,
+            llr=share * score.llr - less_llr,
             score=score.prob,
             since_ns=heard.start_ns,
             begun_ns=self._begun_ns(heard),

@@ -77,6 +77,7 @@ class _Draft:
     without_picture: bool = False
     evidence: dict[tuple[str, str, int | None, str | None], Evidence] = field(default_factory=dict)
     words: dict[str, str | float] = field(default_factory=dict)
+    zones: set[str] = field(default_factory=set)
     agreeing: list[str] = field(default_factory=list)
     absorbs: list[int] = field(default_factory=list)
 
@@ -334,7 +335,9 @@ class Desk:
         draft.peak_llr = max(draft.peak_llr, level.total - threshold)
         draft.without_sound |= level.without_sound >= threshold
         draft.without_picture |= level.without_sight >= threshold
-        for evidence in (*case.ledger.evidence(), *standing.supports):
+        own = case.ledger.evidence()
+        draft.zones |= {evidence.zone for evidence in own if evidence.zone is not None}
+        for evidence in (*own, *standing.supports):
             key = case.camera, evidence.signal, evidence.track, evidence.zone
             if key not in draft.evidence or evidence.llr >= draft.evidence[key].llr:
                 draft.evidence[key] = evidence
@@ -347,7 +350,7 @@ class Desk:
     ) -> Incident:
         draft.told_ns, draft.told = now_ns, _news(draft)
         evidence = sorted(draft.evidence.values(), key=lambda e: (-e.llr, e.signal, e.track or 0, e.zone or ""))[:12]
-        zones = _distinct(e.zone for e in evidence)
+        zones = tuple(sorted(draft.zones))
         cameras = (draft.cameras[0], *sorted(draft.cameras[1:]))
         return Incident(
             ordinal=draft.ordinal,
@@ -409,7 +412,3 @@ def _as_support(said: Evidence, signal: str, llr: float) -> Evidence:
         box=said.box,
         zone=said.zone,
     )
-
-
-def _distinct(names: Iterable[str | None]) -> tuple[str, ...]:
-    return tuple(sorted({name for name in names if name is not None}))

@@ -21,8 +21,8 @@ _OPENINGS: Mapping[str, str] = {
     "alarm": "Alarm sounding {where}",
     "alarm:T3": "Smoke alarm sounding {where}: {cycles:.0f} cycles of three beeps (T3)",
     "alarm:T4": "Carbon monoxide alarm sounding {where}: {cycles:.0f} cycles of four short beeps (T4)",
-    "intrusion": "{who} entered {where} and stayed {inside_s:.1f} s",
-    "loitering": "{who} has been {where} for {inside_s:.0f} s",
+    "intrusion": "{who} where nobody should be, {where}, for {inside_s:.1f} s",
+    "loitering": "{who} lingering {where}, for {inside_s:.0f} s",
     "camera_covered": "Camera {camera} is covered: the picture no longer shows the place it watched",
     "camera_dark": "Camera {camera} sees nothing: the picture is dark",
     "camera_frozen": "Camera {camera} is frozen: the same picture for {still_s:.0f} s",
@@ -65,7 +65,7 @@ def sentence(kind: str, words: Words, *, cameras: Sequence[str], zones: Sequence
 
 def _where(cameras: Sequence[str], zones: Sequence[str]) -> str:
     place = f"at {_listed(cameras)}"
-    return f"{place} in zone {_listed(zones)}" if zones else place
+    return f"{place}, zone {_listed(zones)}" if zones else place
 
 
 def _listed(names: Sequence[str]) -> str:
