@@ -56,9 +56,7 @@ class SoundWindows:
         self._end_ns = 0
         self._gap_before = False
 
-    def push(
-        self, samples: NDArray[np.float32], at_ns: int, *, gap_before: bool = False
-    ) -> Iterator[SoundWindow]:
+    def push(self, samples: NDArray[np.float32], at_ns: int, *, gap_before: bool = False) -> Iterator[SoundWindow]:
         """Take mono float32 samples at 16 kHz that begin at `at_ns`; yield each window they complete.
 
         Consume the iterator before the next push. Errors: ValueError when `samples` is not one row.

@@ -63,7 +63,9 @@ def probabilities(logits: NDArray[np.float32], calibration: dict[str, dict[str, 
     return np.asarray(1.0 / (1.0 + np.exp(-(logits * scale + offset))))
 
 
-def false_alarms(probability: NDArray[np.float64], clip: NDArray[np.int64], negative: NDArray[np.bool_], threshold: float) -> int:
+def false_alarms(
+    probability: NDArray[np.float64], clip: NDArray[np.int64], negative: NDArray[np.bool_], threshold: float
+) -> int:
     """How many clips among the negative ones reach the threshold: windows of one clip are one alarm."""
     return len(np.unique(clip[(probability >= threshold) & negative[clip]]))
 

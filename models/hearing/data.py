@@ -223,7 +223,9 @@ def report(store: Store) -> None:
         print(f"  dropped {count:5d}  {reason}")
     counts = Counter((label, p.split) for p in store.pieces if p.known for label in p.labels.split(";"))
     for label in sorted({label for label, _ in counts}):
-        print(f"  {label or '(none)':18s}", *(f"{split} {counts[label, split]:5d}" for split in ("train", "dev", "val")))
+        print(
+            f"  {label or '(none)':18s}", *(f"{split} {counts[label, split]:5d}" for split in ("train", "dev", "val"))
+        )
 
 
 def main() -> None:
@@ -233,7 +235,7 @@ def main() -> None:
     options = parser.parse_args()
     build(options.extra)
     if options.teachers:
-        from models.hearing import teachers
+        from models.hearing import teachers  # noqa: PLC0415 - needs torch and OpenVINO, the rest does not
 
         teachers.build()
 

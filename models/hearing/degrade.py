@@ -25,8 +25,8 @@ def render(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
         sound = _echo(sound, rng)
     if rng.random() < 0.35:
         sound = np.clip(sound * 10.0 ** (rng.uniform(0, 18) / 20.0), -0.7, 0.7)
-    if rng.random() < 0.5:
-        sound = through_codec(sound.astype(np.float32), str(rng.choice(list(CODECS))))
+    if rng.random() < 0.4:
+        sound = through_codec(sound.astype(np.float32), str(rng.choice(list(CODECS), p=(0.35, 0.35, 0.15, 0.15))))
     return _fit(np.asarray(sound, np.float32), samples.size)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from models.hearing import calibrate, data
 from models.hearing.export import ZOO, Session
@@ -36,7 +37,7 @@ class OpenVino:
     """An ONNX file in OpenVINO on one CPU thread in float32 where it is not int8; gives logits."""
 
     def __init__(self, path: Path) -> None:
-        import openvino
+        import openvino  # noqa: PLC0415 - an optional extra
 
         hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         self._compiled = openvino.Core().compile_model(str(path), "CPU", hints)
@@ -73,7 +74,9 @@ def figures_of(scores: NDArray[np.floating], clips: ClipScores, precision: str, 
     return found
 
 
-def alarm_figures(logits: NDArray[np.float32], clips: ClipScores, sheet: dict[str, dict[str, dict[str, float]]]) -> list[Figure]:
+def alarm_figures(
+    logits: NDArray[np.float32], clips: ClipScores, sheet: dict[str, dict[str, dict[str, float]]]
+) -> list[Figure]:
     """Recall on val and false alarms on val's hard sound, at the card's thresholds, int8 in ONNX Runtime."""
     probability = calibrate.probabilities(logits, sheet["calibration"])
     hard = np.array([piece.repo in calibrate.HARD for piece in clips.pieces])
@@ -85,29 +88,52 @@ def alarm_figures(logits: NDArray[np.float32], clips: ClipScores, sheet: dict[st
         negative = hard & ~truth
         heard_h = calibrate.hours([p for p, n in zip(clips.pieces, negative, strict=True) if n])
         count = calibrate.false_alarms(probability[:, i], clips.clip, negative, threshold)
-        shared = {"label": label, "split": "val", "precision": "int8", "runtime": "onnxruntime", "command": COMMAND, "date": str(date.today())}
+        shared = {
+            "label": label,
+            "split": "val",
+            "precision": "int8",
+            "runtime": "onnxruntime",
+            "command": COMMAND,
+            "date": str(date.today()),
+        }
         recall = float((best[truth] >= threshold).mean())
         low, high = _recall_interval(best[truth] >= threshold, clips.group[truth])
-        found.append({"metric": "recall at the card's threshold", "value": round(recall, 4), "ci95": [low, high],
-                      "n": int(truth.sum()), "groups": len(np.unique(clips.group[truth])), **shared})  # fmt: skip
+        found.append(
+            {
+                "metric": "recall at the card's threshold",
+                "value": round(recall, 4),
+                "ci95": [low, high],
+                "n": int(truth.sum()),
+                "groups": len(np.unique(clips.group[truth])),
+                **shared,
+            }
+        )
         upper = _poisson_upper(count) / heard_h
-        found.append({"metric": "false clips per hour of hard sound", "value": round(count / heard_h, 2), "ci95": [0.0, round(upper, 2)],
-                      "n": int(negative.sum()), "groups": len(np.unique(clips.group[negative])), **shared})  # fmt: skip
+        found.append(
+            {
+                "metric": "false clips per hour of hard sound",
+                "value": round(count / heard_h, 2),
+                "ci95": [0.0, round(upper, 2)],
+                "n": int(negative.sum()),
+                "groups": len(np.unique(clips.group[negative])),
+                **shared,
+            }
+        )
     return found
 
 
 def _recall_interval(hit: NDArray[np.bool_], group: NDArray[np.int64]) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     members = [hit[group == g] for g in np.unique(group)]
-    values = [np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]).mean() for _ in range(500)]
+    values = [
+        np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]).mean() for _ in range(500)
+    ]
     low, high = np.percentile(values, [2.5, 97.5])
     return round(float(low), 4), round(float(high), 4)
 
 
 def _poisson_upper(count: int) -> float:
     """97.5 % upper bound of a Poisson mean after `count` events."""
-    from scipy.stats import chi2
-
     return float(chi2.ppf(0.975, 2 * (count + 1)) / 2)
 
 
@@ -128,7 +154,10 @@ def teachers_on(clips: ClipScores, pieces: list[data.Piece]) -> dict[str, NDArra
 def show(figures: list[Figure]) -> None:
     for f in figures:
         low, high = f["ci95"]
-        print(f"  {f['metric']:34s} {f['label']:46s} {f['value']:.3f} [{low:.3f}, {high:.3f}] n={f['n']} groups={f['groups']}")
+        print(
+            f"  {f['metric']:34s} {f['label']:46s} {f['value']:.3f} "
+            f"[{low:.3f}, {high:.3f}] n={f['n']} groups={f['groups']}"
+        )
 
 
 def main() -> None:

@@ -60,7 +60,9 @@ class Session:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, windows: NDArray[np.floating]) -> NDArray[np.float32]:
-        return np.concatenate([self._session.run(["logits"], {"logmel": w[None].astype(np.float32)})[0] for w in windows])
+        return np.concatenate(
+            [self._session.run(["logits"], {"logmel": w[None].astype(np.float32)})[0] for w in windows]
+        )
 
 
 def training_windows(count: int, seed: int = 8) -> NDArray[np.float32]:
@@ -78,7 +80,13 @@ def to_onnx(net: Hearing, path: Path) -> None:
     """Static shapes, batch normalisation folded, opset 17."""
     sample = torch.zeros(*INPUTS["logmel"])
     torch.onnx.export(
-        net.eval(), (sample,), str(path), input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=17, dynamo=False
+        net.eval(),
+        (sample,),
+        str(path),
+        input_names=list(INPUTS),
+        output_names=list(OUTPUTS),
+        opset_version=17,
+        dynamo=False,
     )
 
 
@@ -92,7 +100,9 @@ def halve(source: Path, target: Path) -> None:
             continue
         half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
         kept.append(half)
-        casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT, name=half.name + "_cast"))
+        casts.append(
+            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT, name=half.name + "_cast")
+        )
     nodes = [*casts, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.features.logmel import BANDS, FLOOR_DB, FRAMES, HOP_SAMPLES, HIGH_HZ, LOW_HZ, level
+from agent.features.logmel import BANDS, FLOOR_DB, FRAMES, HIGH_HZ, HOP_SAMPLES, LOW_HZ, level
 from models.hearing.labels import INDEX, LABELS, SECURITY
 from models.hearing.soften import Targets
 
@@ -50,7 +50,15 @@ class Pictures:
 class Mixer:
     """Draws batches of training windows. All randomness comes from the seed."""
 
-    def __init__(self, pictures: Pictures, targets: Targets, rows: NDArray[np.int64], group: NDArray[np.int64], hard: NDArray[np.float32], seed: int) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        targets: Targets,
+        rows: NDArray[np.int64],
+        group: NDArray[np.int64],
+        hard: NDArray[np.float32],
+        seed: int,
+    ) -> None:
         self._pictures, self._targets, self._rng = pictures, targets, np.random.default_rng(seed)
         self._pools = _pools(rows, group, targets, hard)
         names = [*SHARES, *(label for label in LABELS if label not in SHARES and label in self._pools), "background"]
@@ -186,7 +194,7 @@ def _add_noise(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     shape /= shape.sum(axis=1, keepdims=True)
     under_db = np.where(rng.random(n) < 0.3, rng.uniform(0, 15, n), rng.uniform(12, 60, n))
     size = _loudest(power) * 10 ** (-under_db / 10) * chosen
-    flicker = rng.chisquare(6, power.shape[:2] + (8,)).repeat(BANDS // 8, axis=2) / 6.0
+    flicker = rng.chisquare(6, (*power.shape[:2], 8)).repeat(BANDS // 8, axis=2) / 6.0
     return np.asarray(power + flicker * (shape * size[:, None])[:, None, :], np.float32)
 
 

@@ -31,7 +31,9 @@ def _even(channels: float, step: int = 8) -> int:
     return rounded + step if rounded < 0.9 * channels else rounded
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: type[nn.Module] | None = None) -> nn.Sequential:
+def _conv(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: type[nn.Module] | None = None
+) -> nn.Sequential:
     layers = [
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs, eps=1e-3),
@@ -54,7 +56,9 @@ class _Squeeze(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, inputs: int, kernel: int, expanded: int, outputs: int, squeeze: bool, swish: bool, stride: int) -> None:
+    def __init__(
+        self, inputs: int, kernel: int, expanded: int, outputs: int, squeeze: bool, swish: bool, stride: int
+    ) -> None:
         super().__init__()
         act = nn.Hardswish if swish else nn.ReLU
         layers: list[nn.Module] = []
@@ -115,6 +119,7 @@ def log_mel_32k(samples: NDArray[np.float32]) -> torch.Tensor:
 
 def _bank() -> torch.Tensor:
     """Kaldi's triangles on 1127 · ln(1 + f / 700) from 0 to 15 kHz: [128, 513]."""
+
     def mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(1127.0 * np.log1p(hz / 700.0))
 

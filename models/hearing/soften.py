@@ -40,7 +40,12 @@ class Targets:
 
 def load() -> Targets:
     with np.load(data.BUILD / "targets.npz") as file:
-        return Targets(**{name: file[name].astype(np.float32) if file[name].dtype == np.float16 else file[name] for name in file.files})
+        return Targets(
+            **{
+                name: file[name].astype(np.float32) if file[name].dtype == np.float16 else file[name]
+                for name in file.files
+            }
+        )
 
 
 def clip_labels(pieces: list[data.Piece]) -> NDArray[np.float32]:
@@ -65,7 +70,9 @@ def reduced(said: dict[str, NDArray[np.floating]], train: NDArray[np.bool_]) -> 
 def fit_head(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, seed: int, epochs: int = 12) -> nn.Module:
     """A two-layer head by weighted binary cross-entropy; heavy dropout, for there are few recordings."""
     torch.manual_seed(seed)
-    head = nn.Sequential(nn.Dropout(0.3), nn.Linear(x.shape[1], 192), nn.ReLU(), nn.Dropout(0.5), nn.Linear(192, y.shape[1]))
+    head = nn.Sequential(
+        nn.Dropout(0.3), nn.Linear(x.shape[1], 192), nn.ReLU(), nn.Dropout(0.5), nn.Linear(192, y.shape[1])
+    )
     steps = epochs * (len(x) // 256 + 1)
     optimiser = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=3e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
@@ -101,7 +108,11 @@ def balance(y: NDArray[np.float32], known: NDArray[np.bool_], group: NDArray[np.
 
 
 def make_targets(
-    soft: NDArray[np.float32], y: NDArray[np.float32], known: NDArray[np.bool_], piece: NDArray[np.int32], short: NDArray[np.bool_]
+    soft: NDArray[np.float32],
+    y: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    piece: NDArray[np.int32],
+    short: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Blend hard and soft labels per window, with how much each may be believed.
 
@@ -142,7 +153,12 @@ def main() -> None:
         soft = crossfit(x, y, usable * ((weight > 0) | (y == 0)), fold)
     target, weight = make_targets(soft, y, known, piece, short)
     half = {"soft": soft, "embedding": x[:, :EMBEDDING], "target": target, "weight": weight}
-    np.savez(data.BUILD / "targets.npz", piece=piece, start=said["start"], **{k: v.astype(np.float16) for k, v in half.items()})
+    np.savez(
+        data.BUILD / "targets.npz",
+        piece=piece,
+        start=said["start"],
+        **{k: v.astype(np.float16) for k, v in half.items()},
+    )
     print(f"{len(soft)} windows; doubted labels:", {
         label: int(((y[:, i] > 0) & (weight[:, i] < 1) & known).sum()) for i, label in enumerate(LABELS[:6])
     })  # fmt: skip

@@ -107,8 +107,12 @@ def _clock(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
 
 def _in_a_room(sound: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
     """Decaying echoes, a noise floor, and any level between a far corner and full scale."""
-    tail = rng.normal(size=int(RATE_HZ * 0.4)) * np.exp(-np.arange(int(RATE_HZ * 0.4)) / (RATE_HZ * rng.uniform(0.03, 0.12)))
+    tail = rng.normal(size=int(RATE_HZ * 0.4)) * np.exp(
+        -np.arange(int(RATE_HZ * 0.4)) / (RATE_HZ * rng.uniform(0.03, 0.12))
+    )
     tail[0] = rng.uniform(3.0, 20.0)
     wet = fftconvolve(sound, tail)[: sound.size]
     wet = wet / (np.abs(wet).max() + 1e-9) * 10.0 ** (rng.uniform(-30, 0) / 20.0)
-    return np.asarray(np.clip(wet + rng.normal(size=wet.size) * 10.0 ** (rng.uniform(-80, -50) / 20.0), -1, 1), np.float32)
+    return np.asarray(
+        np.clip(wet + rng.normal(size=wet.size) * 10.0 ** (rng.uniform(-80, -50) / 20.0), -1, 1), np.float32
+    )

@@ -65,10 +65,20 @@ def test_a_fingerprint_is_a_unit_vector_even_of_silence() -> None:
         ("Alejandro-131004/AC-II", "UrbanSound8K/audio/fold1/7061-6-0-0.wav", ("gunshot",), "fs7061"),
         ("Alejandro-131004/AC-II", "UrbanSound8K/audio/fold2/26173-8-0-0.wav", ("alarm", "siren"), "fs26173"),
         ("karolpiczak/ESC-10", "001 - Dog bark/1-110389-A.ogg", ("dog_bark",), "fs110389"),
-        ("maxschuman/nmf_auditory_scenes", "dev_dataset/dcase2016_task2_train/doorslam006.wav", ("door_slam",), "dc16_doorslam006"),
-        ("damalsk/damalsksoundpack", "env/explosions/explosion_large_3.ogg", ("explosion",), "dama_explosions_explosion_large"),
+        (
+            "maxschuman/nmf_auditory_scenes",
+            "dev_dataset/dcase2016_task2_train/doorslam006.wav",
+            ("door_slam",),
+            "dc16_doorslam006",
+        ),
+        (
+            "damalsk/damalsksoundpack",
+            "env/explosions/explosion_large_3.ogg",
+            ("explosion",),
+            "dama_explosions_explosion_large",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_path_tells_its_labels_and_its_recording(repo: str, path: str, labels: tuple[str, ...], group: str) -> None:
     listed = catalogue.listing(repo, path)
     assert listed is not None
@@ -130,5 +140,8 @@ def test_no_sound_of_training_equals_one_of_validation() -> None:
     if not (data.BUILD / "waves.npy").exists():
         pytest.skip("build/hearing/waves.npy is missing (python -m models.hearing.data)")
     pieces, waves = data.load()
-    keys = {split: {content_key(waves[p.start : p.start + p.samples]) for p in pieces if (p.split == "val") == split} for split in (True, False)}
+    keys = {
+        split: {content_key(waves[p.start : p.start + p.samples]) for p in pieces if (p.split == "val") == split}
+        for split in (True, False)
+    }
     assert not keys[True] & keys[False]

@@ -68,13 +68,17 @@ def test_weights_of_the_fp16_file_are_stored_as_float16() -> None:
     model = onnx.load(ZOO / "hearing.fp16.onnx")
     large = [tensor for tensor in model.graph.initializer if np.prod(tensor.dims) > 64]
     assert large
-    assert all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in large if tensor.data_type != onnx.TensorProto.INT64)
+    assert all(
+        tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in large if tensor.data_type != onnx.TensorProto.INT64
+    )
 
 
 def test_int8_has_unsigned_activations_and_signed_weights_per_channel() -> None:
     model = onnx.load(ZOO / "hearing.int8.onnx")
     kinds = {tensor.name: (tensor.data_type, list(tensor.dims)) for tensor in model.graph.initializer}
-    activations = [kinds[n.input[2]][0] for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[2] in kinds]
+    activations = [
+        kinds[n.input[2]][0] for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[2] in kinds
+    ]
     assert set(activations) == {onnx.TensorProto.UINT8}
     weights = [dims for kind, dims in kinds.values() if kind == onnx.TensorProto.INT8 and len(dims) == 4]
     assert len(weights) >= 7
