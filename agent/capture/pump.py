@@ -4,6 +4,8 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
 
 from agent.capture.media import Media
 from agent.capture.pictures import LazyPicture
@@ -72,14 +74,9 @@ class Pump:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        error = None
-        try:
-            with open_media(self._spec, clock_ns=self._clock_ns) as media:
-                self._put(Opened(media.info))
-                self._read(media)
-        except BaseException as failed:  # noqa: BLE001  # not handled here: the taker raises what is no SourceError
-            error = failed
-        self._put(Over(error))
+        with _HandOver(self._put), open_media(self._spec, clock_ns=self._clock_ns) as media:
+            self._put(Opened(media.info))
+            self._read(media)
 
     def _read(self, media: Media) -> None:
         # A recording is paced, and so may wait for the stream that is behind; live, nothing waits.
@@ -96,3 +93,19 @@ class Pump:
                 continue
             return True
         return False
+
+
+class _HandOver:
+    """Puts an Over with whatever ended the block: an error belongs to the thread that takes it, not to this one."""
+
+    def __init__(self, put: Callable[[Event], bool]) -> None:
+        self._put = put
+
+    def __enter__(self) -> None:
+        """Nothing is over yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> Literal[True]:
+        self._put(Over(error))
+        return True
