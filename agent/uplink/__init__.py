@@ -9,8 +9,11 @@ history     the incidents kept on this box, and questions to them
 snapshots   JPEG of a picture
 connection  one MQTT connection: paho, TLS, will, protocol fallback, faults in words
 mqtt        the loop that connects, publishes, awaits PUBACKs, deletes, and backs off
+topics      the topics of the contract
+faults      what goes wrong with a broker, in words
 door        `Uplink`: what the service talks to
 check       DNS, TCP, TLS, login, publish, one after the other, for `vedette doctor`
 subscriber  the other side: receives messages
+feed        from received messages to news: incidents, gaps, silent nodes
 sequence    proves from `seq` and gap messages that nothing is missing
 """

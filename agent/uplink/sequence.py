@@ -58,13 +58,6 @@ class SequenceCheck:
         self._told.update(overdue)
         return _ranges(overdue)
 
-    def came_late(self, seq: int) -> bool:
-        """Return whether a number that was told missing has come after all, once."""
-        if seq in self._told and seq not in self._holes:
-            self._told.discard(seq)
-            return True
-        return False
-
 
 def _ranges(numbers: Iterable[int]) -> Ranges:
     result: Ranges = []

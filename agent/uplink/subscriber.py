@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import Empty
 from types import TracebackType
 
@@ -79,7 +79,7 @@ class Subscriber:
 
     def messages(
         self, *, until_s: float | None = None, first_failure_is_final: bool = True
-    ) -> Iterator[Received | None]:
+    ) -> Generator[Received | None, None, None]:
         """Yield messages as they come, and None at least every 0.1 s; ends at monotonic `until_s` or on close.
 
         Raises UplinkError if the first connection fails, unless told otherwise; later losses are retried.
@@ -89,9 +89,9 @@ class Subscriber:
             try:
                 connection = self._connected()
             except BrokerError as error:
-                self._failed(error)
                 if not connected_once:
                     raise
+                self._failed(error)
                 self._stop.wait(RETRY_S)
                 yield None
                 continue
@@ -121,7 +121,7 @@ class Subscriber:
             _LOG.warning("%s", error.line())
         self._failure = error
 
-    def _received(self, connection: Connection, until_s: float | None) -> Iterator[Received | None]:
+    def _received(self, connection: Connection, until_s: float | None) -> Generator[Received | None, None, None]:
         while not self._over(until_s):
             event = _next(connection)
             if isinstance(event, Lost):

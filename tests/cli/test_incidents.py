@@ -1,0 +1,110 @@
+import csv
+import io
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import typer
+
+from agent.cli.when import moment
+from agent.config.schema import Config, Node
+from agent.uplink.door import Uplink
+from tests.cli.conftest import Vedette
+from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, life
+
+
+@pytest.fixture
+def raised(config: Path) -> list[str]:
+    """Two incidents in the history of this box."""
+    uplink = Uplink.open(Config(node=Node(name="box")), Path(os.environ["STATE_DIRECTORY"]))
+    ids = []
+    for changes in (
+        life(1),
+        life(
+            2,
+            started_ns=STARTED_NS + 1_000_000_000,
+            kind="loitering",
+            severity="warning",
+            summary="=cmd|' /C calc'!A0 [red]x",
+        )[:1],
+    ):
+        for change in changes:
+            incident_id = uplink.raise_change(change, wall_offset_ns=WALL_OFFSET_NS, clock_synchronised=True)
+        ids.append(incident_id)
+    uplink.close()
+    return ids
+
+
+def test_list_shows_what_was_raised(vedette: Vedette, raised: list[str]) -> None:
+    ended = vedette("incidents", "list")
+    assert ended.code == 0
+    assert "A person fell and stays on the floor." in ended.out
+    assert "9.0 s" in ended.out
+    assert "[red]x" in ended.out, "text is not markup"
+
+
+def test_list_as_json_gives_the_messages(vedette: Vedette, raised: list[str]) -> None:
+    found = json.loads(vedette("incidents", "list", "--kind", "fall", "--json").out)
+    assert [message["id"] for message in found] == [raised[0]]
+    assert vedette("incidents", "list", "--since", "2h", "--json").out.strip() == "[]"
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(-8, None)])
+def test_show_finds_an_incident_by_a_part_of_its_id(vedette: Vedette, raised: list[str], part: slice) -> None:
+    ended = vedette("incidents", "show", raised[0][part])
+    assert ended.code == 0
+    assert all(word in ended.out for word in ("A person fell", "lying", "+3.5", "closed: quiet", "would not have"))
+    phases = json.loads(vedette("incidents", "show", raised[0][part], "--json").out)
+    assert [message["phase"] for message in phases] == ["open", "update", "close"]
+
+
+def test_show_of_what_is_not_there_says_so(vedette: Vedette, raised: list[str]) -> None:
+    ended = vedette("incidents", "show", "ffffffff")
+    assert ended.code == 1
+    assert "vedette incidents list" in ended.err
+
+
+def test_export_writes_json_lines_and_csv_oldest_first(vedette: Vedette, raised: list[str], tmp_path: Path) -> None:
+    assert vedette("incidents", "export", str(tmp_path / "out.jsonl")).code == 0
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == raised
+    rows = list(csv.DictReader(io.StringIO(vedette("incidents", "export", "-", "--csv").out)))
+    assert [row["id"] for row in rows] == raised
+    assert rows[1]["summary"].startswith("'="), "no spreadsheet takes it for a formula"
+
+
+def test_without_history_there_is_a_cure(vedette: Vedette) -> None:
+    ended = vedette("incidents", "list")
+    assert ended.code == 1
+    assert "vedette run" in ended.err
+
+
+def test_a_kind_that_does_not_exist_names_the_nearest(vedette: Vedette) -> None:
+    ended = vedette("incidents", "list", "--kind", "fal")
+    assert ended.code == 2
+    assert "fall" in ended.err
+
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("90m", "2026-11-21T10:30:00.000Z"),
+        ("1.5h", "2026-11-21T10:30:00.000Z"),
+        ("2d", "2026-11-19T12:00:00.000Z"),
+        ("2026-11-20T08:00:00+02:00", "2026-11-20T06:00:00.000Z"),
+        ("2026-11-20T08:00:00Z", "2026-11-20T08:00:00.000Z"),
+    ],
+)
+def test_times_are_understood_as_people_type_them(typed: str, meant: str) -> None:
+    assert moment(typed, NOW) == meant
+
+
+@pytest.mark.parametrize("typed", ["soon", "25:00", "08:60", "", "2026-13-01"])
+def test_what_is_no_time_is_refused(typed: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        moment(typed, NOW)
