@@ -3,11 +3,14 @@
 payload     an IncidentChange → message v1 (product contract), ids, times, CloudEvents attributes
 store       state.db: SQLite in WAL with synchronous=FULL, migrations, recovery from a broken file
 queue       the outbox's rows in one database: put, take in order, delete, evict
+batch       what one transaction puts into it
 outbox      the queue on disk and, while the disk refuses, the one in memory; `seq`
 seqfile     what is known of `seq` when the database is not
 history     the incidents kept on this box, and questions to them
 snapshots   JPEG of a picture
 connection  one MQTT connection: paho, TLS, will, protocol fallback, faults in words
+latest      topics of which only the newest content matters
+refusals    what the broker does not take; patience
 mqtt        the loop that connects, publishes, awaits PUBACKs, deletes, and backs off
 topics      the topics of the contract
 faults      what goes wrong with a broker, in words

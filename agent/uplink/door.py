@@ -17,10 +17,13 @@ from typing import Any
 from agent.config.schema import Config, Snapshots
 from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
 from agent.uplink import history
+from agent.uplink.batch import Batch, Limits, Moment, OutboxState
 from agent.uplink.connection import endpoint
-from agent.uplink.mqtt import Health, Latest, MqttUplink, Patience
-from agent.uplink.outbox import Batch, Limits, Moment, Outbox, OutboxState
+from agent.uplink.latest import Latest
+from agent.uplink.mqtt import Health, MqttUplink
+from agent.uplink.outbox import Outbox
 from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, uuid7
+from agent.uplink.refusals import Patience
 from agent.uplink.snapshots import encode_jpeg
 from agent.uplink.topics import Topics
 

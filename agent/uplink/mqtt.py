@@ -14,11 +14,14 @@ from queue import Empty
 from typing import Any, TypeAlias
 
 from agent.types import NS_PER_S
+from agent.uplink.batch import Moment
 from agent.uplink.connection import FAILURE, Acked, Connection, Endpoint, Event, Lost, Will, Woken, speaks_mqtt5
 from agent.uplink.faults import BrokerError
-from agent.uplink.outbox import Moment, Outbox
+from agent.uplink.latest import Latest, LatestBoard
+from agent.uplink.outbox import Outbox
 from agent.uplink.payload import CONTENT_TYPE, DELAYED_AFTER_S, cloud_event
 from agent.uplink.queue import Letter
+from agent.uplink.refusals import Backoff, Patience, Refusals
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,33 +30,11 @@ FLUSH_S = 0.6  # at a stop, for what waits
 GOODBYE_S = 0.3  # at a stop, for the status
 STEADY_S = 10.0  # a connection that lived so long starts the back-off anew
 DROPPED_OFTEN = 3  # short connections in a row that the broker ended without a reason
-TOO_LARGE_FOR_S = 600.0  # how long the size of a picture that ended connections is remembered
 WINDOW_BYTES = 256_000  # on its way at once: what a critical message may have to wait for
 TIDY_EVERY_S = 60.0
-PICTURE_TRIES = 3  # lost connections with the same picture on its way
 _PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait before the next attempt: to connect, and to send what the broker refused."""
-
-    connect_first_s: float = 1.0
-    connect_most_s: float = 30.0
-    refused_first_s: float = 5.0
-    refused_most_s: float = 120.0  # Debian's Mosquitto 2.0.11 hangs up after each message it refuses
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The newest content of a topic: only it matters, and a new connection gets it again if it is retained."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-    content_type: str = CONTENT_TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,21 +58,6 @@ class _Sent:
 _Flight: TypeAlias = dict[int, _Sent]
 
 
-@dataclass(slots=True)
-class _Backoff:
-    """Waits that double from `first_s` to `most_s`, each shortened by chance to spread many boxes."""
-
-    first_s: float
-    most_s: float
-    random: Callable[[], float]
-    failures: int = 0
-
-    def next_s(self) -> float:
-        wait_s = min(self.most_s, self.first_s * 2.0 ** min(self.failures, 20))
-        self.failures += 1
-        return wait_s * (0.5 + 0.5 * self.random())
-
-
 class MqttUplink:
     """Carries an outbox, and the newest content of some topics, to one broker."""
 
@@ -112,32 +78,22 @@ class MqttUplink:
         self._status_topic = status_topic
         self._run_id = run_id
         self._now = now
-        self._patience = patience
-        self._backoff = _Backoff(patience.connect_first_s, patience.connect_most_s, random)
+        self._backoff = Backoff(patience.connect_first_s, patience.connect_most_s, random)
         self._dropped = 0  # short connections in a row that ended without a reason
         self._refusing = False  # something was refused on this connection
         self._told = ""  # the fault that was logged last and is not over
         self._mqtt5: bool | None = None  # not known yet
-        self._mutex = threading.Lock()
-        self._latest: dict[str, Latest] = {}
-        self._dirty: dict[str, None] = {}  # topics whose newest content was not acknowledged, in order
+        self._latest = LatestBoard()
+        self._refusals = Refusals(patience)
         self._connection: Connection | None = None
         self._flight: _Flight = {}
         self._fault: BrokerError | None = None
-        self._refused: dict[str, int] = {}  # topic → how often
-        self._retry_at_s: dict[str, float] = {}  # topic of a Latest that was refused → when to try again
-        self._too_large_bytes: int | None = None  # a size that ended connections
-        self._too_large_until_s = 0.0
-        self._lost_with: dict[str, int] = {}  # topic of a picture → connections that ended with it on its way
         self._tidy_at_s = 0.0
         outbox.on_put(self._wake)
 
     def publish_latest(self, latest: Latest) -> None:
         """Replace the content of a topic; it goes out when there is a connection."""
-        with self._mutex:
-            self._latest[latest.topic] = latest
-            self._dirty.pop(latest.topic, None)
-            self._dirty[latest.topic] = None
+        self._latest.put(latest)
         self._wake()
 
     def health(self) -> Health:
@@ -148,7 +104,7 @@ class MqttUplink:
             protocol="" if connection is None else "5" if connection.mqtt5 else "3.1.1",
             fault=fault.fault if fault else "",
             why=fault.line() if fault else "",
-            refused_topics=tuple(self._refused),
+            refused_topics=self._refusals.topics,
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -238,10 +194,7 @@ class MqttUplink:
     def _began(self, connection: Connection) -> None:
         self._outbox.release()
         self._flight = {}
-        with self._mutex:
-            self._dirty = {
-                topic: None for topic, latest in self._latest.items() if latest.retain or topic in self._dirty
-            }
+        self._latest.connected()
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
         if self._told not in ("lost", "taken_over"):  # those come and go
@@ -278,21 +231,17 @@ class MqttUplink:
         self._outbox.release()
 
     def _count_lost_pictures(self) -> None:
-        """Give up a picture that goes down with the connection again and again: some brokers hang up on its size."""
         for content in [sent.content for sent in self._flight.values()]:
-            if not _is_picture(content):
-                continue
-            tries = self._lost_with[content.topic] = self._lost_with.get(content.topic, 0) + 1
-            if tries < PICTURE_TRIES:
-                continue
-            del self._lost_with[content.topic]
-            self._too_large_bytes = len(content.payload)
-            self._too_large_until_s = time.monotonic() + TOO_LARGE_FOR_S
-            _LOG.warning("gave up a picture for %s: the broker hangs up when it comes", content.topic)
-            if isinstance(content, Letter):
-                self._outbox.delivered([content.id])
-            else:
-                self._forget_latest(content)
+            if _is_picture(content) and self._refusals.lost_with_picture(
+                content.topic, len(content.payload), time.monotonic()
+            ):
+                self._give_up_picture(content)
+
+    def _give_up_picture(self, content: Letter | Latest) -> None:
+        if isinstance(content, Letter):
+            self._outbox.delivered([content.id])
+        else:
+            self._latest.forget(content)
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._tidy_at_s:
@@ -303,7 +252,8 @@ class MqttUplink:
 
     def _pump(self, connection: Connection) -> None:
         """Send as much as the window allows."""
-        for latest in self._due_latest(connection.window - len(self._flight)):
+        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
+        for latest in self._latest.due(on_the_way, time.monotonic())[: max(0, connection.window - len(self._flight))]:
             self._send_latest(connection, latest)
         room = connection.window - len(self._flight)
         room_bytes = WINDOW_BYTES - sum(sent.size_bytes for sent in self._flight.values())
@@ -313,27 +263,16 @@ class MqttUplink:
         for letter in self._outbox.take(room, room_bytes, 2 * self._place.keepalive_s * NS_PER_S):
             self._send_letter(connection, letter)
 
-    def _due_latest(self, room: int) -> list[Latest]:
-        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
-        now_s = time.monotonic()
-        with self._mutex:
-            due = [
-                self._latest[topic]
-                for topic in self._dirty
-                if topic not in on_the_way and self._retry_at_s.get(topic, 0.0) <= now_s
-            ]
-        return due[: max(0, room)]
-
     def _send_latest(self, connection: Connection, latest: Latest) -> None:
         if self._is_too_large(latest, connection):
-            self._refuse_latest(latest, "packet too large")
+            self._refuse(latest, "packet too large")
             return
         mid = connection.publish(latest.topic, latest.payload, retain=latest.retain, content_type=latest.content_type)
         self._note(mid, latest, len(latest.payload))
 
     def _send_letter(self, connection: Connection, letter: Letter) -> None:
         if self._is_too_large(letter, connection):
-            self._refuse_letter(letter, "packet too large")
+            self._refuse(letter, "packet too large")
             return
         payload = letter.payload
         if letter.role == "incident" and is_late(letter, self._now(), self._run_id):
@@ -351,8 +290,7 @@ class MqttUplink:
         size_bytes, most = len(content.payload), connection.max_packet_bytes
         if most is not None and size_bytes + _PACKET_OVERHEAD_BYTES > most:
             return True
-        remembered = self._too_large_bytes if time.monotonic() < self._too_large_until_s else None
-        return _is_picture(content) and remembered is not None and size_bytes >= remembered
+        return _is_picture(content) and self._refusals.is_too_large(size_bytes, time.monotonic())
 
     def _note(self, mid: int | None, content: Letter | Latest, size_bytes: int) -> None:
         if mid is not None:  # else the connection is gone, and its Lost is on the way
@@ -394,56 +332,27 @@ class MqttUplink:
             return []
         content = sent.content
         if event.code >= FAILURE:
-            if isinstance(content, Letter):
-                self._refuse_letter(content, event.reason.lower())
-            else:
-                self._refuse_latest(content, event.reason.lower())
+            self._refuse(content, event.reason.lower())
             return []
-        self._accepted(content.topic)
+        for topic in {content.topic, _told_topic(content)}:
+            self._refusals.accepted(topic)
         if isinstance(content, Letter):
             return [content.id]
-        with self._mutex:
-            if self._latest.get(content.topic) is content:
-                self._dirty.pop(content.topic, None)
+        self._latest.acknowledged(content)
         return []
 
-    def _accepted(self, topic: str) -> None:
-        self._lost_with.pop(topic, None)
-        self._retry_at_s.pop(topic, None)
-        if self._refused.pop(topic, None) is not None:
-            _LOG.info("the broker takes %s again", topic)
-
-    def _refuse_letter(self, letter: Letter, reason: str) -> None:
+    def _refuse(self, content: Letter | Latest, reason: str) -> None:
         """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
-        if letter.role == "snapshot":
-            # Told by the camera's topic: that of one incident never comes again.
-            self._note_refusal(letter.topic.rsplit("/", 1)[0], reason, "pictures are given up")
-            self._outbox.delivered([letter.id])
-            return
-        wait_s = self._note_refusal(letter.topic, reason, "messages are kept")
-        self._outbox.refused(letter, int(wait_s * NS_PER_S))
-
-    def _refuse_latest(self, latest: Latest, reason: str) -> None:
-        wait_s = self._note_refusal(latest.topic, reason, "it waits")
-        if _is_picture(latest):
-            self._forget_latest(latest)
-        else:
-            self._retry_at_s[latest.topic] = time.monotonic() + wait_s
-
-    def _forget_latest(self, latest: Latest) -> None:
-        """Do not send this any more, also not over the next connection."""
-        with self._mutex:
-            if self._latest.get(latest.topic) is latest:
-                del self._latest[latest.topic]
-                self._dirty.pop(latest.topic, None)
-
-    def _note_refusal(self, topic: str, reason: str, then: str) -> float:
-        """Log the first refusal of a topic; return how long to wait before the next attempt."""
         self._refusing = True
-        count = self._refused[topic] = self._refused.get(topic, 0) + 1
-        if count == 1:
-            _LOG.warning("the broker refuses %s: %s; %s. Check the rights of its user (ACL)", topic, reason, then)
-        return min(self._patience.refused_most_s, self._patience.refused_first_s * 2.0 ** min(count - 1, 20))
+        if _is_picture(content):
+            self._refusals.note(_told_topic(content), reason, "pictures are given up")
+            self._give_up_picture(content)
+        elif isinstance(content, Letter):
+            wait_s = self._refusals.note(content.topic, reason, "messages are kept")
+            self._outbox.refused(content, int(wait_s * NS_PER_S))
+        else:
+            wait_s = self._refusals.note(content.topic, reason, "it waits")
+            self._latest.postpone(content.topic, time.monotonic() + wait_s)
 
 
 def is_late(letter: Letter, moment: Moment, run_id: str) -> bool:
@@ -466,6 +375,12 @@ def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
 
 def _is_picture(content: Letter | Latest) -> bool:
     return content.role == "snapshot" if isinstance(content, Letter) else content.content_type != CONTENT_TYPE
+
+
+def _told_topic(content: Letter | Latest) -> str:
+    """Return the topic to name in the log: of a picture, its camera's, since that of one incident never comes again."""
+    is_letter = isinstance(content, Letter) and content.role == "snapshot"
+    return content.topic.rsplit("/", 1)[0] if is_letter else content.topic
 
 
 def _events(connection: Connection, timeout_s: float) -> list[Event]:

@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 
 from agent.config.schema import Broker, Config, Node, Outbox, Snapshots
 from agent.uplink.door import Uplink
-from agent.uplink.mqtt import Patience
+from agent.uplink.refusals import Patience
 from tests.servers.mosquitto import PASSWORD, READER, READER_PASSWORD, Mosquitto, find_mosquitto, mosquitto
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto (apt-get install mosquitto)")

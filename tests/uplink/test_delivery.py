@@ -18,8 +18,8 @@ from agent.config.schema import Broker, Snapshots
 from agent.types import Closed, IncidentChange, Opened
 from agent.uplink.check import check
 from agent.uplink.door import Uplink
-from agent.uplink.mqtt import Patience
 from agent.uplink.payload import schema
+from agent.uplink.refusals import Patience
 from tests.servers.mosquitto import PASSWORD, Mosquitto, free_port, mosquitto
 from tests.uplink.conftest import Listener, RunningNode, needs_mosquitto, wait_for
 from tests.uplink.made import STARTED_NS, incident, life
@@ -176,7 +176,7 @@ import os, signal, sys, threading, time
 from pathlib import Path
 from agent.config.schema import Config, Node
 from agent.uplink.door import Uplink
-from agent.uplink.mqtt import Patience
+from agent.uplink.refusals import Patience
 from tests.servers.mosquitto import PASSWORD, Mosquitto
 from tests.uplink.made import STARTED_NS, life
 server = Mosquitto(Path(sys.argv[1]), tls_port=int(sys.argv[2]))
