@@ -59,7 +59,7 @@ class Background:
 
     def learn(self, level_dbfs: float, elapsed_s: float) -> None:
         """Take a half second into account; what stands out counts only as far as 12 dB."""
-        if level_dbfs <= SILENT_DBFS:
+        if level_dbfs <= SILENT_DBFS or elapsed_s <= 0.0:
             return
         if self.level_dbfs is None:
             self.level_dbfs = level_dbfs

@@ -1,0 +1,164 @@
+"""The life of an incident: every state meets every event."""
+
+import pytest
+
+from agent.scene.evidence import Clue
+from agent.scene.incidents import EVENTS, STATES, TRANSITIONS, Action, Desk, Event, State
+from agent.scene.policy import RULES, KindRule, Policy
+from agent.types import Closed, Opened, Updated
+from tests.scene.observe import ns
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "after", "action"),
+    [
+        ("quiet", "weak", "quiet", "nothing"),
+        ("quiet", "middling", "suspected", "suspect"),
+        ("quiet", "strong", "open", "open"),
+        ("quiet", "expired", "quiet", "nothing"),
+        ("quiet", "ended", "quiet", "nothing"),
+        ("suspected", "weak", "quiet", "drop"),
+        ("suspected", "middling", "suspected", "nothing"),
+        ("suspected", "strong", "open", "open"),
+        ("suspected", "expired", "quiet", "drop"),
+        ("suspected", "ended", "quiet", "drop"),
+        ("open", "weak", "closing", "fade"),
+        ("open", "middling", "open", "go_on"),
+        ("open", "strong", "open", "go_on"),
+        ("open", "expired", "quiet", "close"),
+        ("open", "ended", "quiet", "close"),
+        ("closing", "weak", "closing", "go_on"),
+        ("closing", "middling", "closing", "go_on"),
+        ("closing", "strong", "open", "resume"),
+        ("closing", "expired", "quiet", "close"),
+        ("closing", "ended", "quiet", "close"),
+    ],
+)
+def test_each_state_meets_each_event(state: State, event: Event, after: State, action: Action) -> None:
+    assert TRANSITIONS[state, event] == (after, action)
+
+
+def test_the_table_knows_every_state_and_every_event() -> None:
+    assert set(TRANSITIONS) == {(state, event) for state in STATES for event in EVENTS}
+
+
+def test_only_an_opening_leads_from_nothing_to_an_incident() -> None:
+    for (before, _), (after, action) in TRANSITIONS.items():
+        if before in ("quiet", "suspected") and after in ("open", "closing"):
+            assert action == "open"
+        if before in ("open", "closing") and after in ("quiet", "suspected"):
+            assert action == "close"
+
+
+# One rule for all kinds: threshold 4 (suspected from 1.6, closing below 1.2), 5 s of quiet, 60 s at most.
+RULE = KindRule(severity="warning", threshold_llr=4.0, decay_s=1e6, quiet_s=5.0, longest_s=60.0)
+
+
+class Case:
+    """One kind on one camera, told its whole llr from outside."""
+
+    def __init__(self) -> None:
+        self.desk = Desk(Policy(rules=dict.fromkeys(RULES, RULE)))
+
+    def at(self, at_s: float, llr: float) -> list[str]:
+        self.desk.note("cam", clue(at_s, llr), ns(at_s))
+        return [type(change).__name__ for change in self.desk.judge(ns(at_s))]
+
+
+def clue(at_s: float, llr: float, *, kind: str = "fall", track: int | None = None) -> Clue:
+    return Clue(
+        kind=kind,
+        signal="seen",
+        modality="vision",
+        adding="state",
+        llr=llr,
+        score=0.9,
+        since_ns=ns(at_s),
+        track=track,
+        words={"variant": "fallen", "lying_s": 1.0},
+    )
+
+
+def test_below_at_and_above_the_threshold() -> None:
+    assert Case().at(1, 3.999) == []
+    assert Case().at(1, 4.0) == ["Opened"]
+    assert Case().at(1, 4.001) == ["Opened"]
+
+
+def test_an_incident_closes_after_the_quiet_and_not_before() -> None:
+    case = Case()
+    assert case.at(1, 5.0) == ["Opened"]
+    assert case.at(2, 0.0) == []
+    assert case.at(6.9, 0.0) == []
+    assert case.at(7.0, 0.0) == ["Closed"]
+    assert case.at(8.0, 0.0) == []
+
+
+def test_what_comes_back_within_the_quiet_is_the_same_incident() -> None:
+    case = Case()
+    assert [case.at(1, 5.0), case.at(2, 0.0), case.at(5, 5.0), case.at(9, 0.0), case.at(13.9, 0.0)] == [
+        ["Opened"], [], [], [], [],
+    ]  # fmt: skip
+    assert case.at(14.0, 0.0) == ["Closed"]
+
+
+def test_evidence_between_the_levels_keeps_an_open_incident_open() -> None:
+    case = Case()
+    case.at(1, 5.0)
+    assert [case.at(float(t), 1.3) for t in range(2, 40)] == [[]] * 38
+
+
+def test_an_incident_that_lasts_too_long_closes_and_does_not_open_again_until_it_was_quiet() -> None:
+    case = Case()
+    case.at(0, 5.0)
+    assert case.at(60, 5.0) == ["Closed"]
+    assert [case.at(float(t), 5.0) for t in range(61, 70)] == [[]] * 9
+    assert case.at(70, 0.0) == []
+    assert case.at(71, 5.0) == ["Opened"]
+
+
+def test_updates_come_at_most_every_two_seconds_and_only_with_news() -> None:
+    desk = Desk(Policy(rules=dict.fromkeys(RULES, RULE)))
+    changes = []
+    for step in range(60):
+        at_s = step * 0.1
+        desk.note("cam", clue(at_s, 5.0, track=1), ns(at_s))
+        if step >= 5:
+            desk.note("cam", clue(at_s, 4.5, track=2), ns(at_s))
+        changes += desk.judge(ns(at_s))
+    assert [type(change) for change in changes] == [Opened, Updated]
+    assert changes[1].incident.at_ns == ns(2.0)
+    assert changes[1].incident.tracks == (1, 2)
+
+
+def test_the_end_of_a_source_closes_with_its_reason_and_drops_suspicions() -> None:
+    desk = Desk(Policy(rules=dict.fromkeys(RULES, RULE)))
+    desk.note("cam", clue(0, 5.0), ns(0))
+    desk.note("cam", clue(0, 2.0, kind="fire"), ns(0))
+    desk.note("other", clue(0, 5.0), ns(0))
+    desk.judge(ns(0))
+    changes = desk.end("cam", ns(1), "source_ended")
+    assert [(type(c), c.incident.camera, c.incident.kind, c.incident.close_reason) for c in changes] == [
+        (Closed, "cam", "fall", "source_ended")
+    ]
+    assert desk.end("cam", ns(1), "source_ended") == []
+    assert desk.open_kinds("other") == ["fall"]
+
+
+def test_disarmed_and_disabled_kinds_never_open_but_are_believed() -> None:
+    for policy in (Policy(armed=False), Policy(disabled_kinds=frozenset({"fall"}))):
+        desk = Desk(policy)
+        desk.note("cam", clue(0, 9.0), ns(0))
+        assert desk.judge(ns(0)) == []
+        assert desk.belief("cam", "fall", ns(0)) > 0.9
+
+
+def test_ordinals_count_from_one_and_are_never_used_twice() -> None:
+    desk = Desk(Policy(rules=dict.fromkeys(RULES, RULE)))
+    ordinals = []
+    for round_s in (0.0, 10.0, 20.0):
+        for camera in ("a", "b"):
+            desk.note(camera, clue(round_s, 5.0), ns(round_s))
+        ordinals += [change.incident.ordinal for change in desk.judge(ns(round_s))]
+        desk.end(None, ns(round_s + 5), "stopped")
+    assert ordinals == [1, 2, 3, 4, 5, 6]

@@ -1,0 +1,186 @@
+"""Laws that hold for every stream of observations, whatever the cameras show."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.config.schema import Zone
+from agent.scene import LATENESS_NS, Policy, Scene
+from agent.types import (
+    KINDS,
+    Blind,
+    Box,
+    Closed,
+    Detection,
+    Heard,
+    IncidentChange,
+    Observation,
+    Opened,
+    PictureStats,
+    Score,
+    Seen,
+    Tick,
+    Updated,
+)
+from tests.scene.observe import LABELS, ns
+
+ZONE = Zone(polygon=((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)), rules=("intrusion", "loitering"))
+POLICY = Policy(zones={"a": {"door": ZONE}, "b": {"yard": ZONE}}, sensitivity="high")
+
+fractions = st.floats(0.0, 1.0)
+cameras = st.sampled_from(["a", "b"])
+# Long enough for incidents to open, close and open again; steps of 10 ms so that moments coincide.
+moments = st.integers(0, 6000).map(lambda step: ns(step / 100))
+
+
+@st.composite
+def detections(draw: st.DrawFn) -> Detection:
+    left, top = draw(st.floats(-0.1, 0.9)), draw(st.floats(-0.1, 0.9))
+    width, height = draw(st.floats(0.0, 0.6)), draw(st.floats(0.0, 0.9))
+    box = Box(left_frac=left, top_frac=top, right_frac=left + width, bottom_frac=top + height)
+    return Detection(label=draw(st.sampled_from(["person", "car", "dog"])), score_prob=draw(fractions), box=box)
+
+
+@st.composite
+def statistics(draw: st.DrawFn) -> PictureStats:
+    grid = draw(st.sampled_from([(), (0.5,) * 48, tuple(k / 48 for k in range(48))]))
+    values = [draw(fractions) for _ in range(4)]
+    return PictureStats(
+        brightness_frac=values[0], contrast_frac=values[1], sharpness_frac=values[2], moving_frac=values[3], grid=grid
+    )
+
+
+def scores(labels: tuple[str, ...]) -> st.SearchStrategy[tuple[Score, ...]]:
+    return st.lists(
+        st.builds(Score, label=st.sampled_from(labels), prob=fractions, llr=st.floats(-20.0, 20.0)),
+        max_size=4,
+        unique_by=lambda score: score.label,
+    ).map(tuple)
+
+
+seen = st.builds(
+    Seen,
+    camera=cameras,
+    at_ns=moments,
+    aspect_ratio=st.sampled_from([0.5, 4 / 3, 16 / 9]),
+    stats=statistics(),
+    detections=st.none() | st.lists(detections(), max_size=4).map(tuple),
+    scene=scores(("fire", "smoke")),
+)
+
+
+@st.composite
+def heard(draw: st.DrawFn) -> Heard:
+    at_ns = draw(moments)
+    level = draw(st.floats(-120.0, 0.0))
+    return Heard(
+        camera=draw(cameras),
+        start_ns=at_ns - ns(2),
+        at_ns=at_ns,
+        level_dbfs=level,
+        peak_dbfs=min(0.0, level + 10.0),
+        scores=draw(scores(LABELS)),
+        tone_bands=tuple(draw(st.lists(st.integers(-1, 63), max_size=25))),
+        onset_ns=draw(st.none() | st.just(at_ns - ns(0.2))),
+        gap_before=draw(st.booleans()),
+    )
+
+
+blind = st.builds(
+    Blind,
+    camera=cameras,
+    at_ns=moments,
+    modality=st.sampled_from(["vision", "sound"]),
+    reason=st.sampled_from(["not_found", "login", "timeout", "ended", "silent"]),
+)
+observations = st.lists(st.one_of(seen, seen, heard(), heard(), blind, st.builds(Tick, at_ns=moments)), max_size=40)
+
+
+def run(stream: list[Observation], policy: Policy = POLICY) -> list[IncidentChange]:
+    scene = Scene(policy)
+    changes = [change for observation in stream for change in scene.step(observation)]
+    return changes + list(scene.finish(ns(61), "stopped"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(observations)
+def test_no_observation_makes_the_scene_raise_and_beliefs_stay_probabilities(stream: list[Observation]) -> None:
+    scene = Scene(POLICY)
+    for observation in sorted(stream, key=lambda one: one.at_ns):
+        scene.step(observation)
+        for camera in ("a", "b", "unknown"):
+            beliefs = scene.beliefs(camera)
+            assert tuple(beliefs) == KINDS
+            assert all(0.0 <= belief <= 1.0 for belief in beliefs.values())
+            scene.tracks(camera)
+
+
+@settings(max_examples=150, deadline=None)
+@given(observations)
+def test_every_incident_opens_once_and_closes_once_and_nothing_comes_after(stream: list[Observation]) -> None:
+    changes = run(sorted(stream, key=lambda one: one.at_ns))
+    lives: dict[int, list[type]] = {}
+    for change in changes:
+        lives.setdefault(change.incident.ordinal, []).append(type(change))
+    assert sorted(lives) == list(range(1, len(lives) + 1))
+    for life in lives.values():
+        assert life[0] is Opened
+        assert life[-1] is Closed
+        assert Counter(life[1:-1]) in (Counter(), Counter({Updated: len(life) - 2}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(observations)
+def test_times_of_an_incident_are_in_order(stream: list[Observation]) -> None:
+    for change in run(sorted(stream, key=lambda one: one.at_ns)):
+        incident = change.incident
+        assert incident.started_ns <= incident.at_ns
+        assert (incident.ended_ns is not None) == (incident.close_reason is not None) == isinstance(change, Closed)
+        assert incident.evidence
+        assert incident.camera == incident.cameras[0]
+        assert len(set(incident.cameras)) == len(incident.cameras)
+        assert incident.summary.endswith(".")
+        assert 0.0 <= incident.confidence <= 1.0
+
+
+@settings(max_examples=100, deadline=None)
+@given(observations, st.lists(st.integers(0, LATENESS_NS - 1), min_size=40, max_size=40))
+def test_the_order_of_arrival_within_the_lateness_leaves_no_trace(stream: list[Observation], late: list[int]) -> None:
+    in_time = sorted(stream, key=lambda one: one.at_ns)
+    arrival = sorted(zip(stream, late, strict=False), key=lambda pair: pair[0].at_ns + pair[1])
+    assert run([observation for observation, _ in arrival]) == run(in_time)
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations)
+def test_the_same_observations_make_the_same_changes(stream: list[Observation]) -> None:
+    assert run(stream) == run(stream)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(blind, max_size=20), st.lists(st.builds(Tick, at_ns=moments), max_size=20))
+def test_lost_sources_open_nothing_but_themselves(lost: list[Blind], ticks: list[Tick]) -> None:
+    changes = run(sorted([*lost, *ticks], key=lambda one: one.at_ns))
+    assert {change.incident.kind for change in changes} <= {"source_lost", "mic_silent"}
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations)
+def test_a_disarmed_scene_is_silent(stream: list[Observation]) -> None:
+    assert run(stream, Policy(zones=POLICY.zones, armed=False)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(seen, max_size=40))
+def test_an_identity_belongs_to_one_object_at_a_time(stream: list[Seen]) -> None:
+    scene = Scene(POLICY, lateness_ns=0)
+    label_of: dict[tuple[str, int], str] = {}
+    for observation in sorted(stream, key=lambda one: one.at_ns):
+        scene.step(observation)
+        for camera in ("a", "b"):
+            tracks = scene.tracks(camera)
+            assert len({track.track_id for track in tracks}) == len(tracks)
+            for track in tracks:
+                assert track.track_id >= 1
+                assert label_of.setdefault((camera, track.track_id), track.label) == track.label
