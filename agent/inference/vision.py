@@ -197,7 +197,7 @@ def _overlaps_iou(boxes: FloatArray) -> FloatArray:
 def _shared(low: FloatArray, high: FloatArray) -> FloatArray:
     """How much of a line each of n spans shares with each: [n], [n] → [n, n]."""
     shared = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-    return np.maximum(shared, 0.0)
+    return np.asarray(np.maximum(shared, 0.0), np.float32)
 
 
 def _box(corners: NDArray[np.float32]) -> Box:

@@ -33,7 +33,9 @@ SAME_IOU = 0.5
 """A thing that one runtime finds clearly (0.4 or more) the other one must find too (0.25 or more, IoU 0.5)."""
 MOST_SCORE_MEDIAN = {"int8": 0.03, "fp16": 0.002}
 MOST_SCORE_P95 = {"int8": 0.12, "fp16": 0.01}
-MOST_SCENE_PROB = {"int8": 0.1, "fp16": 0.01}
+MOST_SCENE_P95 = {"int8": 0.12, "fp16": 0.01}
+MOST_SCENE_PROB = {"int8": 0.3, "fp16": 0.01}
+"""Of fire and smoke: 95 in 100 pictures, and every picture. One picture opens nothing; three seconds of them do."""
 LEAST_FOUND_FRAC = {"int8": 0.97, "fp16": 1.0}
 MOST_SOUND_PROB_P99 = {"int8": 0.1, "fp16": 0.01}
 """Of all windows and labels, 99 in 100 probabilities differ by less than this."""
@@ -102,24 +104,28 @@ def test_both_runtimes_see_the_same_things(model_file, pictures):
     card = load_card("vision")
     runtimes = both(card, model_file)
     differences: list[float | None] = []
-    for picture in pictures:
+    scene_differences: list[float] = []
+    # Half precision is computed in single on a CPU, slowly and alike: a few pictures tell.
+    for picture in pictures if model_file.precision == "int8" else pictures[::4]:
         image = {"image": to_tensor(letterbox(picture, *model_file.size_px)[0])}
         a, b = (runtime.run(image) for runtime in runtimes)
         for one, other in ((a, b), (b, a)):
             clear = decode(one["scores"][0], one["boxes"][0], CLEAR_PROB)
             differences += missing_and_differences(clear, decode(other["scores"][0], other["boxes"][0], FOUND_PROB))
-        scene_a, scene_b = (scores_of(card, card.scene_labels, output["scene"][0]) for output in (a, b))
-        for score_a, score_b in zip(scene_a, scene_b, strict=True):
-            assert abs(score_a.prob - score_b.prob) <= MOST_SCENE_PROB[model_file.precision]
+        scenes = [scores_of(card, card.scene_labels, output["scene"][0]) for output in (a, b)]
+        scene_differences += [abs(one.prob - other.prob) for one, other in zip(*scenes, strict=True)]
     found = np.array([difference for difference in differences if difference is not None])
     sys.stdout.write(  # shown by `pytest -rP`
         f"{model_file.file}: of {len(differences)} clear finds {len(found)} in both; score differs by "
-        f"{np.median(found):.4f} (median), {np.percentile(found, 95):.4f} (95 %)\n"
+        f"{np.median(found):.4f} (median), {np.percentile(found, 95):.4f} (95 %), "
+        f"fire and smoke by {np.percentile(scene_differences, 95):.4f} (95 %), {max(scene_differences):.4f} (all)\n"
     )
-    assert len(found) >= 20, "too few things in the pictures to compare"
+    assert len(found) >= 5, "too few things in the pictures to compare"
     assert len(found) / len(differences) >= LEAST_FOUND_FRAC[model_file.precision]
     assert np.median(found) <= MOST_SCORE_MEDIAN[model_file.precision]
     assert np.percentile(found, 95) <= MOST_SCORE_P95[model_file.precision]
+    assert np.percentile(scene_differences, 95) <= MOST_SCENE_P95[model_file.precision]
+    assert max(scene_differences) <= MOST_SCENE_PROB[model_file.precision]
 
 
 @pytest.mark.parametrize("model_file", shipped("hearing"))
