@@ -4,12 +4,11 @@ Exit codes: 0 done; 1 the work failed; 2 usage; 3 configuration; 4 a source coul
 5 broker; 6 model; 130 interrupted. A failure is one line with its cure; `--debug` adds the traceback.
 
 A command module imports only typer, rich, the standard library and light modules at its top, so that
-`vedette --help` feels instant, and offers either `app` (a typer group) or a function of its own name.
+`vedette --help` feels instant.
 Other distributions add commands through the entry point group `vedette.commands`.
 """
 
 import contextlib
-import importlib
 import logging
 import os
 import sys
@@ -22,14 +21,46 @@ import typer
 from typer.core import TyperGroup
 
 from agent import __version__
+from agent.cli import (
+    bench,
+    camera,
+    config,
+    demo,
+    detect,
+    doctor,
+    incidents,
+    init,
+    listen,
+    mask,
+    mic,
+    model,
+    replay,
+    track,
+    watch,
+    zone,
+)
+from agent.cli import run as run_command
 from agent.cli.output import print_error, remarks, warn
 from agent.errors import VedetteError, redacted
 
-PANELS: dict[str, tuple[str, ...]] = {
-    "Start": ("demo", "init", "doctor"),
-    "Cameras and microphones": ("camera", "mic", "zone", "mask", "config"),
-    "Measure on recordings": ("replay", "listen", "detect", "track", "bench", "model"),
-    "Operate": ("run", "watch", "incidents"),
+PANELS: dict[str, dict[str, Any]] = {
+    "Start": {"demo": demo.demo, "init": init.init, "doctor": doctor.doctor},
+    "Cameras and microphones": {
+        "camera": camera.app,
+        "mic": mic.app,
+        "zone": zone.app,
+        "mask": mask.app,
+        "config": config.app,
+    },
+    "Measure on recordings": {
+        "replay": replay.replay,
+        "listen": listen.listen,
+        "detect": detect.detect,
+        "track": track.track,
+        "bench": bench.bench,
+        "model": model.app,
+    },
+    "Operate": {"run": run_command.run, "watch": watch.watch, "incidents": incidents.app},
 }
 EXTENSIONS_PANEL = "More"
 
@@ -77,15 +108,9 @@ def _add(app: typer.Typer, name: str, command: Any, panel: str) -> None:
 
 
 def _add_own(app: typer.Typer) -> None:
-    for panel, names in PANELS.items():
-        for name in names:
-            try:
-                module = importlib.import_module(f"agent.cli.{name}")
-            except ModuleNotFoundError as error:
-                if error.name != f"agent.cli.{name}":
-                    raise
-                continue  # not written yet
-            _add(app, name, getattr(module, "app", None) or getattr(module, name), panel)
+    for panel, commands in PANELS.items():
+        for name, command in commands.items():
+            _add(app, name, command, panel)
 
 
 def _add_extensions(app: typer.Typer) -> None:
