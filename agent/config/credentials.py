@@ -1,8 +1,8 @@
 """Passwords, each in a file of its own, readable by its owner only, outside the configuration.
 
 Names: `broker`, `camera-<name>` for a camera, `sound-<name>` for its sound from elsewhere. As a service
-under systemd they come from $CREDENTIALS_DIRECTORY (LoadCredential=), else from the folder `credentials`
-beside the configuration.
+under systemd they come from $CREDENTIALS_DIRECTORY (LoadCredential=; of a whole folder `credentials` the files
+are named `credentials_<name>`), else from the folder `credentials` beside the configuration.
 """
 
 import os
@@ -16,25 +16,29 @@ from agent.errors import ConfigError
 
 _NAME = re.compile(r"broker|(camera|sound)-[a-z0-9_-]{1,32}")
 _MAX_BYTES = 65_536
+_FOLDER = "credentials"
 
 
 def folder(config: Path | None = None) -> Path:
     """Return the folder beside the configuration file that holds the credentials."""
-    return config_path(config).parent / "credentials"
+    return config_path(config).parent / _FOLDER
 
 
 def read_credential(name: str, config: Path | None = None, environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the password kept under `name`, or None where there is none. Raises ConfigError."""
     _require_name(name)
-    places = [Path(environ["CREDENTIALS_DIRECTORY"])] if environ.get("CREDENTIALS_DIRECTORY") else []
-    for place in [*places, folder(config)]:
+    given = environ.get("CREDENTIALS_DIRECTORY")
+    places = [Path(given) / name, Path(given) / f"{_FOLDER}_{name}"] if given else []
+    for place in [*places, folder(config) / name]:
         try:
-            return _text((place / name).read_bytes(), name)
+            return _text(place.read_bytes(), name)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
+            if given and isinstance(error, PermissionError) and place not in places:
+                return None  # the folder is root's alone: a service has what systemd gave it
             raise ConfigError(
-                f"the credential {name} in {place} cannot be read",
+                f"the credential {name} in {place.parent} cannot be read",
                 why=error.strerror or "",
                 cure="Run as the user it belongs to, or set it again: `vedette config set-password`.",
             ) from error
@@ -70,4 +74,6 @@ def _how(name: str) -> str:
 
 def _require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is not the name of a credential", cure="There are: broker, camera-<name>, sound-<name>.")
+        raise ConfigError(
+            f"{name!r} is not the name of a credential", cure="There are: broker, camera-<name>, sound-<name>."
+        )
