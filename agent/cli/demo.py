@@ -49,7 +49,7 @@ def _show(topic: str, message: dict[str, Any]) -> None:
     tail = message["summary"] if message["phase"] == "open" else f"closed: {message['close_reason']}"
     console().print(
         f"{message['at'][11:23]}  [{style}]{PHASE_MARK[message['phase']]} {message['kind']:<12}[/] "
-        f"{message['camera']:<8} seq {message['seq']:<3} {tail}",
+        f"{message['camera']:<10} seq {message['seq']:<3} {tail}",
         soft_wrap=True,
     )
 
@@ -62,7 +62,7 @@ def _summarise(summary: dict[str, Any]) -> None:
             "" if camera["expected"] is None else ("  as expected" if camera["as_expected"] else "  NOT as expected")
         )
         wanted = "" if camera["expected"] is None or camera["as_expected"] else f" ({', '.join(camera['expected'])})"
-        say(f"{camera['name']:<8} {kinds}{verdict}{wanted}")
+        say(f"{camera['name']:<10} {kinds}{verdict}{wanted}")
     say(
         f"\n{summary['messages']} messages through {summary['broker']}, sequence complete: "
         f"{'yes' if summary['sequence_complete'] else 'NO'}; from picture to subscriber "

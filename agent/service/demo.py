@@ -23,11 +23,12 @@ from agent.service.node import Node, Options
 from agent.uplink.subscriber import Subscriber
 
 NODE_NAME = "demo"
-SCENES: dict[str, frozenset[str]] = {
-    "fall": frozenset({"fall"}),
-    "fire": frozenset({"fire", "alarm"}),
-    "intrude": frozenset({"glass_break", "intrusion"}),
-    "walkby": frozenset(),
+# Camera → the rendered clip that it shows, and what has to open there.
+SCENES: dict[str, tuple[str, frozenset[str]]] = {
+    "care-home": ("fall.mp4", frozenset({"fall"})),
+    "workshop": ("fire.mp4", frozenset({"fire", "alarm"})),
+    "shop": ("intrude.mp4", frozenset({"glass_break", "intrusion"})),
+    "lobby": ("walkby.mp4", frozenset()),
 }
 # The door and the floor before it, where nobody has any business at night.
 INTRUDE_ZONE = Zone(polygon=((0.05, 0.2), (0.95, 0.2), (0.98, 0.98), (0.02, 0.98)), rules=("intrusion",))
@@ -81,8 +82,8 @@ def _run(node: Node, limit_s: float | None) -> None:
 
 def _scenes(stack: ExitStack) -> dict[str, Camera]:
     clips = stack.enter_context(as_file(files("agent.service") / "clips"))
-    zones = {"intrude": {"doorway": INTRUDE_ZONE}}
-    return {name: Camera(url=str(clips / f"{name}.mp4"), zones=zones.get(name, {})) for name in SCENES}
+    zones = {"shop": {"closed": INTRUDE_ZONE}}
+    return {name: Camera(url=str(clips / clip), zones=zones.get(name, {})) for name, (clip, _) in SCENES.items()}
 
 
 def _own_camera(source: str) -> Camera:
@@ -129,7 +130,7 @@ class _Log:
         sequence = sorted({message["seq"] for message in messages})
         return {
             "cameras": [
-                _verdict(camera, messages, SCENES.get(camera) if expected else None) for camera in config.cameras
+                _verdict(camera, messages, SCENES[camera][1] if expected else None) for camera in config.cameras
             ],
             "messages": len(messages),
             "broker": broker_url,
