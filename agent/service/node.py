@@ -15,6 +15,7 @@ from agent.scene import Policy, Scene
 from agent.service import clock
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
 from agent.service.journal import Journal
+from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
 from agent.service.sources import Feeds, live_sources
@@ -65,6 +66,9 @@ class Options:
     record_folder: Path | None = None
     witness: Witness | None = None
     config_toml: str = ""
+    config_fault: str = ""  # why not the configuration of today but the last good one
+    notifier: Notifier = field(default_factory=Notifier)
+    stuck_after_s: float = STUCK_AFTER_S
 
 
 @dataclass(slots=True)
@@ -85,7 +89,9 @@ class Node:
         self._scene = Scene(Policy.of(config))
         self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
         self._uplink.describe_models(self._senses.model_versions())
-        self._report = Report(config, self._senses, self._uplink, self._channels.frames)
+        remarks = (options.config_fault,) if options.config_fault else ()
+        self._report = Report(config, self._senses, self._uplink, self._channels.frames, remarks)
+        self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._sources: dict[str, LiveSource] = {}
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
@@ -106,9 +112,11 @@ class Node:
         everyone = [uplink, judge, *senses, *sources]
         for worker in everyone:
             worker.start()
+        self._options.notifier.ready(self._report.line())
         try:
             self._supervise(everyone, stop)
         finally:
+            self._options.notifier.stopping()
             stop.set()
             for workers, event in ((sources, stop), (senses, senses_stop), ([judge], judge_stop)):
                 _end(workers, event)
@@ -119,7 +127,7 @@ class Node:
                 self._journal.close()
 
     def _worker(self, name: str, body: Callable[[threading.Event], None], stop: threading.Event) -> Worker:
-        return Worker(name, body, stop, lambda: clock.now_ns() / NS_PER_S)
+        return Worker(name, body, stop, _clock_s)
 
     def _source_workers(self, stop: threading.Event) -> list[Worker]:
         feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._took_sound, on_state=self._source_changed)
@@ -135,10 +143,12 @@ class Node:
         return workers
 
     def _supervise(self, workers: list[Worker], stop: threading.Event) -> None:
+        heartbeat = Heartbeat(self._options.notifier, self._progress, _clock_s)
         while not stop.wait(TEND_EVERY_S):
             for worker in workers:
                 worker.tend()
             self._report.publish()
+            heartbeat.tend(self._report.line)
             if self._report.all_ended():
                 _LOG.info("every source has ended")
                 return
@@ -159,6 +169,7 @@ class Node:
 
     def _see(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            self._progress.beat("see")
             frame = self._channels.frames.take(TAKE_TIMEOUT_S)
             if frame is not None:
                 self._channels.observations.put(self._look(frame))
@@ -174,6 +185,7 @@ class Node:
 
     def _hear(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            self._progress.beat("hear")
             block = self._channels.sound.take(TAKE_TIMEOUT_S)
             if block is not None:
                 self._listen(block)
@@ -189,6 +201,7 @@ class Node:
 
     def _judge(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            self._progress.beat("judge")
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
         rest: list[Observation] = drained(self._channels.observations.take)
@@ -218,6 +231,10 @@ class Node:
         if not (self._config.snapshots.enabled and isinstance(change, Opened) and source):
             return None
         return source.latest_picture()
+
+
+def _clock_s() -> float:
+    return clock.now_ns() / NS_PER_S
 
 
 def _end(workers: list[Worker], stop: threading.Event) -> None:

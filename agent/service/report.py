@@ -1,7 +1,7 @@
 """What the node says of itself on the retained state topic: cameras, models, outbox, broker, clock."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from agent.capture.state import SourceState
 from agent.config.schema import Config
 from agent.service import clock
 from agent.service.channels import NewestFrames
+from agent.service.notify import status_line
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Heard, Seen
 from agent.uplink.door import Uplink
@@ -43,11 +44,15 @@ class _Counts:
 class Report:
     """Collects from every thread, publishes from the supervisor: at a change, and every half minute."""
 
-    def __init__(self, config: Config, senses: Senses, uplink: Uplink, frames: NewestFrames) -> None:
+    def __init__(
+        self, config: Config, senses: Senses, uplink: Uplink, frames: NewestFrames, remarks: Sequence[str] = ()
+    ) -> None:
+        """`remarks` say what is degraded from the start."""
         self._config = config
         self._senses = senses
         self._uplink = uplink
         self._frames = frames
+        self._remarks = remarks
         self._lock = threading.Lock()
         self._started_ns = clock.now_ns()
         self._published_ns: int | None = None
@@ -84,6 +89,17 @@ class Report:
         watched = all(self._modalities.values())
         return bool(states) and watched and all(state.status in ("ended", "absent") for state in states)
 
+    def line(self) -> str:
+        """Return how the node is, in one line for `systemctl status`."""
+        with self._lock:
+            cameras = {
+                name: {modality: _status(state) for modality, state in states.items()}
+                for name, states in self._modalities.items()
+            }
+        health = self._uplink.health()
+        broker = "connected" if health.connected else f"not connected ({health.fault or 'trying'})"
+        return status_line(cameras, broker=broker, waiting=self._uplink.outbox_state().depth, remarks=self._degraded())
+
     def publish(self, *, final: bool = False) -> None:
         """Publish the state if it changed, is old, or is the last one."""
         now_ns = clock.now_ns()
@@ -101,7 +117,7 @@ class Report:
     def _degraded(self) -> list[str]:
         outbox = self._uplink.outbox_state()
         reasons = [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
-        return reasons + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
+        return [*self._remarks, *reasons] + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
 
     def _state(self, now_ns: int, degraded: list[str]) -> dict[str, Any]:
         health = self._uplink.health()
@@ -132,6 +148,10 @@ class Report:
         if now_ns - counts.since_ns >= FPS_WINDOW_NS:
             self._counts[name] = _Counts(since_ns=now_ns, level_dbfs=counts.level_dbfs)
         return {modality: _said(state, now_ns) for modality, state in self._modalities[name].items()} | said
+
+
+def _status(state: _Modality) -> str:
+    return f"{state.status} ({state.reason})" if state.status == "lost" and state.reason else state.status
 
 
 def _said(state: _Modality, now_ns: int) -> dict[str, Any]:
