@@ -108,7 +108,7 @@ def endpoint(broker: Broker, password: str | None, client_id: str, *, session_ex
     url = urlsplit(broker.url)
     tls = url.scheme == "mqtts"
     try:
-        port = url.port or (8883 if tls else 1883)
+        port = url.port if url.port is not None else 8883 if tls else 1883
     except ValueError:
         port = 0
     if not url.hostname or not port or url.path.strip("/") or url.query:

@@ -29,7 +29,7 @@ from agent.uplink.store import BrokenError, RefusedError, Store, memory_store, o
 _LOG = logging.getLogger(__name__)
 
 HEAL_EVERY_NS = 5 * NS_PER_S
-EVICT_DOWN_TO_FRAC = 0.9  # so that a full outbox is not tidied for every message
+EVICT_DOWN_TO_FRAC = 0.95  # so that a full outbox is not tidied for every message
 _UNREAD_ID = 1 << 52  # ids of a run that could not read the disk: beyond all that are on it
 
 Result = TypeVar("Result")
@@ -350,7 +350,7 @@ class Outbox:
         picked: list[int] = []
         with contextlib.ExitStack() as stack:
             for letter in self._ready(stack):
-                if letter.id in self._leases or letter.topic in self._backoff:
+                if letter.id in self._leases:
                     continue
                 limit_bytes -= letter.size_bytes
                 if picked and limit_bytes < 0:
@@ -363,13 +363,13 @@ class Outbox:
     def _ready(self, stack: contextlib.ExitStack) -> Iterator[Waiting]:
         """Yield the first letter of each chain; a letter in memory waits for those of its chain on the disk."""
         disk = stack.enter_context(self._disk.reading()) if self._disk else None
-        on_disk = queue.ready(disk, self._undeleted) if disk else iter(())
+        on_disk = queue.ready(disk, self._undeleted, self._backoff) if disk else iter(())
         if not self._memory_bytes:
             return on_disk
         memory = stack.enter_context(self._memory.reading())
         in_memory = (
             letter
-            for letter in queue.ready(memory, ())
+            for letter in queue.ready(memory, (), self._backoff)
             if disk is None or not queue.has_chain(disk, letter.chain, self._undeleted)
         )
         return heapq.merge(on_disk, in_memory)

@@ -85,15 +85,14 @@ def _worth(letter: Letter, severity: Severity) -> int:
     return 10 * SEVERITY_RANK[severity] + within
 
 
-def ready(db: sqlite3.Connection, done: Collection[int]) -> Iterator[Waiting]:
+def ready(db: sqlite3.Connection, done: Collection[int], refused_topics: Collection[str]) -> Iterator[Waiting]:
     """Yield the first letter of every chain, in order of delivery; ids in `done` count as delivered."""
-    gone = json.dumps(sorted(done))
     rows = db.execute(
         "SELECT class, rank, id, chain, topic, size_bytes FROM outbox AS o"
-        " WHERE id NOT IN (SELECT value FROM json_each(?1))"
+        " WHERE topic NOT IN (SELECT value FROM json_each(?2)) AND id NOT IN (SELECT value FROM json_each(?1))"
         " AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.chain = o.chain AND e.id < o.id"
         " AND e.id NOT IN (SELECT value FROM json_each(?1))) ORDER BY class, rank, id",
-        (gone,),
+        (json.dumps(sorted(done)), json.dumps(sorted(refused_topics))),
     )
     for row in rows:
         yield Waiting(*row)
@@ -119,12 +118,12 @@ def _letter(row: tuple[Any, ...]) -> Letter:
 
 def remove(db: sqlite3.Connection, ids: Collection[int]) -> int:
     """Delete letters, and what gaps among them said; return the bytes they counted for."""
-    freed = 0
-    for letter_id in ids:
-        row = db.execute("DELETE FROM outbox WHERE id = ? RETURNING size_bytes", (letter_id,)).fetchone()
-        freed += row[0] if row else 0
-        db.execute("DELETE FROM gap_range WHERE gap_id = ?", (letter_id,))
-    return freed
+    these = (json.dumps(sorted(ids)),)
+    found = "IN (SELECT value FROM json_each(?))"
+    freed = db.execute(f"SELECT coalesce(sum(size_bytes), 0) FROM outbox WHERE id {found}", these).fetchone()[0]
+    db.execute(f"DELETE FROM outbox WHERE id {found}", these)
+    db.execute(f"DELETE FROM gap_range WHERE gap_id {found}", these)
+    return int(freed)
 
 
 def size_bytes(db: sqlite3.Connection) -> int:

@@ -1,0 +1,85 @@
+"""The AsyncAPI document: its references lead somewhere, its examples are true, its topics are the published ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from agent.uplink.topics import Topics
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def document(folder: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((folder / "asyncapi.yaml").read_text())
+    return loaded
+
+
+def resolved(reference: str, document: dict[str, Any], folder: Path) -> Any:
+    file, _, pointer = reference.partition("#")
+    found: Any = json.loads((folder / file).read_text()) if file else document
+    for key in pointer.strip("/").split("/"):
+        found = found[key] if key else found
+    return found
+
+
+def references(part: Any) -> list[str]:
+    if isinstance(part, dict):
+        here = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+        return here + [reference for inner in part.values() for reference in references(inner)]
+    return [reference for inner in part for reference in references(inner)] if isinstance(part, list) else []
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any], folder: Path) -> None:
+    found = references(document)
+    assert len(found) > 15
+    for reference in found:
+        assert resolved(reference, document, folder)
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any], folder: Path) -> None:
+    checked = 0
+    for message in document["components"]["messages"].values():
+        payload = message["payload"]
+        schema = resolved(payload["schema"]["$ref"], document, folder) if "schema" in payload else payload
+        for example in message.get("examples", []):
+            Draft202012Validator(schema).validate(example["payload"])
+            checked += 1
+    assert checked >= 5
+
+
+def test_every_topic_is_one_that_the_box_publishes(document: dict[str, Any]) -> None:
+    topics = Topics("vedette", "{node}")
+    of_node = {topics.of_node(name) for name in ("status", "state", "gap", "check")}
+    of_camera = {topics.of_camera("{camera}", name) for name in ("incident", "active", "snapshot")}
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert addresses == of_node | of_camera | {topics.snapshot("{camera}", "{incident}")}
+
+
+def test_every_channel_has_its_operation_with_quality_and_retention(document: dict[str, Any]) -> None:
+    said = {
+        operation["channel"]["$ref"].rsplit("/", 1)[1]: operation["bindings"]["mqtt"]
+        for operation in document["operations"].values()
+    }
+    assert said.keys() == document["channels"].keys()
+    assert {name for name, binding in said.items() if binding["retain"]} == {"status", "state", "active", "snapshot"}
+    assert all(binding["qos"] == 1 for binding in said.values())
+
+
+def test_the_text_tells_of_every_topic(document: dict[str, Any], folder: Path) -> None:
+    text = (folder / "mqtt.md").read_text()
+    for channel in document["channels"].values():
+        assert (
+            channel["address"]
+            .replace("vedette/{node}/", "…/")
+            .replace("{camera}", "<camera>")
+            .replace("{incident}", "<incident id>")
+            in text
+        )
