@@ -189,7 +189,7 @@ def test_too_many_bytes_evict_low_severity_first_and_say_so(tmp_path: Path, cloc
 
 
 def test_within_a_severity_pictures_and_updates_go_first(tmp_path: Path, clock: Clock) -> None:
-    box = outbox(tmp_path, clock, max_bytes=10_000)
+    box = outbox(tmp_path, clock, max_bytes=11_000)
     put(box, clock, "a", phase="open", size=3000)
     put_snapshot(box, clock, "b", size=3000)
     put(box, clock, "a", phase="update", size=3000)
