@@ -81,6 +81,7 @@ class Ear:
         self._pattern: tuple[int, Beeping] | None = None
         self._alarm_since_ns: int | None = None
         self._usual_llr: dict[str, float] = {}
+        self._loud: Clue | None = None
 
     def hear(self, heard: Heard) -> Iterator[Clue]:
         """Yield what one window says."""
@@ -185,7 +186,13 @@ class Ear:
                 yield self._level_clue("thud", "onset", heard, min(3.0, 0.2 * sharp_db), over_db)
         if self._background.is_known and heard.level_dbfs > LOUD_LEVEL_DBFS:
             llr = LOUD_LLR_PER_DB * (over_db - LOUD_OVER_DB)
-            yield self._level_clue("loud_noise", "level", heard, llr, over_db)
+            loud = self._level_clue("loud_noise", "level", heard, llr, over_db)
+        else:
+            loud = None
+        # Told half a second later: what the noise was may be known by then, and that is the better incident.
+        if self._loud is not None:
+            yield self._loud
+        self._loud = loud
         self._background.learn(heard.level_dbfs, elapsed_s)
 
     def _level_clue(self, kind: str, signal: str, heard: Heard, llr: float, over_db: float) -> Clue:

@@ -19,7 +19,7 @@ DETAIL_LOST = 0.45
 """Of the reference's sharpness: a covered lens shows no edges."""
 DARK_BRIGHTNESS_FRAC, DARK_CONTRAST_FRAC = 0.05, 0.025
 RATE_LLR_PER_S = 1.6
-"""All signs together open the threshold of 4 after 2.5 s (the contract: 5 s); a hand that passes takes less."""
+"""All signs together open the threshold of 4 after 3.2 s (the contract: 5 s); a hand that passes takes less."""
 NOISY_AFTER_S, NOISY_SHARE = 10.0, 0.98
 FROZEN_S = 3.0
 """A camera whose pictures always differed by noise is frozen when they stop differing."""

@@ -56,7 +56,7 @@ _BANG = KindRule(
     absorbs=_NOISE,
     joins_cameras=True,
 )
-_SENSOR = KindRule(severity="warning", threshold_llr=4.0, decay_s=2.0, quiet_s=3.0, longest_s=86_400.0, reach_s=0.0)
+_SENSOR = KindRule(severity="warning", threshold_llr=4.0, decay_s=6.0, quiet_s=3.0, longest_s=86_400.0, reach_s=0.0)
 
 RULES: Mapping[str, KindRule] = {
     # Sound. The llr of a window is against the label's prior in the card (0.05): 6 is a probability of 0.955 in one

@@ -1,0 +1,444 @@
+"""What opens, when, and what it says: the whole door with synthetic observations."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.config.schema import Camera, Config, Zone
+from agent.config.schema import Policy as PolicyTable
+from agent.scene import Policy, Scene
+from agent.types import KINDS, NS_PER_S, Incident, IncidentChange, Updated
+from tests.scene.observe import (
+    STATS,
+    T3_BEEPS,
+    T4_BEEPS,
+    bang,
+    beeping,
+    blind,
+    closed,
+    falling,
+    heard,
+    in_order,
+    kinds,
+    listening,
+    noisy,
+    ns,
+    opened,
+    person,
+    play,
+    score,
+    seen,
+    ticks,
+    times,
+    walking,
+    watching,
+)
+
+DOOR = Zone(polygon=((0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (0.5, 1.0)))
+
+
+def zones(*rules: str, **changes: float) -> Policy:
+    zone = DOOR.model_copy(update={"rules": rules, **changes})
+    return Policy(zones={"cam": {"door": zone}})
+
+
+def only(changes: list[IncidentChange]) -> Incident:
+    (incident,) = opened(changes)
+    return incident
+
+
+def test_somebody_who_walks_by_opens_nothing() -> None:
+    assert play(in_order(watching(12, lambda t: [walking(t)]), listening(12))) == []
+
+
+def test_a_fall_opens_within_0_8_s_on_the_floor_and_says_how() -> None:
+    incident = only(play(in_order(watching(8, lambda t: [falling(t, falls_s=3.0, takes_s=0.6)]), listening(8))))
+    assert incident.kind == "fall"
+    assert incident.severity == "critical"
+    assert 3.0 <= incident.at_ns / NS_PER_S <= 3.6 + 0.8
+    assert incident.started_ns == pytest.approx(ns(3.1), abs=ns(0.25))
+    assert incident.summary.startswith("Person fell at cam: went from walking to lying in 0.")
+    assert (incident.without_sound, incident.without_picture) == (True, False)
+    assert [evidence.signal for evidence in incident.evidence] == ["went_down"]
+    assert incident.tracks == (1,)
+
+
+def test_a_thud_makes_a_fall_open_sooner_and_is_told() -> None:
+    people = watching(8, lambda t: [falling(t, prob=0.46)])
+    alone = only(play(in_order(people, listening(8))))
+    both = only(play(in_order(people, bang("crash", 3.4, 4.5, 8))))
+    assert both.kind == "fall"
+    assert both.at_ns < alone.at_ns
+    assert "a crash was heard" in both.summary
+    assert {"vision", "sound"} == {evidence.modality for evidence in both.evidence}
+    assert both.without_sound is False
+
+
+def test_that_it_would_have_opened_without_the_sound_is_told_as_soon_as_it_is_true() -> None:
+    changes = play(in_order(watching(9, lambda t: [falling(t, prob=0.46)]), bang("crash", 3.4, 4.5, 9)))
+    updates = [change.incident for change in changes if isinstance(change, Updated)]
+    assert updates[0].without_sound is True
+    assert closed(changes)[0].without_sound is True
+
+
+def test_who_was_found_lying_opens_within_2_5_s_as_fallen() -> None:
+    changes = play(watching(8, lambda t: [person(0.5, 0.8, height=0.12, ratio=2.4)] if t >= 1 else []))
+    incident = only(changes)
+    assert incident.at_ns <= ns(1 + 2.5)
+    assert incident.evidence[0].signal == "fallen"
+    assert "how it came to that was not seen" in incident.summary
+
+
+def test_who_gets_up_at_once_did_not_fall() -> None:
+    def ties_a_shoe(t: float) -> list[object]:
+        down = 2.0 <= t < 2.3
+        return [person(0.4, 0.8, height=0.2 if down else 0.4, ratio=1.3 if down else 0.4)]
+
+    assert play(watching(8, ties_a_shoe)) == []
+
+
+def test_who_lies_still_stays_lying_while_the_picture_stands_still() -> None:
+    pictures = watching(5, lambda t: [falling(t)]) + watching(20, lambda _: None, start_s=5)
+    changes = play(pictures)
+    assert kinds(changes) == ["fall"]
+    assert closed(changes)[0].close_reason == "stopped"
+    scene = Scene(Policy())
+    for picture in pictures:
+        scene.step(picture)
+    (track,) = scene.tracks("cam")
+    assert track.behaviour == "lying"
+    assert scene.beliefs("cam")["fall"] > 0.9
+
+
+def test_a_fall_closes_some_time_after_the_person_got_up() -> None:
+    def falls_and_rises(t: float) -> list[object]:
+        return [falling(t) if t < 6 else falling(3.6 - min(0.6, t - 6))]
+
+    (end,) = closed(play(watching(30, falls_and_rises)))
+    assert end.close_reason == "quiet"
+    assert end.ended_ns == pytest.approx(ns(6.5), abs=ns(0.5))
+
+
+@pytest.mark.parametrize("kind", ["gunshot", "explosion", "glass_break", "scream", "crash"])
+def test_a_bang_opens_within_0_8_s_once_and_closes(kind: str) -> None:
+    changes = play(bang(kind, 12.3, 7.0, 60))
+    incident = only(changes)
+    assert incident.kind == kind
+    assert incident.started_ns == ns(12.3)
+    assert incident.at_ns <= ns(12.3 + 0.8)
+    assert (incident.without_sound, incident.without_picture) == (False, True)
+    assert [end.close_reason for end in closed(changes)] == ["quiet"]
+
+
+def test_a_likely_bang_opens_when_a_second_window_agrees() -> None:
+    assert only(play(bang("gunshot", 12.3, 4.9, 30))).at_ns == ns(13.0)
+    assert kinds(play(bang("gunshot", 12.3, 3.9, 30))) == ["loud_noise"]
+
+
+def test_what_is_half_heard_all_the_time_opens_nothing() -> None:
+    assert play([heard(t, gunshot=4.5) for t in times(0.5, 60, 0.5)][8:]) == []
+    steps = [heard(t, gunshot=4.4 if round(t * 2) % 3 else 1.0) for t in times(0.5, 60, 0.5)]
+    assert play(steps) == []
+
+
+def test_the_strongest_reading_of_one_bang_wins() -> None:
+    both = [replace(h, scores=(score("gunshot", 7.0), score("explosion", 8.0))) for h in bang("gunshot", 12.3, 7, 14.2)]
+    changes = play(in_order(listening(12), [h for h in both if h.at_ns > ns(12.3)], listening(40, start_s=14.2)))
+    assert kinds(changes) == ["explosion"]
+
+
+def test_two_bangs_in_one_place_within_seconds_are_one_incident() -> None:
+    changes = play(in_order(bang("gunshot", 5.2, 7, 7.5), bang("gunshot", 9.2, 7, 40)[15:]))
+    assert kinds(changes) == ["gunshot"]
+
+
+def test_two_bangs_far_apart_are_two_incidents() -> None:
+    changes = play(in_order(bang("gunshot", 5.2, 7, 40), bang("gunshot", 45.2, 7, 60)[80:]))
+    assert kinds(changes) == ["gunshot", "gunshot"]
+
+
+def test_one_bang_on_three_cameras_is_one_incident_with_all_of_them() -> None:
+    streams = [bang("gunshot", 12.3, 7, 30, camera=camera, phase_s=phase) for camera, phase in
+               (("east", 0.0), ("north", 0.17), ("west", 0.4))]  # fmt: skip
+    changes = play(in_order(*streams))
+    assert kinds(changes) == ["gunshot"]
+    (end,) = closed(changes)
+    assert sorted(end.cameras) == ["east", "north", "west"]
+    assert end.camera == end.cameras[0]
+    assert "east" in end.summary
+    assert "north" in end.summary
+
+
+def test_bangs_a_second_apart_on_two_cameras_are_two_incidents() -> None:
+    changes = play(in_order(bang("gunshot", 12.3, 7, 30, camera="a"), bang("gunshot", 13.3, 7, 30, camera="b")))
+    assert kinds(changes) == ["gunshot", "gunshot"]
+
+
+def test_a_smoke_alarm_is_known_by_its_rhythm_after_two_cycles() -> None:
+    changes = play(beeping(T3_BEEPS, 4.0, 6.0, 25))
+    incident = only(changes)
+    assert incident.kind == "alarm"
+    assert incident.started_ns == pytest.approx(ns(6.0), abs=ns(0.05))
+    assert incident.at_ns <= ns(6 + 4 + 2.5 + 0.55)
+    assert incident.summary == "Smoke alarm sounding at cam: 2 cycles of three beeps (T3)."
+    assert incident.severity == "warning"
+
+
+def test_a_carbon_monoxide_alarm_is_known_by_its_rhythm_after_two_cycles() -> None:
+    incident = only(play(beeping(T4_BEEPS, 5.7, 6.0, 30)))
+    assert incident.at_ns <= ns(6 + 5.7 + 0.7 + 0.55)
+    assert "Carbon monoxide" in incident.summary
+
+
+@pytest.mark.parametrize("cycle_s", [1.0, 1.6, 2.0])
+def test_beeps_without_the_pause_of_an_alarm_are_no_alarm(cycle_s: float) -> None:
+    assert play(beeping(((0.0, 0.3),), cycle_s, 3.0, 40)) == []
+
+
+def test_a_siren_opens_within_2_s_and_holds() -> None:
+    windows = [heard(t, alarm=7.0 if t > 10 else -3.0) for t in times(0.5, 40, 0.5)]
+    incident = only(play(windows))
+    assert incident.kind == "alarm"
+    assert incident.at_ns <= ns(12.0)
+
+
+def test_half_a_second_of_something_like_an_alarm_opens_nothing() -> None:
+    assert play([heard(t, alarm=6.0 if t in (10.0, 10.5) else -3.0) for t in times(0.5, 40, 0.5)]) == []
+
+
+def test_a_fire_opens_within_3_s_of_the_first_evidence() -> None:
+    pictures = [seen(t, scene=[score("fire", 4.0 if t >= 5 else -4.0)]) for t in times(0, 20, 0.1)]
+    changes = play(pictures)
+    incident = only(changes)
+    assert (incident.kind, incident.severity) == ("fire", "critical")
+    assert incident.at_ns <= ns(8)
+    assert incident.summary == "Fire seen at cam."
+
+
+def test_a_fire_counts_by_the_second_and_not_by_the_picture() -> None:
+    def opens_after(fps: float) -> float:
+        pictures = [seen(t, scene=[score("fire", 4.0 if t >= 5 else -4.0)]) for t in times(0, 20, 1 / fps)]
+        return only(play(pictures)).at_ns / NS_PER_S
+
+    assert opens_after(25) == pytest.approx(opens_after(5), abs=0.25)
+
+
+def test_an_alarm_makes_a_fire_open_sooner_and_the_fire_the_alarm() -> None:
+    pictures = [seen(t, scene=[score("fire", 1.6 if t >= 5 else -4.0)]) for t in times(0, 20, 0.1)]
+    siren = [heard(t, alarm=7.0 if t > 5 else -3.0) for t in times(0.5, 20, 0.5)]
+    fire_alone, alarm_alone = only(play(pictures)), only(play(siren))
+    together = {incident.kind: incident for incident in opened(play(in_order(pictures, siren)))}
+    assert together["fire"].at_ns < fire_alone.at_ns
+    assert together["alarm"].at_ns <= alarm_alone.at_ns
+    assert together["fire"].summary == "Fire seen at cam; an alarm was heard."
+
+
+def test_an_alarm_alone_is_no_fire() -> None:
+    pictures = [seen(t, scene=[score("fire", -3.0)]) for t in times(0, 30, 0.1)]
+    siren = [heard(t, alarm=9.0) for t in times(0.5, 30, 0.5)]
+    assert kinds(play(in_order(pictures, siren))) == ["alarm"]
+
+
+def test_smoke_of_a_fire_is_part_of_the_fire() -> None:
+    def scores_at(t: float) -> list[object]:
+        return [score("smoke", 4.0 if t >= 5 else -4.0), score("fire", 4.0 if t >= 12 else -4.0)]
+
+    changes = play([seen(t, scene=scores_at(t)) for t in times(0, 30, 0.1)])
+    smoke, fire = opened(changes)
+    assert (smoke.kind, fire.kind) == ("smoke", "fire")
+    assert fire.absorbs == (smoke.ordinal,)
+    assert [(end.kind, end.close_reason) for end in closed(changes)] == [("smoke", "absorbed"), ("fire", "stopped")]
+
+
+def test_an_intrusion_opens_after_its_dwell_with_the_zone() -> None:
+    changes = play(watching(15, lambda t: [walking(t)]), zones("intrusion"))  # crosses x = 0.5 at 5 s
+    incident = only(changes)
+    assert incident.kind == "intrusion"
+    assert ns(5.4) <= incident.at_ns <= ns(5 + 0.5 + 0.3)
+    assert incident.zones == ("door",)
+    assert "zone door" in incident.summary
+    assert incident.evidence[0].modality == "rule"
+
+
+def test_breaking_glass_shortens_the_dwell_of_an_intrusion() -> None:
+    policy = zones("intrusion", intrusion_dwell_s=2.0)
+    people = watching(15, lambda t: [walking(t)])
+    alone = only(play(people, policy))
+    glass, intrusion = opened(play(in_order(people, bang("glass_break", 4.7, 8.0, 15)), policy))
+    assert (glass.kind, intrusion.kind) == ("glass_break", "intrusion")
+    assert intrusion.at_ns < alone.at_ns
+    assert "breaking glass was heard" in intrusion.summary
+
+
+def test_what_does_not_count_in_a_zone_opens_nothing() -> None:
+    def dog(t: float) -> list[object]:
+        return [replace(walking(t), label="dog")]
+
+    assert play(watching(15, dog), zones("intrusion", "loitering")) == []
+
+
+def test_loitering_opens_after_its_dwell_and_not_before() -> None:
+    def stays(t: float) -> list[object]:
+        return [person(0.7, 0.8)]
+
+    incident = only(play(watching(15, stays), zones("loitering", loitering_dwell_s=8.0)))
+    assert incident.kind == "loitering"
+    assert ns(8.0) <= incident.at_ns <= ns(8.3)
+    assert play(watching(7.9, stays), zones("loitering", loitering_dwell_s=8.0)) == []
+
+
+def test_dwelling_goes_on_while_the_picture_stands_still() -> None:
+    pictures = watching(3, lambda _: [person(0.7, 0.8)]) + watching(12, lambda _: None, start_s=3)
+    assert kinds(play(pictures, zones("loitering", loitering_dwell_s=8.0))) == ["loitering"]
+
+
+def test_a_covered_lens_is_noticed_within_5_s_and_its_uncovering_too() -> None:
+    hand = replace(STATS, brightness_frac=0.2, contrast_frac=0.03, sharpness_frac=0.004, grid=(0.2,) * 48)
+    pictures = [seen(t, stats=noisy(hand if 20 <= t < 40 else STATS, t)) for t in times(0, 60, 0.1)]
+    changes = play(pictures)
+    incident = only(changes)
+    assert incident.kind == "camera_covered"
+    assert incident.at_ns <= ns(25)
+    (end,) = closed(changes)
+    assert end.close_reason == "quiet"
+    assert end.ended_ns is not None
+    assert end.ended_ns <= ns(45)
+
+
+def test_dusk_and_lights_off_do_not_cover_the_lens() -> None:
+    def dimmed(share: float) -> object:
+        return replace(
+            STATS,
+            brightness_frac=STATS.brightness_frac * share,
+            contrast_frac=STATS.contrast_frac * share,
+            sharpness_frac=STATS.sharpness_frac * share,
+            grid=tuple(cell * share for cell in STATS.grid),
+        )
+
+    slowly = [seen(t, stats=noisy(dimmed(max(0.25, 1 - t / 60)), t)) for t in times(0, 90, 0.2)]
+    at_once = [seen(t, stats=noisy(dimmed(1.0 if t < 20 else 0.3), t)) for t in times(0, 60, 0.2)]
+    assert play(slowly) == []
+    assert play(at_once) == []
+
+
+def test_a_frozen_camera_is_noticed_but_a_still_picture_without_noise_is_not() -> None:
+    freezes = [seen(t, stats=noisy(STATS, min(t, 20.0))) for t in times(0, 40, 0.1)]
+    changes = play(freezes)
+    assert kinds(changes) == ["camera_frozen"]
+    assert opened(changes)[0].at_ns <= ns(25)
+    assert play([seen(t, None, stats=STATS) for t in times(0, 60, 0.1)]) == []
+
+
+def test_a_lost_source_opens_within_5_s_and_nothing_else() -> None:
+    changes = play(in_order(
+        watching(5, lambda t: [walking(t)]), listening(5),
+        [blind(5, "timeout"), blind(5.05, "timeout", modality="sound")], ticks(30, start_s=5),
+    ))  # fmt: skip
+    incident = only(changes)
+    assert incident.kind == "source_lost"
+    assert incident.at_ns <= ns(10)
+    assert incident.summary == "Camera cam is lost: it stopped answering."
+
+
+def test_a_source_that_is_back_at_once_was_not_lost() -> None:
+    assert play(in_order(watching(5), [blind(5, "timeout")], ticks(6.5, start_s=5), watching(20, start_s=6.5))) == []
+
+
+def test_a_source_that_comes_back_ends_its_loss() -> None:
+    changes = play(in_order(watching(5), [blind(5, "timeout")], ticks(12, start_s=5), watching(30, start_s=12)))
+    (end,) = closed(changes)
+    assert (end.kind, end.close_reason) == ("source_lost", "quiet")
+
+
+def test_a_silent_microphone_is_told_where_the_picture_goes_on() -> None:
+    changes = play(in_order(watching(20), listening(5), [blind(5, "silent", modality="sound")]))
+    incident = only(changes)
+    assert incident.kind == "mic_silent"
+    assert incident.at_ns <= ns(10)
+
+
+def test_what_is_open_when_its_camera_is_lost_closes_with_that_reason() -> None:
+    changes = play(in_order(watching(5, lambda t: [falling(t)]), [blind(5, "timeout")], ticks(60, start_s=5)))
+    assert [(end.kind, end.close_reason) for end in closed(changes)] == [
+        ("fall", "source_lost"),
+        ("source_lost", "stopped"),
+    ]
+
+
+def test_what_is_open_when_its_sources_end_closes_once_all_of_them_ended() -> None:
+    stream = in_order(
+        watching(5, lambda t: [falling(t)]), listening(6), [blind(5, "ended"), blind(6, "ended", modality="sound")]
+    )
+    (end,) = closed(play(stream))
+    assert (end.close_reason, end.ended_ns) == ("source_ended", ns(6))
+    assert kinds(play(stream)) == ["fall"]
+
+
+def test_evidence_that_passes_at_the_very_end_opens_and_closes() -> None:
+    changes = play([*listening(12), heard(12.4, onset_s=12.3, gunshot=8.0), blind(12.4, "ended", modality="sound")])
+    assert [type(change).__name__ for change in changes] == ["Opened", "Closed"]
+    assert changes[1].incident.close_reason == "source_ended"
+
+
+def test_a_loud_noise_stands_far_above_what_is_usual() -> None:
+    def room(level: float) -> list[object]:
+        return [heard(t, level_dbfs=level if t == 30 else -62.0) for t in times(0.5, 60, 0.5)]
+
+    assert kinds(play(room(-20.0))) == ["loud_noise"]
+    assert play(room(-45.0)) == []
+    assert "above what is usual" in only(play(room(-20.0))).summary
+
+
+def test_a_place_that_is_always_loud_is_not_loud() -> None:
+    assert play([heard(t, level_dbfs=-18.0 + 3 * (t % 2)) for t in times(0.5, 120, 0.5)]) == []
+
+
+def test_a_shot_explains_its_loudness() -> None:
+    loud = [replace(h, level_dbfs=-10.0) if h.onset_ns else h for h in bang("gunshot", 20.3, 8.0, 60)]
+    assert kinds(play(loud)) == ["gunshot"]
+
+
+def test_a_drill_is_marked() -> None:
+    drilled = [replace(h, drill=h.at_ns > ns(12)) for h in bang("gunshot", 12.3, 7.0, 20)]
+    assert only(play(drilled)).drill is True
+    assert only(play(bang("gunshot", 12.3, 7.0, 20))).drill is False
+
+
+def test_sensitivity_moves_the_threshold() -> None:
+    def opens(sensitivity: str, llr: float) -> bool:
+        windows = [heard(t, gunshot=llr if t == 12.5 else -3.0) for t in times(0.5, 20, 0.5)]
+        return bool(play(windows, Policy.of(Config(policy=PolicyTable(sensitivity=sensitivity)))))
+
+    assert [opens("low", llr) for llr in (6.1, 7.1, 7.3)] == [False, False, True]
+    assert [opens("normal", llr) for llr in (5.9, 6.1)] == [False, True]
+    assert [opens("high", llr) for llr in (4.7, 4.9)] == [False, True]
+
+
+def test_a_policy_takes_over_zones_sensitivity_and_disabled_kinds() -> None:
+    camera = Camera(url="x", zones={"door": DOOR, "off": DOOR.model_copy(update={"enabled": False})})
+    policy = Policy.of(Config(cameras={"cam": camera}, policy=PolicyTable(armed=True, disabled_kinds=("fall",))))
+    assert list(policy.zones["cam"]) == ["door"]
+    assert not policy.allows("fall")
+    assert policy.allows("fire")
+    assert not policy.allows("fight")  # no rule yet
+
+
+def test_beliefs_name_every_kind_and_tell_nothing_for_what_is_not_modelled_yet() -> None:
+    scene = Scene(Policy())
+    for picture in watching(5, lambda t: [falling(t)]):
+        scene.step(picture)
+    beliefs = scene.beliefs("cam")
+    assert tuple(beliefs) == KINDS
+    assert beliefs["fight"] == 0.0
+    assert beliefs["fall"] > 0.5
+    assert scene.beliefs("nowhere") == dict.fromkeys(KINDS, 0.0)
+
+
+def test_tracks_tell_who_is_there_and_how_fast() -> None:
+    scene = Scene(zones("intrusion"), lateness_ns=0)
+    for picture in watching(7, lambda t: [walking(t)]):
+        scene.step(picture)
+    (track,) = scene.tracks("cam")
+    assert (track.track_id, track.label, track.behaviour, track.zones) == (1, "person", "walking", ("door",))
+    assert track.speed_heights_per_s == pytest.approx(0.08 * 16 / 9 / 0.4, rel=0.15)
+    assert track.since_ns == 0
