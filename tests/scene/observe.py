@@ -140,7 +140,9 @@ def listening(end_s: float, *, camera: str = "cam", start_s: float = 0.0) -> lis
     return [heard(at_s, camera=camera, level_dbfs=-60.0 + math.sin(at_s)) for at_s in times(start_s + 0.5, end_s, 0.5)]
 
 
-def bang(label: str, at_s: float, llr: float, end_s: float, *, camera: str = "cam", phase_s: float = 0.0) -> list[Heard]:
+def bang(
+    label: str, at_s: float, llr: float, end_s: float, *, camera: str = "cam", phase_s: float = 0.0
+) -> list[Heard]:
     """A quiet room with one bang: every window that holds it scores."""
     windows = []
     for t in times(0.5 + phase_s, end_s, 0.5):
