@@ -13,6 +13,7 @@ Fault = Literal[
 ]
 
 _LOGIN_CODES = {0x86, 0x87, 0x8C}  # bad user name or password, not authorized, bad authentication method
+_UNSPECIFIED = 0x80
 _UNSUPPORTED_PROTOCOL = 0x84
 _KEEPALIVE_TIMEOUT = 0x8D
 _TAKEN_OVER = 0x8E
@@ -98,6 +99,6 @@ def loss(reason: ReasonCode, address: str) -> BrokerError:
     return BrokerError(
         f"the connection to the broker {address} is lost",
         fault="timeout" if hangs else "lost",
-        why=str(reason).lower(),
+        why="closed without a reason" if reason.value == _UNSPECIFIED else str(reason).lower(),
         cure="Messages wait until it is back.",
     )
