@@ -348,20 +348,20 @@ def test_a_broken_database_is_moved_aside_and_the_numbers_go_on(
 
 def test_damage_inside_the_file_is_found(tmp_path: Path, clock: Clock) -> None:
     box = outbox(tmp_path, clock)
-    for n in range(300):
+    for n in range(120):
         put(box, clock, f"i{n}", size=1000)
     box.close()
     with (tmp_path / "state.db").open("r+b") as file:
         file.seek(4096 * 3)
         file.write(os.urandom(4096 * 20))
     box = outbox(tmp_path, clock, run="second")
-    assert put(box, clock, "a") > 300
+    assert put(box, clock, "a") > 120
     assert (tmp_path / "state.db.broken-1").exists()
 
 
 def test_a_database_that_breaks_while_it_is_used_is_replaced(tmp_path: Path, clock: Clock) -> None:
     box = outbox(tmp_path, clock)
-    for n in range(200):
+    for n in range(100):
         put(box, clock, f"i{n}", size=1000)
     with (tmp_path / "state.db").open("r+b") as file:
         file.write(b"\0" * 8192)

@@ -148,7 +148,7 @@ def test_the_laws_of_the_outbox_hold() -> None:
     run_state_machine_as_test(
         OutboxLaws,
         settings=settings(
-            max_examples=50,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
