@@ -24,7 +24,7 @@ def doctor(
 ) -> None:
     """Check everything from the configuration to the broker, and say what to do about each failure."""
     findings = []
-    for finding in _findings(config, seconds):
+    for finding in examined(config, seconds):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -33,7 +33,8 @@ def doctor(
     raise typer.Exit(checks.exit_code_of(findings))
 
 
-def _findings(file: Path | None, seconds: float) -> Iterator[Finding]:
+def examined(file: Path | None, seconds: float) -> Iterator[Finding]:
+    """Yield what is found at every stage, from the configuration to the broker."""
     from agent.config.load import load
     from agent.config.places import config_path, state_dir
     from agent.config.schema import Config

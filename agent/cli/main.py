@@ -35,6 +35,8 @@ from agent.cli import (
     mic,
     model,
     replay,
+    service,
+    support_bundle,
     track,
     watch,
     zone,
@@ -60,7 +62,13 @@ PANELS: dict[str, dict[str, Any]] = {
         "bench": bench.bench,
         "model": model.app,
     },
-    "Operate": {"run": run_command.run, "watch": watch.watch, "incidents": incidents.app},
+    "Operate": {
+        "run": run_command.run,
+        "watch": watch.watch,
+        "incidents": incidents.app,
+        "service": service.app,
+        "support-bundle": support_bundle.support_bundle,
+    },
 }
 EXTENSIONS_PANEL = "More"
 
