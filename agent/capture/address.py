@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from agent.capture.tls import Peer, authorities
+from agent.capture.v4l2 import DEVICE_FORMS, device_path
 from agent.errors import SourceError, redacted
 
 Kind = Literal["file", "folder", "lavfi", "rtsp", "http", "v4l2"]
@@ -17,6 +19,7 @@ Kind = Literal["file", "folder", "lavfi", "rtsp", "http", "v4l2"]
 _PROBE_BYTES = "500000"
 _PROBE_US = "500000"  # an RTSP camera describes its streams; FFmpeg's default would look at them for 5 s
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
+_TLS_PORTS = {"rtsps": 322, "https": 443}
 _SCHEMES: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 
 
@@ -32,18 +35,23 @@ class Wanted(Protocol):
     @property
     def transport(self) -> Literal["tcp", "udp"]: ...
     @property
+    def tls_verify(self) -> bool: ...
+    @property
+    def tls_ca_file(self) -> str: ...
+    @property
     def fps(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """`target`, `format` and `options` are FFmpeg's; `live` sources run on their own clock."""
+    """`target`, `format` and `options` are FFmpeg's; `peer` is who has to prove with a certificate who it is."""
 
     kind: Kind
     target: str = field(repr=False)
     shown: str
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    peer: Peer | None = None
 
     @property
     def live(self) -> bool:
@@ -52,21 +60,21 @@ class Address:
 
 
 def resolve(spec: Wanted) -> Address:
-    """Return how to open `spec`. Raises SourceError (not_found, codec) where that can be said beforehand."""
+    """Return how to open `spec`. Raises SourceError (not_found, refused, codec) where that can be said beforehand."""
     url = spec.url
     match = _URL.fullmatch(url)
     if url.startswith("lavfi:"):
         return Address(kind="lavfi", target=url.removeprefix("lavfi:"), shown=url, format="lavfi")
     if match and match["scheme"].lower() in _SCHEMES:
         return _network(spec, match["scheme"].lower(), match["rest"])
-    if url.startswith("/dev/"):
+    if url.startswith(DEVICE_FORMS):
         return _device(spec)
     if match and match["scheme"].lower() != "file":
         raise SourceError(
             f"{redacted(url)} cannot be read",
             fault="codec",
             why=f"{match['scheme']}:// is no source that Vedette knows",
-            cure="Use rtsp(s)://, http(s)://, /dev/video0, a file, a folder of pictures, or lavfi:…",
+            cure="Use rtsp(s)://, http(s)://, /dev/video0, v4l2:NAME, a file, a folder of pictures, or lavfi:…",
         )
     return _local(Path(match["rest"] if match else url).expanduser())
 
@@ -81,16 +89,32 @@ def _network(spec: Wanted, scheme: str, rest: str) -> Address:
     options = {}
     if kind == "rtsp":
         options = {"rtsp_transport": spec.transport, "probesize": _PROBE_BYTES, "analyzeduration": _PROBE_US}
-    return Address(kind=kind, target=f"{scheme}://{login}{rest}", shown=redacted(f"{scheme}://{rest}"), options=options)
+    shown = redacted(f"{scheme}://{rest}")
+    peer = _peer(spec, scheme, rest, shown)
+    if peer is not None:
+        options |= {"tls_verify": "1", "ca_file": peer.ca_file}
+    return Address(kind=kind, target=f"{scheme}://{login}{rest}", shown=shown, options=options, peer=peer)
+
+
+def _peer(spec: Wanted, scheme: str, rest: str, shown: str) -> Peer | None:
+    if scheme not in _TLS_PORTS or not spec.tls_verify:
+        return None
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        host, port = parts.hostname or "", parts.port or _TLS_PORTS[scheme]
+    except ValueError:
+        raise SourceError(
+            f"{shown} cannot be read",
+            fault="not_found",
+            why="host and port in it cannot be told apart",
+            cure="A port is a number, an IPv6 address stands in [ ].",
+        ) from None
+    return Peer(host=host, port=port, ca_file=authorities(spec.tls_ca_file, shown))
 
 
 def _device(spec: Wanted) -> Address:
-    if not Path(spec.url).exists():
-        raise SourceError(
-            f"there is no {spec.url}", fault="not_found", cure="`ls /dev/video*` lists the cameras of this machine."
-        )
     options = {"framerate": f"{spec.fps:g}"} if spec.fps else {}
-    return Address(kind="v4l2", target=spec.url, shown=spec.url, format="v4l2", options=options)
+    return Address(kind="v4l2", target=device_path(spec.url), shown=spec.url, format="v4l2", options=options)
 
 
 def _local(path: Path) -> Address:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from av import error as av_error
 
 from agent.capture.address import Address
+from agent.capture.tls import refusal
 from agent.errors import SourceError, SourceFault
 
 _BY_CLASS: tuple[tuple[tuple[type[Exception], ...], SourceFault], ...] = (
@@ -38,15 +39,24 @@ _CURES: dict[SourceFault, str] = {
     "timeout": "Check the network and whether the source is overloaded.",
     "ended": "",
 }
+_DEVICE_CURES: dict[SourceFault, str] = {
+    "not_found": "`vedette camera list --found` lists the cameras of this machine.",
+    "refused": "Another program may have it open (`fuser -v /dev/video*`), or you may not: `sudo adduser $USER video`.",
+}
 
 
 def source_error(error: Exception, address: Address, *, waited_s: float, limit_s: float) -> SourceError:
     """Return the SourceError for what PyAV raised while opening or reading `address`, without secrets."""
+    what = f"{address.shown} cannot be read"
+    refused = refusal(address.peer) if address.peer and getattr(error, "errno", None) == errno.EIO else None
+    if refused is not None:
+        return SourceError(what, fault="refused", why=refused.why, cure=refused.cure)
     fault = _fault(error, address, waited_s, limit_s)
     why = "nothing came in time" if fault == "timeout" else _sentence(error)
     if fault == "not_found" and _unknown_host(address):
         why = "no such host"
-    return SourceError(f"{address.shown} cannot be read", fault=fault, why=why, cure=_CURES[fault])
+    cures = _CURES | _DEVICE_CURES if address.kind == "v4l2" else _CURES
+    return SourceError(what, fault=fault, why=why, cure=cures[fault])
 
 
 def _fault(error: Exception, address: Address, waited_s: float, limit_s: float) -> SourceFault:

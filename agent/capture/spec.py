@@ -10,7 +10,8 @@ from agent.capture.pictures import Polygons
 class SourceSpec:
     """Which source, and how to read it.
 
-    `url`: rtsp(s)://, http(s)://, /dev/video0, a file, a folder of numbered pictures, or lavfi:…
+    `url`: rtsp(s)://, http(s)://, /dev/video0, v4l2:…, a file, a folder of numbered pictures, or lavfi:…
+    `tls_verify`: rtsps and https only from whom `tls_ca_file` (PEM; empty: the system's authorities) vouches for.
     `fps`: pictures per second of a folder (10 if None), or asked of a V4L2 camera; nothing else heeds it.
     `analysis_fps`: at most so many pictures a second are given, those nearest to each tick; None: every one.
     `width_px`, `height_px`: pictures are scaled down to fit into this. `masks`: polygons in fractions.
@@ -21,6 +22,8 @@ class SourceSpec:
     username: str = ""
     password: str | None = field(default=None, repr=False)
     transport: Literal["tcp", "udp"] = "tcp"
+    tls_verify: bool = True
+    tls_ca_file: str = ""
     open_timeout_s: float = 10.0
     stall_timeout_s: float = 5.0
     fps: float | None = None

@@ -1,5 +1,6 @@
 """A small HTTP server for the tests: MPEG-TS that never ends, and MJPEG in parts as cheap cameras send it."""
 
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -7,9 +8,11 @@ from typing import Self
 
 
 class HttpMedia:
-    """Serves /live.ts (`transport_stream`, then nothing more, connection open) and /mjpeg (`jpeg`, `fps` a second)."""
+    """Serves /live.ts (`transport_stream`, then nothing more, connection open), /mjpeg (`jpeg`, `fps` a second)
+    and /still.jpg (`jpeg` once); `tls` makes it https.
+    """
 
-    def __init__(self, transport_stream: bytes, jpeg: bytes, fps: float) -> None:
+    def __init__(self, transport_stream: bytes, jpeg: bytes, fps: float, tls: ssl.SSLContext | None = None) -> None:
         self.stop = threading.Event()
         served = self
 
@@ -19,6 +22,8 @@ class HttpMedia:
                     served._stream(self, transport_stream)
                 elif self.path == "/mjpeg":
                     served._parts(self, jpeg, fps)
+                elif self.path == "/still.jpg":
+                    served._still(self, jpeg)
                 else:
                     self.send_error(404)
 
@@ -27,11 +32,14 @@ class HttpMedia:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
 
     def url(self, path: str) -> str:
         """Return the address of `path`."""
-        return f"http://127.0.0.1:{self.port}/{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}/{path}"
 
     def _stream(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
         request.send_response(200)
@@ -40,6 +48,13 @@ class HttpMedia:
         request.wfile.write(data)
         request.wfile.flush()
         self.stop.wait(60)
+
+    def _still(self, request: BaseHTTPRequestHandler, jpeg: bytes) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "image/jpeg")
+        request.send_header("Content-Length", str(len(jpeg)))
+        request.end_headers()
+        request.wfile.write(jpeg)
 
     def _parts(self, request: BaseHTTPRequestHandler, jpeg: bytes, fps: float) -> None:
         request.send_response(200)

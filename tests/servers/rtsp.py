@@ -26,9 +26,19 @@ def require_rtsp_server() -> None:
 class RtspServer:
     """A running server. `port` stays the same when it is killed and started again."""
 
-    def __init__(self, *, user: str = "", password: str = "", auth: str = "basic", clip: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        user: str = "",
+        password: str = "",
+        auth: str = "basic",
+        clip: Path | None = None,
+        tls: Path | None = None,
+    ) -> None:
         self._options = ["--user", user, "--password", password, "--auth", auth] if user else []
         self._options += ["--clip", str(clip)] if clip else []
+        self._options += ["--tls", str(tls)] if tls else []
+        self._scheme = "rtsps" if tls else "rtsp"
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
@@ -43,7 +53,7 @@ class RtspServer:
 
     def url(self, mount: str) -> str:
         """Return the address of `mount`, without a login."""
-        return f"rtsp://127.0.0.1:{self.port}/{mount}"
+        return f"{self._scheme}://127.0.0.1:{self.port}/{mount}"
 
     def hang(self) -> None:
         """Stop the process in its tracks: connections stay, nothing comes."""

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A small RTSP server for the tests; needs the system's python3-gi and GStreamer, not our environment.
 
-usage: rtsp_server.py PORT [--user U --password P --auth basic|digest] [--clip FILE]  prints `port N` when it listens
+usage: rtsp_server.py PORT [--user U --password P --auth basic|digest] [--clip FILE] [--tls PEM]
+prints `port N` when it listens; PEM holds a certificate and its key, and makes it rtsps
 Mounts, all generated while they are watched: /h264_aac /h264_pcma /h264_opus /h265_pcmu /mute /sound_only
 and /clip: the H.264 pictures of an MP4 file, once from the start for whoever comes first.
 """
@@ -14,7 +15,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer
 
 PICTURE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=180,framerate=15/1 ! "
 H264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=300 ! rtph264pay config-interval=1"
@@ -62,16 +63,23 @@ def add_mounts(server, role, clip):
         server.get_mount_points().add_factory(path, factory)
 
 
-def add_login(server, user, password, method):
+def make_auth(arguments):
+    """Return who may come in; None where everybody may, unencrypted."""
+    if not arguments.user and not arguments.tls:
+        return None
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
     auth = GstRtspServer.RTSPAuth.new()
-    if method == "digest":
+    if arguments.tls:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(arguments.tls))
+    if not arguments.user:
+        auth.set_default_token(token)
+    elif arguments.auth == "digest":
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-        auth.add_digest(user, password, token)
+        auth.add_digest(arguments.user, arguments.password, token)
     else:
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
-    server.set_auth(auth)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(arguments.user, arguments.password), token)
+    return auth
 
 
 def main():
@@ -81,14 +89,16 @@ def main():
     parser.add_argument("--password")
     parser.add_argument("--auth", choices=("basic", "digest"), default="basic")
     parser.add_argument("--clip")
+    parser.add_argument("--tls", metavar="PEM")
     arguments = parser.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(arguments.port)
-    add_mounts(server, "viewer" if arguments.user else None, arguments.clip)
-    if arguments.user:
-        add_login(server, arguments.user, arguments.password, arguments.auth)
+    auth = make_auth(arguments)
+    add_mounts(server, "viewer" if auth else None, arguments.clip)
+    if auth:
+        server.set_auth(auth)
     if server.attach(None) == 0:
         sys.exit("cannot listen")
     sys.stdout.write(f"port {server.get_bound_port()}\n")
