@@ -75,6 +75,15 @@ class Camera:
         newest_ns = max(blind.at_ns for blind in self._blind.values())
         return now_ns - newest_ns > LOST_GRACE_S * NS_PER_S
 
+    def adopt(self, zones: Mapping[str, Zone]) -> None:
+        """Watch these zones from now on."""
+        self._zones.adopt(zones)
+
+    @property
+    def background_dbfs(self) -> float | None:
+        """The usual level of sound here; None until enough was heard."""
+        return self._ear.background_dbfs
+
     def tracks(self, now_ns: int) -> tuple[Track, ...]:
         """Who and what is present."""
         return self.following.tracks(self.name, now_ns)

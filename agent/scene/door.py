@@ -44,6 +44,18 @@ class Scene:
         changes += self._desk.end(None, self._now_ns, reason)
         return tuple(changes)
 
+    def adopt(self, policy: Policy) -> tuple[IncidentChange, ...]:
+        """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""
+        self._policy = policy
+        for name, camera in self._cameras.items():
+            camera.adopt(policy.zones.get(name, {}))
+        return tuple(self._desk.adopt(policy, self._now_ns))
+
+    def background_dbfs(self, camera: str) -> float | None:
+        """The usual level of sound at `camera`; None until enough was heard."""
+        known = self._cameras.get(camera)
+        return known.background_dbfs if known else None
+
     def beliefs(self, camera: str) -> Mapping[str, float]:
         """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""
         return {kind: self._desk.belief(camera, kind, self._now_ns) for kind in KINDS}

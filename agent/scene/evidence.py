@@ -170,6 +170,10 @@ class Ledger:
             self._senses[clue.key] = clue.sense
         entry.take(clue, now_ns, self._decay_s, self._most_llr)
 
+    def limit(self, most_llr: float) -> None:
+        """Let the level of what comes from now on rise to `most_llr`."""
+        self._most_llr = most_llr
+
     def level(self, now_ns: int) -> Level:
         """What is believed at `now_ns`."""
         best: dict[tuple[str, Sense], float] = {}

@@ -83,6 +83,11 @@ class Ear:
         self._usual_llr: dict[str, float] = {}
         self._loud: Clue | None = None
 
+    @property
+    def background_dbfs(self) -> float | None:
+        """The usual level of this place; None until enough was heard."""
+        return self._background.level_dbfs if self._background.is_known else None
+
     def hear(self, heard: Heard) -> Iterator[Clue]:
         """Yield what one window says."""
         elapsed_s = 0.5 if self._at_ns is None else min(1.0, max(0.0, (heard.at_ns - self._at_ns) / NS_PER_S))

@@ -167,6 +167,23 @@ class Desk:
                 changes += self._apply(case, "ended", self._standing(case, now_ns), now_ns, reason)
         return changes
 
+    def adopt(self, policy: Policy, now_ns: int) -> list[IncidentChange]:
+        """Go by `policy` from now on; close what it does not allow."""
+        forbidden = [key for key, case in sorted(self._cases.items()) if not policy.allows(key[1], key[0])]
+        changes: list[IncidentChange] = []
+        for camera, kind in forbidden:
+            if self._cases[camera, kind].draft is not None:
+                changes += self.end(camera, now_ns, "disarmed", [kind])
+        self._policy = policy
+        for camera, kind in sorted(self._cases):
+            if kind not in policy.rules:
+                del self._cases[camera, kind]
+            else:
+                case = self._cases[camera, kind]
+                case.rule = policy.rules[kind]
+                case.ledger.limit(policy.threshold_llr(kind) + HEADROOM_LLR)
+        return changes
+
     def open_kinds(self, camera: str) -> list[str]:
         """Kinds with an incident on `camera`."""
         return [kind for (name, kind), case in sorted(self._cases.items()) if name == camera and case.draft]
@@ -211,7 +228,7 @@ class Desk:
         if level < (CLOSE_FRAC if case.state == "open" else SUSPECT_FRAC) * threshold:
             case.spent = False
             return "weak"
-        if level < threshold or case.spent or not self._policy.allows(case.kind):
+        if level < threshold or case.spent or not self._policy.allows(case.kind, case.camera):
             return "middling"
         case.strong_ns = now_ns
         if case.state in ("quiet", "suspected") and self._is_explained(case, standing, standings):
@@ -230,7 +247,7 @@ class Desk:
                 rival = standings[key]
                 mutual = other.kind in case.rule.silences
                 stronger = (rival.margin, other.kind) > (standing.margin, case.kind)
-                if rival.margin >= 0.0 and self._policy.allows(other.kind) and (stronger or not mutual):
+                if rival.margin >= 0.0 and self._policy.allows(other.kind, other.camera) and (stronger or not mutual):
                     return True
             elif case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns):
                 return True

@@ -143,6 +143,7 @@ class Policy:
     zones: Mapping[str, Mapping[str, Zone]] = field(default_factory=dict)  # camera → zone name → zone
     sensitivity: Sensitivity = "normal"
     armed: bool = True
+    disarmed_cameras: frozenset[str] = frozenset()
     disabled_kinds: frozenset[str] = frozenset()
     rules: Mapping[str, KindRule] = field(default_factory=lambda: RULES)
 
@@ -164,9 +165,10 @@ class Policy:
             disabled_kinds=frozenset(config.policy.disabled_kinds),
         )
 
-    def allows(self, kind: str) -> bool:
-        """Whether incidents of this kind may open."""
-        return self.armed and kind in self.rules and kind not in self.disabled_kinds
+    def allows(self, kind: str, camera: str = "") -> bool:
+        """Whether incidents of this kind may open (on this camera)."""
+        armed = self.armed and camera not in self.disarmed_cameras
+        return armed and kind in self.rules and kind not in self.disabled_kinds
 
     def threshold_llr(self, kind: str) -> float:
         """The level from which `kind` opens at this sensitivity."""

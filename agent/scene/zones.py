@@ -42,6 +42,12 @@ class ZoneWatch:
         self._zones = zones
         self._visits: dict[tuple[str, int], _Visit] = {}
 
+    def adopt(self, zones: Mapping[str, Zone]) -> None:
+        """Watch other zones; who is inside one that stays as it was is still inside, and was so as long."""
+        same = {name for name, zone in zones.items() if self._zones.get(name) == zone}
+        self._visits = {key: visit for key, visit in self._visits.items() if key[0] in same}
+        self._zones = zones
+
     def watch(self, at_ns: int, present: Iterable[Followed], alive: Iterable[int]) -> Iterator[Clue]:
         """Update every visit; yield what the rules of the zones say. Sets `Followed.zones`."""
         known = set(alive)
