@@ -14,14 +14,14 @@ LEAST_VISIBLE = 0.3
 
 
 def camera_view(
-    picture: Picture, boxes: Boxes, random: np.random.Generator, *, keep_colour: bool = False
+    picture: Picture, boxes: Boxes, random: np.random.Generator, *, keep_colour: bool = False, widest: float = 1.6
 ) -> tuple[Picture, Boxes, NDArray[np.bool_]]:
     """A random view, its boxes (clipped), and which of them are still enough in it."""
     if random.random() < 0.5:
         picture, boxes = mirror(picture, boxes)
     visible = np.ones(len(boxes), bool)
     if random.random() < 0.7:
-        picture, boxes, visible = crop_or_widen(picture, boxes, random)
+        picture, boxes, visible = crop_or_widen(picture, boxes, random, widest)
     picture = light(picture, random, keep_colour)
     picture = sensor(picture, random)
     return picture, boxes, visible
@@ -34,11 +34,11 @@ def mirror(picture: Picture, boxes: Boxes) -> tuple[Picture, Boxes]:
 
 
 def crop_or_widen(
-    picture: Picture, boxes: Boxes, random: np.random.Generator
+    picture: Picture, boxes: Boxes, random: np.random.Generator, widest: float = 1.6
 ) -> tuple[Picture, Boxes, NDArray[np.bool_]]:
-    """A window of 0.5 to 1.6 of each side (beyond the picture: grey), tilted up to 8° in one case of five."""
+    """A window of 0.5 to `widest` of each side (beyond the picture: grey), tilted up to 8° in one case of five."""
     h, w = picture.shape[:2]
-    zoom = float(np.exp(random.uniform(np.log(0.5), np.log(1.6))))
+    zoom = float(np.exp(random.uniform(np.log(0.5), np.log(widest))))
     out_w, out_h = max(8, round(w * zoom)), max(8, round(h * zoom * np.exp(random.normal(0, 0.08))))
     left = random.uniform(min(0, w - out_w), max(0, w - out_w))
     top = random.uniform(min(0, h - out_h), max(0, h - out_h))

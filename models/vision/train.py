@@ -37,7 +37,7 @@ SHARES = (0.7, 0.1, 0.2)
 """How often a batch has each canvas: rounding costs nothing measurable at 416, a point at 320."""
 CALIBRATION_PICTURES = 192
 SEED = 8
-AVERAGE = 0.995
+AVERAGE = 0.98
 RECIPE = {
     "command": "python -m models.vision.data && python -m models.vision.train && python -m models.vision.scene",
     "seed": SEED,
@@ -118,9 +118,51 @@ def loss_of(
     return losses.distilled(ours, theirs, part) + part.drawn * losses.drawn(ours, theirs, points, truths)
 
 
-def learned(net: Vision) -> list[nn.Parameter]:
-    """The detector; scene head and embedding are fitted afterwards."""
-    return [p for module in (net.body, net.pyramid, net.heads) for p in module.parameters()]
+class RelativeAdam:
+    """Adam whose step is a share of each output channel's own size.
+
+    Evened-out channels differ a thousandfold in the size of their weights; one absolute step would wipe
+    out the small ones. A bias moves by a share of the range of its tensor.
+    """
+
+    def __init__(self, net: Vision, rate: float) -> None:
+        self._pairs = [(parameter, size) for layer in _layers(net) for parameter, size in _sizes(*layer)]
+        self.unit = [nn.Parameter(parameter.detach() / size) for parameter, size in self._pairs]
+        self.adam = torch.optim.Adam(self.unit, rate, betas=(0.9, 0.99))
+
+    def step(self, rate: float) -> None:
+        """Apply the gradients that lie in the network's parameters, and clear them."""
+        for (parameter, size), unit in zip(self._pairs, self.unit, strict=True):
+            unit.grad = None if parameter.grad is None else parameter.grad * size
+            parameter.grad = None
+        self.adam.param_groups[0]["lr"] = rate
+        self.adam.step()
+        with torch.no_grad():
+            for (parameter, size), unit in zip(self._pairs, self.unit, strict=True):
+                parameter.copy_(unit * size)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"adam": self.adam.state_dict(), "unit": [unit.detach() for unit in self.unit],
+                "size": [size for _, size in self._pairs]}  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._pairs = [(parameter, size) for (parameter, _), size in zip(self._pairs, state["size"], strict=True)]
+        for unit, value in zip(self.unit, state["unit"], strict=True):
+            unit.data.copy_(value)
+        self.adam.load_state_dict(state["adam"])
+
+
+def _layers(net: Vision) -> list[tuple[nn.Conv2d, float]]:
+    """The detector's convolutions, each with the span of its output; the scene's heads are fitted afterwards."""
+    rounded = [(conv.conv, float(conv.quant_out.high - conv.quant_out.low)) for conv in quantise.quantised_convs(net)]
+    return [*rounded, *((head.last, 10.0) for head in net.heads)]
+
+
+def _sizes(conv: nn.Conv2d, span: float) -> list[tuple[nn.Parameter, Tensor]]:
+    assert conv.bias is not None
+    rms = conv.weight.detach().square().mean((1, 2, 3), keepdim=True).sqrt()
+    rms = rms.clamp(min=1e-3 * float(rms.max())).expand_as(conv.weight).clone()
+    return [(conv.weight, rms), (conv.bias, torch.full_like(conv.bias, max(span, 1e-3) / 40).detach())]
 
 
 def blend(average: Vision, net: Vision, step: int) -> None:
@@ -153,7 +195,7 @@ def train(options: argparse.Namespace, rows: list[Record]) -> None:
     average = copy.deepcopy(student)
     for net in (student, average):
         quantise.switch(net, True)
-    optimiser = torch.optim.AdamW(learned(student), options.rate, weight_decay=0.0)
+    optimiser = RelativeAdam(student, options.rate)
     step, best = 0, -1.0
     if STATE.exists() and not options.restart:
         state = torch.load(STATE, map_location="cpu")
@@ -162,21 +204,16 @@ def train(options: argparse.Namespace, rows: list[Record]) -> None:
         optimiser.load_state_dict(state["optimiser"])
         step, best = state["step"], state["best"]
         print("resuming at step", step)
-    else:
-        best = dev_quality(average)
-        torch.save(average.state_dict(), WEIGHTS)
+    elif options.first:
+        best = keep_best(average, best)
     part = losses.Weights(drawn=options.drawn)
     began, recent = time.monotonic(), []
     for image, truths in batches(rows, options.batch, step, options.seed):
         if step >= options.steps:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = options.rate * rate_at(step, options.steps)
         loss = loss_of(student, teacher, image, truths, part)
-        optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(learned(student), 10.0)
-        optimiser.step()
+        optimiser.step(options.rate * rate_at(step, options.steps))
         blend(average, student, step)
         step += 1
         recent.append(float(loss.detach()))
@@ -207,11 +244,12 @@ def rate_at(step: int, steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fine-tune vision with quantisation in the loop.")
-    parser.add_argument("--steps", type=int, default=320)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--drawn", type=float, default=0.5, help="weight of the loss against drawn boxes")
+    parser.add_argument("--rate", type=float, default=3e-4, help="share of a weight's size per step")
+    parser.add_argument("--drawn", type=float, default=0.2, help="weight of the loss against drawn boxes")
     parser.add_argument("--check", type=int, default=160, help="steps between measurements on dev")
+    parser.add_argument("--first", action="store_true", help="measure (and keep, if best) plain conversion first")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--restart", action="store_true", help="forget an interrupted run")
