@@ -64,16 +64,16 @@ def load(name: str, which: str) -> Half:
 
 
 def follow(half: Half, settings: TrackerSettings) -> tuple[list[tuple[float, ...]], float]:
-    """Track one half: lines (frame, id, left, top, width, height, score) and the seconds it took."""
+    """Track one half: lines (frame, id, left, top, width, height, score) and the seconds of processor time it took."""
     by_frame = [half.detections[half.detections[:, 0] == frame] for frame in range(1, half.length + 1)]
     tracker, lines = Tracker(settings), []
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     for frame, rows in enumerate(by_frame, start=1):
         boxes = np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
         at_ns = round(frame / half.fps * NS_PER_S)
         ids = tracker.step(at_ns, boxes, rows[:, 6], np.zeros(len(rows), np.int64))
         lines += [(frame, ids[i], *rows[i, 2:7]) for i in np.flatnonzero(ids)]
-    return lines, time.perf_counter() - began_s
+    return lines, time.process_time() - began_s
 
 
 def score(halves: Sequence[Half], tracked: Mapping[str, Sequence[tuple[float, ...]]]) -> dict[str, dict[str, float]]:

@@ -81,6 +81,13 @@ class Body:
         return ((self.newest.top + self.newest.bottom) / 2 - self.upright_middle) / self.standing_height
 
     @property
+    def size(self) -> float:
+        """The length of the body in picture heights, as far as it is known."""
+        if self.standing_height is not None:
+            return self.standing_height
+        return self.newest.height * max(1.0, self.newest.ratio) if self.shapes else 0.0
+
+    @property
     def newest(self) -> Shape:
         """The newest look."""
         return self.shapes[-1]
@@ -108,6 +115,7 @@ class Body:
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
         self.upright_middle, self.upright_s = other.upright_middle, other.upright_s
         self.down_llr = other.down_llr
+        self._at_ns = other._at_ns
 
     def stand_still(self, at_ns: int) -> None:
         """Nothing moves: the posture stays, the speed is nothing."""

@@ -28,6 +28,8 @@ SURE_PROB, UNSURE_PROB = 0.5, 0.2
 """Detection score of a person, while upright, that counts in full, and that does not count at all."""
 FOUND_SURE_PROB, FOUND_UNSURE_PROB = 0.55, 0.25
 """The same for somebody who was never seen upright: blankets and bags score up to 0.4."""
+SMALL_FRAC, LARGE_FRAC = 0.06, 0.12
+"""Size of a body in picture heights whose posture can, and can well, be read: 12 and 23 pixels of 192."""
 
 
 def falls(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
@@ -53,10 +55,11 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
     if body.upright_ns is None or down_s > QUICK_S or body.upright_s < UPRIGHT_S or body.sunk_heights < SUNK_HEIGHTS:
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
+        sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC)
         words: dict[str, str | float] = {"variant": "fallen", "lying_s": all_s}
         return _clue("fallen", followed, since_ns, sure * FOUND_LLR_PER_S * lying_s, words, since_ns)
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
-    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB)
+    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
     llr = sure * (SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s)
     words = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": all_s}
     return _clue("went_down", followed, since_ns, llr, words, body.upright_ns)
@@ -75,7 +78,7 @@ def _is_sinking(body: Body) -> bool:
 def _sinks(at_ns: int, followed: Followed, lost_s: float) -> Clue:
     body = followed.body
     upright_ns = body.upright_ns if body.upright_ns is not None else at_ns
-    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB)
+    sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
     llr = sure * min(SINKING_MOST_LLR, SINKING_FIRST_LLR + SINKING_LLR_PER_S * lost_s)
     down_s = (body.newest.at_ns - upright_ns) / NS_PER_S
     words: dict[str, str | float] = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent.scene.behaviour import Body
+from agent.scene.behaviour import UPRIGHT_RATIO, Body
+from agent.scene.geometry import gap_between
 from agent.scene.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
 
@@ -15,6 +16,7 @@ LIVE_SETTINGS = TrackerSettings(
     confident_prob=0.35,
     birth_prob=0.45,
     weak_prob=0.08,
+    birth_overlap=0.5,
     lost_s=2.0,
     weak_overlap=0.35,  # at ten pictures a second, and with people who fall, boxes change more between pictures
     fresh_s=0.5,
@@ -29,6 +31,7 @@ _GROUPS: Mapping[str, int] = {
 }
 """A detector may change its mind within a group (car, truck), never between groups."""
 _OTHER = 5
+INHERIT_S, INHERIT_GAP_FRAC = 1.5, 0.03
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
 
@@ -124,6 +127,7 @@ class Following:
         if followed is None:
             followed = Followed(track_id, seen.at_ns, seen.at_ns, detection.box, detection.score_prob)
             followed.mean_prob = detection.score_prob
+            self._inherit(followed, seen)
             self.known[track_id] = followed
         elapsed_s = min(0.5, (seen.at_ns - followed.seen_ns) / NS_PER_S)
         followed.presence_s += elapsed_s
@@ -137,6 +141,19 @@ class Following:
         if followed.body.upright_ns == seen.at_ns:
             followed.upright_prob = followed.mean_prob
         return followed
+
+    def _inherit(self, newborn: Followed, seen: Seen) -> None:
+        """Who turns up low where somebody was lost a moment ago is that person, if
+        already going down when lost: detectors lose people who fall."""
+        box = newborn.box
+        if box.width_frac * seen.aspect_ratio < UPRIGHT_RATIO * box.height_frac:
+            return
+        for lost in self.known.values():
+            gone = 0 < seen.at_ns - lost.seen_ns <= INHERIT_S * NS_PER_S and lost.label == "person"
+            gone = gone and bool(lost.body.shapes) and lost.body.newest.ratio > UPRIGHT_RATIO
+            if gone and gap_between(lost.box, box) <= INHERIT_GAP_FRAC:
+                newborn.body.inherit(lost.body)
+                newborn.upright_prob = lost.upright_prob
 
     def _forget(self, alive: set[int]) -> None:
         self.forgotten = [followed for track_id, followed in self.known.items() if track_id not in alive]

@@ -1,21 +1,14 @@
-"""The life of an incident: a literal table of states and events, and the desk that moves every case along.
+"""The desk that moves every case along its life, joins what is one happening, and writes incidents.
 
-A case is one kind on one camera. It is
-
-- quiet: nothing speaks for it;
-- suspected: something does, not enough;
-- open: an incident exists and is told;
-- closing: its evidence is gone, but what comes back now is still the same happening.
-
-Events are what the evidence is at this moment (weak, middling, strong) and what time does (expired: closing
-for long enough, or open for too long; ended: the source, the agent or the arming went away).
+`note` what was observed, then `judge` the moment. A case is one kind on one camera; its ledger says how much
+speaks for it, what agrees on the same camera supports it, and what explains it better keeps it from opening.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from agent.scene.evidence import Clue, Ledger, Level, belief
+from agent.scene.life import TRANSITIONS, Event, State
 from agent.scene.policy import (
     CLOSE_FRAC,
     GATE_FRAC,
@@ -29,36 +22,6 @@ from agent.scene.policy import (
 )
 from agent.scene.sentences import sentence
 from agent.types import NS_PER_S, Closed, CloseReason, Evidence, Incident, IncidentChange, Opened, Updated
-
-State = Literal["quiet", "suspected", "open", "closing"]
-Event = Literal["weak", "middling", "strong", "expired", "ended"]
-Action = Literal["nothing", "suspect", "drop", "open", "go_on", "fade", "resume", "close"]
-
-STATES: tuple[State, ...] = ("quiet", "suspected", "open", "closing")
-EVENTS: tuple[Event, ...] = ("weak", "middling", "strong", "expired", "ended")
-
-TRANSITIONS: Mapping[tuple[State, Event], tuple[State, Action]] = {
-    ("quiet", "weak"): ("quiet", "nothing"),
-    ("quiet", "middling"): ("suspected", "suspect"),
-    ("quiet", "strong"): ("open", "open"),
-    ("quiet", "expired"): ("quiet", "nothing"),
-    ("quiet", "ended"): ("quiet", "nothing"),
-    ("suspected", "weak"): ("quiet", "drop"),
-    ("suspected", "middling"): ("suspected", "nothing"),
-    ("suspected", "strong"): ("open", "open"),
-    ("suspected", "expired"): ("quiet", "drop"),
-    ("suspected", "ended"): ("quiet", "drop"),
-    ("open", "weak"): ("closing", "fade"),
-    ("open", "middling"): ("open", "go_on"),
-    ("open", "strong"): ("open", "go_on"),
-    ("open", "expired"): ("quiet", "close"),
-    ("open", "ended"): ("quiet", "close"),
-    ("closing", "weak"): ("closing", "go_on"),
-    ("closing", "middling"): ("closing", "go_on"),
-    ("closing", "strong"): ("open", "resume"),
-    ("closing", "expired"): ("quiet", "close"),
-    ("closing", "ended"): ("quiet", "close"),
-}
 
 
 @dataclass(slots=True)

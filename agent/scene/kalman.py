@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Rows of the state array [9-ish blocks of 4 columns]: position, velocity, and the three numbers of each covariance.
+# Columns of the state array, four by four: position, velocity, and the three numbers of each covariance.
 POSITION, VELOCITY, VAR_POSITION, COVARIANCE, VAR_VELOCITY = (slice(4 * i, 4 * i + 4) for i in range(5))
 COLUMNS = 20
 
@@ -26,8 +26,8 @@ class Noise:
 
     measurement: float = 0.05  # of one detection, standard deviation
     drift_per_sqrt_s: float = 0.10  # of the position beside its velocity: gait, jumps of the camera
-    acceleration: float = 0.35  # heights per second and square root of a second: change of velocity
-    birth_velocity: float = 0.60  # heights per second: what a new track may already be doing
+    acceleration: float = 0.155  # heights per second and square root of a second: change of velocity
+    birth_velocity: float = 1.2  # heights per second: what a new track may already be doing
 
 
 def born(measured: Floats, noise: Noise) -> Floats:

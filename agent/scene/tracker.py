@@ -29,21 +29,22 @@ LONGEST_GAP = 3.0
 class TrackerSettings:
     """Numbers of the association; tuned on the first halves of MOT17-02, -09 and -11."""
 
-    confident_prob: float = 0.6  # from here a detection takes part in the first stage (ByteTrack: 0.6)
-    weak_prob: float = 0.1  # below, it is noise (ByteTrack: 0.1)
+    confident_prob: float = 0.63  # from here a detection takes part in the first stage (ByteTrack: 0.6)
+    weak_prob: float = 0.09  # below, it is noise (ByteTrack: 0.1)
     birth_prob: float = 0.7  # from here an unmatched detection starts a track (ByteTrack: 0.7)
-    first_overlap: float = 0.2
-    weak_overlap: float = 0.5
-    last_overlap: float = 0.3
-    direction_weight: float = 0.2
-    direction_memory_s: float = 0.15
-    direction_jitter: float = 0.1  # heights: motion shorter than this says little about where to
-    score_weight: float = 0.5
-    height_weight: float = 1.0
-    lost_s: float = 1.0
-    unproven_lost_s: float = 0.0
-    reupdate_s: float = 0.1
-    fresh_s: float = 0.12  # the second stage continues only tracks seen this recently, or in the picture before
+    birth_overlap: float = 0.6  # more overlap with a tracked detection than this is a second box of it
+    first_overlap: float = 0.193  # least overlap in each of the three stages
+    weak_overlap: float = 0.444
+    last_overlap: float = 0.31
+    direction_weight: float = 0.067  # of the agreement of directions (-1 to 1) beside the overlap (0 to 1)
+    direction_memory_s: float = 0.095
+    direction_jitter: float = 0.039  # heights: motion shorter than this says little about where to
+    score_weight: float = 0.415  # how much an unsure detection's overlap counts less
+    height_weight: float = 0.5  # exponent of the overlap of heights alone
+    lost_s: float = 1.5  # a track is looked for this long
+    unproven_lost_s: float = 0.074  # the same for one seen once
+    reupdate_s: float = 0.348  # after a gap longer than this the velocity is that between the two sightings
+    fresh_s: float = 0.05  # the second stage continues only tracks seen this recently, or in the picture before
     confirm_hits: int = 2
     noise: kalman.Noise = field(default_factory=kalman.Noise)
 
@@ -111,7 +112,9 @@ class Tracker:
         ids = np.zeros(len(boxes), np.int64)
         known = self._hits[owner[found]] >= chosen.confirm_hits
         ids[found[known]] = self._ids[owner[found[known]]]
-        newborn = np.flatnonzero(usable & (scores >= chosen.birth_prob) & (owner < 0))
+        newborn = self._distinct(
+            np.flatnonzero(usable & (scores >= chosen.birth_prob) & (owner < 0)), owner, boxes, scores
+        )
         born = self._bear(at_ns, measured[newborn], groups[newborn])
         if self._first_picture:
             ids[newborn] = born
@@ -196,6 +199,15 @@ class Tracker:
         self._state, self._observed, self._direction = self._state[kept], self._observed[kept], self._direction[kept]
         self._seen_ns, self._ids, self._groups = self._seen_ns[kept], self._ids[kept], self._groups[kept]
         self._hits = self._hits[kept]
+
+    def _distinct(self, newborn: Ints, owner: Ints, boxes: Floats, scores: Floats) -> Ints:
+        """Without those that are a second box of a tracked object, or of a surer newborn one."""
+        if not len(newborn):
+            return newborn
+        rival = (owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
+        rival &= (owner >= 0) | np.isin(np.arange(len(boxes)), newborn)
+        shared = np.where(rival, overlap(boxes[newborn], boxes), 0.0)
+        return newborn[shared.max(axis=1) <= self._settings.birth_overlap]
 
     def _bear(self, at_ns: int, measured: Floats, groups: Ints) -> Ints:
         count = len(measured)

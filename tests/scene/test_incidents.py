@@ -3,7 +3,8 @@
 import pytest
 
 from agent.scene.evidence import Clue
-from agent.scene.incidents import EVENTS, STATES, TRANSITIONS, Action, Desk, Event, State
+from agent.scene.incidents import Desk
+from agent.scene.life import EVENTS, STATES, TRANSITIONS, Action, Event, State
 from agent.scene.policy import RULES, KindRule, Policy
 from agent.types import Closed, Opened, Updated
 from tests.scene.observe import ns
