@@ -207,7 +207,7 @@ class Tracker:
         rival = (owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
         rival &= (owner >= 0) | np.isin(np.arange(len(boxes)), newborn)
         shared = np.where(rival, overlap(boxes[newborn], boxes), 0.0)
-        return newborn[shared.max(axis=1) <= self._settings.birth_overlap]
+        return np.asarray(newborn[shared.max(axis=1) <= self._settings.birth_overlap], np.int64)
 
     def _bear(self, at_ns: int, measured: Floats, groups: Ints) -> Ints:
         count = len(measured)
