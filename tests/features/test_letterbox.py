@@ -23,6 +23,15 @@ def test_a_wide_picture_gets_grey_above_and_below_and_nothing_at_the_sides() -> 
     assert (canvas[80:240] == 200).all()
 
 
+def test_stretching_fills_the_border_up_to_its_factor_and_boxes_still_return() -> None:
+    _, little = letterbox(picture_of(640, 320), 320, 320, most_stretch=1.5)
+    assert (little.content_width_px, little.content_height_px) == (320, 240)
+    _, whole = letterbox(picture_of(640, 320), 320, 320, most_stretch=3.0)
+    assert (whole.content_width_px, whole.content_height_px) == (320, 320)
+    boxes = np.array([[0.1, 0.2, 0.6, 0.9]], np.float32)
+    np.testing.assert_allclose(little.to_fractions(little.to_canvas(boxes)), boxes, atol=1e-5)
+
+
 def test_a_picture_of_the_canvas_size_is_left_as_it_is() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (192, 320, 3), np.uint8)
     canvas, fit = letterbox(picture, 320, 192)
