@@ -208,7 +208,10 @@ def mixer(pieces: list[data.Piece], waves: NDArray[np.int16], renderings: int, s
     """The source of training batches."""
     targets = soften.load()
     rows = np.flatnonzero(np.array([p.split == "train" for p in pieces])[targets.piece])
-    group = np.unique([p.group for p in pieces], return_inverse=True)[1][targets.piece]
+    names = [
+        p.group.rpartition("_")[0] if p.kind == "synthetic" else p.group for p in pieces
+    ]  # else they crowd the rest
+    group = np.unique(names, return_inverse=True)[1][targets.piece]
     labelled = soften.clip_labels(pieces) * np.array([p.known for p in pieces])[:, None]
     return Mixer(pictures(pieces, waves, renderings), targets, rows, group, labelled[targets.piece], seed)
 
