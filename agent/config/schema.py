@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from agent.kinds import KINDS
 
-RESERVED_CAMERA_NAMES = frozenset({"status", "state", "request", "snapshot", "homeassistant", "gap"})
+RESERVED_CAMERA_NAMES = frozenset(
+    {"status", "state", "request", "response", "set", "setting", "snapshot", "homeassistant", "gap", "check"}
+)
 
 
 def _known_kind(kind: str) -> str:
@@ -81,6 +83,25 @@ class Snapshots(Table):
     retain: bool = Field(False, description="Let the broker keep the newest snapshot of each camera.")
     quality: int = Field(80, ge=30, le=95, description="JPEG quality.")
     max_width_px: int = Field(1280, ge=160, le=7680, description="Wider pictures are scaled down to this.")
+
+
+class HomeAssistant(Table):
+    """Entities that appear in Home Assistant by themselves."""
+
+    enabled: bool = Field(
+        True, description="Describe this box and its cameras to Home Assistant: small retained messages, nothing else."
+    )
+    discovery_prefix: str = Field(
+        "homeassistant", description="Discovery prefix that Home Assistant listens to.", pattern=r"^[^#+\s/$][^#+\s]*$"
+    )
+
+
+class Control(Table):
+    """What may be changed and asked over MQTT while the agent runs."""
+
+    enabled: bool = Field(
+        True, description="Listen to set and request topics: arming, sensitivity, cameras, zones. The ACL says who may."
+    )
 
 
 class Models(Table):
@@ -156,6 +177,8 @@ class Config(Table):
     broker: Broker = Broker()
     outbox: Outbox = Outbox()
     snapshots: Snapshots = Snapshots()
+    homeassistant: HomeAssistant = HomeAssistant()
+    control: Control = Control()
     models: Models = Models()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()

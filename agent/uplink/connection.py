@@ -78,7 +78,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message; `properties` are the user properties of MQTT 5."""
+    """A message; `properties` are the user properties of MQTT 5, the last two where it wants its answer."""
 
     topic: str
     payload: bytes
@@ -86,6 +86,8 @@ class Received:
     retain: bool
     content_type: str = ""
     properties: tuple[tuple[str, str], ...] = ()
+    response_topic: str = ""
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,7 @@ class Connection:
         retain: bool = False,
         content_type: str = "",
         attributes: dict[str, str] | None = None,
+        correlation: bytes = b"",
     ) -> int | None:
         """Send a message; return its number, which an Acked will carry, or None if the connection is gone."""
         properties = None
@@ -249,6 +252,8 @@ class Connection:
                 properties.ContentType = content_type
             if attributes:
                 properties.UserProperty = list(attributes.items())
+            if correlation:
+                properties.CorrelationData = correlation
         sent = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
         return sent.mid if sent.rc in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE) else None
 
@@ -310,6 +315,8 @@ class Connection:
                 retain=message.retain,
                 content_type=getattr(properties, "ContentType", ""),
                 properties=tuple(getattr(properties, "UserProperty", ())),
+                response_topic=getattr(properties, "ResponseTopic", ""),
+                correlation=bytes(getattr(properties, "CorrelationData", b"")),
             )
         )
 

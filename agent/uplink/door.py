@@ -17,12 +17,13 @@ from typing import Any
 from agent.config.schema import Config, Snapshots
 from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
 from agent.uplink import history
+from agent.uplink.answers import Answer
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
-from agent.uplink.connection import endpoint
+from agent.uplink.connection import Received, endpoint
 from agent.uplink.latest import Latest
 from agent.uplink.mqtt import Health, MqttUplink
 from agent.uplink.outbox import Outbox
-from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, uuid7
+from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, rfc3339, uuid7
 from agent.uplink.refusals import Patience
 from agent.uplink.snapshots import encode_jpeg
 from agent.uplink.topics import Topics
@@ -74,7 +75,7 @@ class Uplink:
         clock: _Clock,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._topics = topics
+        self.topics = self._topics = topics
         self._outbox = outbox
         self._mqtt = mqtt
         self._snapshots = snapshots
@@ -151,6 +152,36 @@ class Uplink:
     def publish_state(self, state: Mapping[str, Any]) -> None:
         """Replace the retained state of the node; only the newest matters, so it is not kept on the disk."""
         self._mqtt.publish_latest(Latest(self._topics.of_node("state"), encoded(dict(state)), retain=True))
+
+    def say(self, latest: Latest) -> None:
+        """Replace the content of a topic, of which only the newest matters."""
+        self._mqtt.publish_latest(latest)
+
+    def is_said(self, topic: str) -> bool:
+        """Return whether the broker has the newest content of `topic`."""
+        return self._mqtt.is_said(topic)
+
+    def answer(self, answer: Answer) -> None:
+        """Send this once, if there is a connection."""
+        self._mqtt.answer(answer)
+
+    def listen(self, topics: tuple[str, ...], take: Callable[[Received], None]) -> None:
+        """Before `run`: have what comes on `topics` handed to `take`, which must be brief."""
+        self._mqtt.listen(topics, take)
+
+    def say_picture(self, camera: str, picture: Uint8Array) -> str | None:
+        """Publish a picture (uint8 [height, width, 3] RGB) of now; return its topic, None where snapshots are off."""
+        jpeg = self._jpeg(picture)
+        if jpeg is None:
+            return None
+        topic = self._topics.of_camera(camera, "snapshot")
+        self._mqtt.publish_latest(Latest(topic, jpeg, self._snapshots.retain, "image/jpeg"))
+        return topic
+
+    def mark(self, incident_id: str, *, verdict: bool) -> bool:
+        """Keep a person's verdict in the history; return False for an incident that is not in it."""
+        at = rfc3339(self._clock.now().wall_ns)
+        return self._outbox.write(lambda batch: history.mark(batch.db, incident_id, verdict=verdict, at=at))
 
     def health(self) -> Health:
         """Return how the connection to the broker is."""

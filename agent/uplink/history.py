@@ -57,6 +57,21 @@ def forget_oldest(db: sqlite3.Connection, keep: int = KEEP_INCIDENTS) -> None:
     )
 
 
+def mark(db: sqlite3.Connection, incident_id: str, *, verdict: bool, at: str) -> bool:
+    """Keep what a person said of an incident, whether it was true; return False where it is not known."""
+    done = db.execute(
+        "INSERT OR REPLACE INTO verdict SELECT id, ?, ? FROM incident WHERE id = ?", (verdict, at, incident_id)
+    )
+    return done.rowcount > 0
+
+
+def verdicts(db: sqlite3.Connection) -> dict[str, bool]:
+    """Return what people said: incident id → whether it was true."""
+    return {
+        incident_id: bool(verdict) for incident_id, verdict in db.execute("SELECT incident_id, verdict FROM verdict")
+    }
+
+
 def left_open(store: Store) -> list[tuple[Message, int]]:
     """Return (newest message, wall offset) of each incident that no message closed, oldest first."""
     with store.reading() as db:

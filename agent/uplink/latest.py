@@ -13,7 +13,7 @@ from agent.uplink.payload import CONTENT_TYPE
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The newest content of a topic."""
+    """The newest content of a topic; an empty retained one makes the broker forget the topic."""
 
     topic: str
     payload: bytes
@@ -59,6 +59,13 @@ class LatestBoard:
             self._not_before_s.pop(latest.topic, None)
             if self._newest.get(latest.topic) is latest:
                 self._unsent.pop(latest.topic, None)
+                if not latest.payload:  # said once and for all
+                    del self._newest[latest.topic]
+
+    def is_said(self, topic: str) -> bool:
+        """Return whether the broker has acknowledged the newest content of `topic`, or there is none."""
+        with self._mutex:
+            return topic not in self._unsent
 
     def postpone(self, topic: str, until_s: float) -> None:
         """The broker refuses the topic: try again later."""

@@ -14,8 +14,21 @@ from queue import Empty
 from typing import Any, TypeAlias
 
 from agent.types import NS_PER_S
+from agent.uplink.answers import Answer, Answers
 from agent.uplink.batch import Moment
-from agent.uplink.connection import FAILURE, Acked, Connection, Endpoint, Event, Lost, Will, Woken, speaks_mqtt5
+from agent.uplink.connection import (
+    FAILURE,
+    Acked,
+    Connection,
+    Endpoint,
+    Event,
+    Lost,
+    Received,
+    Subscribed,
+    Will,
+    Woken,
+    speaks_mqtt5,
+)
 from agent.uplink.faults import BrokerError
 from agent.uplink.latest import Latest, LatestBoard
 from agent.uplink.outbox import Outbox
@@ -84,6 +97,8 @@ class MqttUplink:
         self._told = ""  # the fault that was logged last and is not over
         self._mqtt5: bool | None = None  # not known yet
         self._latest = LatestBoard()
+        self._answers = Answers()
+        self._ears: tuple[tuple[str, ...], Callable[[Received], None]] | None = None
         self._refusals = Refusals(patience)
         self._connection: Connection | None = None
         self._flight: _Flight = {}
@@ -95,6 +110,20 @@ class MqttUplink:
         """Replace the content of a topic; it goes out when there is a connection."""
         self._latest.put(latest)
         self._wake()
+
+    def answer(self, answer: Answer) -> None:
+        """Send this once, if there is a connection."""
+        if self._connection is not None:
+            self._answers.put(answer)
+            self._wake()
+
+    def listen(self, topics: tuple[str, ...], take: Callable[[Received], None]) -> None:
+        """Subscribe to `topics` on every connection from now on; `take` is called on the uplink's thread, briefly."""
+        self._ears = topics, take
+
+    def is_said(self, topic: str) -> bool:
+        """Return whether the broker has the newest content of `topic`."""
+        return self._latest.is_said(topic)
 
     def health(self) -> Health:
         """Return how the uplink is now."""
@@ -197,6 +226,9 @@ class MqttUplink:
         self._latest.connected()
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
+        self._answers.clear()
+        if self._ears is not None:
+            connection.subscribe(self._ears[0])
         if self._told not in ("lost", "taken_over"):  # those come and go
             version = "5" if connection.mqtt5 else "3.1.1"
             _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
@@ -252,6 +284,14 @@ class MqttUplink:
 
     def _pump(self, connection: Connection) -> None:
         """Send as much as the window allows."""
+        for answer in self._answers.take(max(0, connection.window - len(self._flight))):
+            connection.publish(
+                answer.topic,
+                answer.payload,
+                qos=answer.qos,
+                content_type=answer.content_type,
+                correlation=answer.correlation,
+            )
         on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
         for latest in self._latest.due(on_the_way, time.monotonic())[: max(0, connection.window - len(self._flight))]:
             self._send_latest(connection, latest)
@@ -321,6 +361,10 @@ class MqttUplink:
                 delivered += self._acked(event)
             elif isinstance(event, Lost):
                 lost = event.error
+            elif isinstance(event, Received) and self._ears is not None:
+                self._ears[1](event)
+            elif isinstance(event, Subscribed) and any(code >= FAILURE for code in event.codes):
+                _LOG.warning("the broker forbids us to listen: nothing can be set or asked over MQTT")
         if delivered:
             self._outbox.delivered(delivered)
         return lost
@@ -374,7 +418,9 @@ def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
 
 
 def _is_picture(content: Letter | Latest) -> bool:
-    return content.role == "snapshot" if isinstance(content, Letter) else content.content_type != CONTENT_TYPE
+    if isinstance(content, Letter):
+        return content.role == "snapshot"
+    return content.content_type.startswith("image/")
 
 
 def _told_topic(content: Letter | Latest) -> str:

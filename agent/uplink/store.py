@@ -68,6 +68,13 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (incident_id, seq)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE verdict (             -- what a person said of an incident
+        incident_id TEXT PRIMARY KEY REFERENCES incident (id) ON DELETE CASCADE,
+        verdict INTEGER NOT NULL,      -- 1: it was true
+        at TEXT NOT NULL               -- RFC 3339 UTC with milliseconds
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
