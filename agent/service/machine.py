@@ -1,6 +1,7 @@
 """The computer that a service is installed on: its commands, its users, its folders."""
 
 import grp
+import os
 import pwd
 import subprocess
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ class ThisMachine:
         """Run a command and return its output. Raises VedetteError with its last line."""
         words = [str(word) for word in command]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+            done = subprocess.run(
+                words, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False, env=_plain_environ()
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise VedetteError(f"{Path(words[0]).name} cannot be run", why=str(error)) from error
         if done.returncode != 0:
@@ -121,3 +124,8 @@ class ThisMachine:
             return grp.getgrnam(name).gr_gid
         except KeyError:
             return None
+
+
+def _plain_environ() -> dict[str, str]:
+    """Return the environment without what would lead another Python to the packages of this one."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
