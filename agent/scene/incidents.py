@@ -128,6 +128,7 @@ class Desk:
         for key, case in sorted(self._cases.items()):
             if camera in (None, key[0]) and (not wanted or key[1] in wanted):
                 changes += self._apply(case, "ended", self._standing(case, now_ns), now_ns, reason)
+                case.ledger.clear()  # the watching ended, not the happening: what comes back starts anew
         return changes
 
     def adopt(self, policy: Policy, now_ns: int) -> list[IncidentChange]:
@@ -282,10 +283,7 @@ class Desk:
         case.draft = None
         if not any(other.draft is draft for other in self._cases.values()):
             yield Closed(incident=self._incident(case, draft, now_ns, ended_ns, reason))
-        if reason in ("quiet", "timeout", "absorbed"):
-            case.ledger.reset(now_ns)
-        else:
-            case.ledger.clear()  # the watching ended, not the happening: what comes back starts anew
+        case.ledger.reset(now_ns)
 
     def _close_whole(self, case: _Case, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
         """Close a case and all that share its incident."""

@@ -21,7 +21,7 @@ COLUMNS = 20
 class Noise:
     """How boxes move and how detectors err, in parts of the box's height.
 
-    Tuned on the first halves of MOT17-02, -09 and -11 (`python -m benchmarks.tracking --half first`).
+    Tuned on the first halves of MOT17-02, -09 and -11 (`python -m benchmarks.tracking_search`).
     """
 
     measurement: float = 0.05  # of one detection, standard deviation

@@ -27,7 +27,8 @@ LONGEST_GAP = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerSettings:
-    """Numbers of the association; tuned on the first halves of MOT17-02, -09 and -11."""
+    """Numbers of the association, tuned on the first halves of MOT17-02, -09 and -11 only
+    (`python -m benchmarks.tracking_search`)."""
 
     confident_prob: float = 0.63  # from here a detection takes part in the first stage (ByteTrack: 0.6)
     weak_prob: float = 0.09  # below, it is noise (ByteTrack: 0.1)

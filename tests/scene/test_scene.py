@@ -442,3 +442,21 @@ def test_tracks_tell_who_is_there_and_how_fast() -> None:
     assert (track.track_id, track.label, track.behaviour, track.zones) == (1, "person", "walking", ("door",))
     assert track.speed_heights_per_s == pytest.approx(0.08 * 16 / 9 / 0.4, rel=0.15)
     assert track.since_ns == 0
+
+
+def test_what_was_explained_does_not_open_when_its_explanation_ends() -> None:
+    scores_seen = [score("fire", 5.0), score("smoke", 5.0)]
+    pictures = [seen(t, scene=scores_seen) for t in times(0, 10, 0.1)]
+    changes = play([*pictures, blind(10, "ended"), blind(10, "ended", modality="sound")])
+    assert kinds(changes) == ["fire"]
+
+
+def test_disarming_closes_what_is_open_and_opens_nothing_more() -> None:
+    scene = Scene(zones("intrusion"), lateness_ns=0)
+    pictures = watching(15, lambda t: [walking(t)])
+    before = [change for picture in pictures[:80] for change in scene.step(picture)]
+    disarmed = scene.adopt(replace(zones("intrusion"), armed=False))
+    after = [change for picture in pictures[80:] for change in scene.step(picture)]
+    assert kinds(before) == ["intrusion"]
+    assert [end.close_reason for end in closed(disarmed)] == ["disarmed"]
+    assert [*after, *scene.finish(ns(15), "stopped")] == []
