@@ -24,7 +24,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agent.features.logmel import BANDS, FEATURE_VERSION, FRAMES
-from models.hearing import calibrate, card, data
+from models.hearing import calibrate, card, data, soften
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.metrics import mean_ap
 from models.hearing.net import EMBEDDING, STEPS, Hearing
@@ -151,7 +151,7 @@ def main() -> None:
     logits = Session(int8)(dev.x)
     calibration = calibrate.fit_scores(logits, dev.clip, dev.truth, dev.group)
     probability = calibrate.probabilities(logits, calibration)
-    thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, dev.pieces)
+    thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, soften.doubtful(dev.pieces), dev.pieces)
     files = [describe(int8, "int8"), describe(fp16, "fp16")]
     training = {"command": options.command, "seed": options.seed, "quantisation": chosen}
     text = card.write(options.version, FEATURE_VERSION, files, calibration, thresholds, training, pieces)

@@ -23,6 +23,8 @@ from models.hearing.labels import LABELS, SECURITY
 FOLDS = 5
 EMBEDDING = 128
 KEPT = 320
+HEARD_ANYWAY = 0.6
+"""Probability from which the head contradicts a missing label."""
 SHORT = int(1.1 * SAMPLES)
 
 
@@ -46,6 +48,16 @@ def load() -> Targets:
                 for name in file.files
             }
         )
+
+
+def doubtful(chosen: list[data.Piece]) -> NDArray[np.bool_]:
+    """[pieces, L]: whether the teachers' head hears a label in any window of a piece, labelled or not."""
+    pieces, _ = data.load()
+    targets = load()
+    highest = np.zeros((len(pieces), len(LABELS)), np.float32)
+    np.maximum.at(highest, targets.piece, targets.soft)
+    place = {piece.start: row for row, piece in enumerate(pieces)}
+    return np.asarray(highest[[place[piece.start] for piece in chosen]] > HEARD_ANYWAY)
 
 
 def clip_labels(pieces: list[data.Piece]) -> NDArray[np.float32]:
@@ -128,7 +140,7 @@ def make_targets(
     target = np.where(positive, 0.7 + 0.3 * soft, np.where(known[:, None] & security, 0.2 * soft, soft))
     doubted = highest[piece] < 0.03
     weight = np.where(positive, np.where(heard, np.where(doubted, 0.3, 1.0), 0.0), 1.0)
-    weight = np.where(~positive & (soft > 0.6) & security & known[:, None], 0.0, weight)
+    weight = np.where(~positive & (soft > HEARD_ANYWAY) & security & known[:, None], 0.0, weight)
     weight = np.where(~positive & ~security, 0.5, weight) * np.where(known[:, None], 1.0, 0.5)
     return target.astype(np.float32), weight.astype(np.float32)
 

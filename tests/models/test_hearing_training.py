@@ -118,5 +118,5 @@ def test_calibration_finds_probabilities_that_rise_and_thresholds_that_hold() ->
     pieces = [Piece("r", "c", "", "g", "dev", 1, "real", "", 0, 16_000 * 60) for _ in range(clips)]
     scale, offset = fit["scream"]["scale"], fit["scream"]["offset"]
     probability = 1 / (1 + np.exp(-(logits * scale + offset)))
-    thresholds = fit_thresholds(probability, clip, truth, pieces)
+    thresholds = fit_thresholds(probability, clip, truth, np.zeros_like(truth), pieces)
     assert all(entry["false_alarms_per_hour"] <= 1.0 for entry in thresholds.values())
