@@ -1,0 +1,321 @@
+"""What may be set and asked over MQTT: from a message to a command or a reason why not, and the answer to it.
+
+Pure functions: nothing here changes anything. Whoever may publish to the broker may send anything, so every message
+is hostile until it has passed: size, retention, encoding, depth, shape, names, age.
+
+    …/set/armed                    on | off | default
+    …/set/sensitivity              low | normal | high | default
+    …/<camera>/set/armed           on | off | default
+    …/<camera>/set/enabled         on | off | default
+    …/<camera>/set/zone/<zone>     on | off | default
+    …/request                      {"action": "status" | "snapshot" | "verdict" | "drill", …}
+
+A value may be plain text or {"value": …, "at": …, "id": …}; `at` makes a message that is old invalid, `id` comes
+back in the answer.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NoReturn, TypeAlias
+
+from agent.errors import UplinkError
+from agent.kinds import KINDS
+from agent.types import NS_PER_S
+from agent.uplink.answers import Answer
+from agent.uplink.connection import Received
+from agent.uplink.payload import Message, encoded, rfc3339
+from agent.uplink.topics import Topics
+
+RESPONSE_SCHEMA = "vedette.response/1"
+MAX_BYTES = 16_384
+MAX_BRACKETS = 32  # no message of ours has more than two
+MAX_TOPIC = 256
+FRESH_S = 30.0  # a message whose `at` is further away than this is refused
+_SHOWN = 60  # characters of what somebody sent that are said back
+
+ON_OFF: Mapping[str, bool] = {"on": True, "true": True, "off": False, "false": False}
+SENSITIVITIES = ("low", "normal", "high")
+DEFAULT = "default"  # go by the configuration again
+
+Name = Literal["armed", "sensitivity", "enabled", "zone"]
+Action = Literal["status", "snapshot", "verdict", "drill"]
+_FIELDS: Mapping[str, Mapping[str, type]] = {
+    "status": {},
+    "snapshot": {"camera": str},
+    "verdict": {"incident": str, "verdict": bool},
+    "drill": {"camera": str, "kind": str},
+}
+_ID = re.compile(r"[\x20-\x7e]{1,64}")
+_INCIDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Zones: TypeAlias = Mapping[str, Collection[str]]  # camera → its zones: every name that a command may use
+
+
+class CommandError(UplinkError):
+    """A message that is not obeyed; `what` says why."""
+
+    transient = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A wish to change one setting of the node (`camera` is empty) or of a camera; None: as configured."""
+
+    name: Name
+    value: bool | str | None
+    camera: str = ""
+    zone: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A question, or a verdict on an incident."""
+
+    action: Action
+    camera: str = ""
+    incident: str = ""
+    verdict: bool = False
+    kind: str = ""
+    request_id: str = ""
+
+
+Command: TypeAlias = Setting | Request
+
+
+def listened(topics: Topics) -> tuple[str, ...]:
+    """Return what to subscribe to."""
+    return topics.of_node("set/#"), topics.of_camera("+", "set/#"), topics.of_node("request")
+
+
+def setting_topic(topics: Topics, name: Name, camera: str = "", zone: str = "") -> str:
+    """Return the retained topic that tells how a setting is."""
+    levels = f"setting/{name}/{zone}" if zone else f"setting/{name}"
+    return topics.of_camera(camera, levels) if camera else topics.of_node(levels)
+
+
+def said(value: bool | str) -> str:
+    """Return a setting as its topic tells it."""
+    return value if isinstance(value, str) else "on" if value else "off"
+
+
+def understood(received: Received, topics: Topics, zones: Zones, now_wall_ns: int) -> Command:
+    """Return what a message on one of the `listened` topics wants. Raises CommandError."""
+    if received.retain:
+        _refuse("a command must not be retained: it would be obeyed again at every connection")
+    if len(received.payload) > MAX_BYTES:
+        _refuse(f"{len(received.payload)} bytes are too many, {MAX_BYTES} are allowed")
+    levels = received.topic.removeprefix(topics.of_node("")).split("/")
+    if levels == ["request"]:
+        return _request(_document(received.payload), zones, now_wall_ns)
+    value, request_id = _value(received.payload, now_wall_ns)
+    if levels[0] == "set":
+        return _of_node(levels[1:], value, request_id)
+    return _of_camera(levels[0], levels[2:], value, request_id, zones)
+
+
+def _of_node(levels: list[str], value: object, request_id: str) -> Setting:
+    if levels == ["armed"]:
+        return Setting(name="armed", value=_switch(value), request_id=request_id)
+    if levels == ["sensitivity"]:
+        return Setting(name="sensitivity", value=_choice(value, SENSITIVITIES), request_id=request_id)
+    return _refuse(f"there is no setting {_shown('/'.join(levels))}; there are armed and sensitivity")
+
+
+def _of_camera(camera: str, levels: list[str], value: object, request_id: str, zones: Zones) -> Setting:
+    _require_camera(camera, zones)
+    match levels:
+        case ["armed" | "enabled" as name]:
+            return Setting(name=name, value=_switch(value), camera=camera, request_id=request_id)
+        case ["zone", zone]:
+            if zone not in zones[camera]:
+                _refuse(f"camera {camera} has no zone {_shown(zone)}")
+            return Setting(name="zone", value=_switch(value), camera=camera, zone=zone, request_id=request_id)
+    return _refuse(f"a camera has no setting {_shown('/'.join(levels))}; it has armed, enabled and zone/<zone>")
+
+
+def _require_camera(camera: str, zones: Zones) -> None:
+    if camera not in zones:
+        _refuse(f"there is no camera {_shown(camera)}")
+
+
+def _switch(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    text = value.casefold() if isinstance(value, str) else ""
+    if text == DEFAULT:
+        return None
+    if text not in ON_OFF:
+        _refuse(f"{_shown(value)} is neither on nor off nor default")
+    return ON_OFF[text]
+
+
+def _choice(value: object, choices: Collection[str]) -> str | None:
+    if value == DEFAULT:
+        return None
+    if not isinstance(value, str) or value not in choices:
+        _refuse(f"{_shown(value)} is none of {', '.join(choices)}, default")
+    return value
+
+
+def _value(payload: bytes, now_wall_ns: int) -> tuple[object, str]:
+    """Return the value and the id of a `set` message: plain text, a JSON text or truth value, or an object."""
+    if not payload.lstrip().startswith((b"{", b"[", b'"')):
+        return _text(payload).strip(), ""
+    document = _json(payload)
+    if not isinstance(document, dict):
+        return document, ""
+    _require_fields(document, {"value"}, {"at", "id"})
+    _require_fresh(document, now_wall_ns)
+    return document["value"], _request_id(document)
+
+
+def _request(document: Message, zones: Zones, now_wall_ns: int) -> Request:
+    action = document.get("action")
+    if not isinstance(action, str) or action not in _FIELDS:
+        _refuse(f"there is no action {_shown(action)}; there are {', '.join(_FIELDS)}")
+    wanted = _FIELDS[action]
+    _require_fields(document, {"action", *wanted}, {"at", "id"})
+    for name, kind in wanted.items():
+        if not isinstance(document[name], kind):
+            _refuse(f"{name} has to be {'true or false' if kind is bool else 'a text'}, not {_shown(document[name])}")
+    _require_fresh(document, now_wall_ns)
+    values = {name: document[name] for name in wanted}
+    if "camera" in values:
+        _require_camera(values["camera"], zones)
+    if "incident" in values and not _INCIDENT.fullmatch(values["incident"]):
+        _refuse(f"{_shown(values['incident'])} is not the id of an incident")
+    if "kind" in values and values["kind"] not in KINDS:
+        _refuse(f"there is no kind {_shown(values['kind'])}")
+    return Request(action=action, request_id=_request_id(document), **values)  # type: ignore[arg-type]
+
+
+def _require_fields(document: Message, needed: Collection[str], allowed: Collection[str]) -> None:
+    missing = [name for name in needed if name not in document]
+    if missing:
+        _refuse(f"{min(missing)} is missing")
+    unknown = document.keys() - {*needed, *allowed}
+    if unknown:
+        _refuse(f"{_shown(min(unknown))} is not known here")
+
+
+def _require_fresh(document: Message, now_wall_ns: int) -> None:
+    """Refuse what was said long ago, or comes from the future: somebody replays it, or a clock is wrong."""
+    if "at" not in document:
+        return
+    try:
+        at = datetime.fromisoformat(document["at"])
+        away_s = (at - _EPOCH) / timedelta(seconds=1) - now_wall_ns / NS_PER_S
+    except (TypeError, ValueError, OverflowError):  # no text, no time, no time zone
+        _refuse(f"at has to be a time like {rfc3339(now_wall_ns)}, not {_shown(document['at'])}")
+    if abs(away_s) > FRESH_S:
+        when = "old" if away_s < 0 else "ahead of this box's clock"
+        _refuse(f"the message is {abs(away_s):.0f} s {when}, {FRESH_S:.0f} s are allowed")
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _request_id(document: Message) -> str:
+    request_id = document.get("id", "")
+    if "id" in document and not (isinstance(request_id, str) and _ID.fullmatch(request_id)):
+        _refuse("id has to be a text of 1 to 64 printable ASCII characters")
+    return str(request_id)
+
+
+def _document(payload: bytes) -> Message:
+    document = _json(payload)
+    if not isinstance(document, dict):
+        _refuse('a request has to be a JSON object like {"action": "status"}')
+    return document
+
+
+def _json(payload: bytes) -> Any:
+    text = _text(payload)
+    if text.count("{") + text.count("[") > MAX_BRACKETS:
+        _refuse("it is nested too deeply")
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+    except ValueError as error:  # also a number of too many digits
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        return _refuse(f"it is not JSON{where}")
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return _refuse("it is not UTF-8")
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        _refuse("a name stands twice in it")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> NoReturn:
+    _refuse(f"{name} is no number of JSON")
+
+
+def _shown(value: object) -> str:
+    """Return what somebody sent so that it can be printed and logged: ASCII, on one line, short."""
+    text = ascii(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _refuse(why: str) -> NoReturn:
+    raise CommandError(why)
+
+
+def asked(command: Command) -> str:
+    """Return in short what a command is about, for the log and the answer."""
+    if isinstance(command, Request):
+        return command.action
+    return "/".join(part for part in (command.camera, "set", command.name, command.zone) if part)
+
+
+def response(
+    received: Received,
+    *,
+    node: str,
+    at_wall_ns: int,
+    command: Command | None,
+    reason: str = "",
+    result: Any = None,
+) -> Message:
+    """Return the answer to a message; it went well if there is no `reason`. `command` is None if it was refused."""
+    return {
+        "schema": RESPONSE_SCHEMA,
+        "node": node,
+        "at": rfc3339(at_wall_ns),
+        "topic": _shown(received.topic)[1:-1] if len(received.topic) <= MAX_TOPIC else "",
+        "about": asked(command) if command else None,
+        "id": (command.request_id or None) if command else None,
+        "ok": not reason,
+        "reason": reason or None,
+        "result": result,
+    }
+
+
+def addressed(received: Received, message: Message, topics: Topics, closed_prefixes: Collection[str]) -> Answer:
+    """Return `message` as an answer to who sent `received`: to the response topic of MQTT 5, else to `…/response`.
+
+    A response topic is chosen by whoever asks, and must not make the box say something in its own name: nothing
+    below its own topics or one of `closed_prefixes`.
+    """
+    topic = received.response_topic
+    own = topics.of_node("response")
+    if not topic or not _may_answer(topic, (topics.of_node(""), *closed_prefixes), own):
+        return Answer(topic=own, payload=encoded(message))
+    return Answer(topic=topic, payload=encoded(message), correlation=received.correlation)
+
+
+def _may_answer(topic: str, closed: Collection[str], own: str) -> bool:
+    if topic == own or topic.startswith(own + "/"):
+        return True
+    plain = len(topic.encode()) <= MAX_TOPIC and topic.isprintable() and not set(topic) & {"#", "+"}
+    return plain and not topic.startswith(("$", *closed))

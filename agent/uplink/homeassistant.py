@@ -1,0 +1,267 @@
+"""Discovery messages for Home Assistant: one device for the box, one for each camera, made from the configuration.
+
+Device-based discovery (Home Assistant 2024.11 and later): one retained message per device on
+`<prefix>/device/<id>/config` names everything it consists of. Home Assistant then reads Vedette's own topics:
+nothing is published twice for it. Pure functions; docs/homeassistant.md says which entity is for what.
+
+Names of nodes and cameras are lower case, so the upper-case separator below makes every id unique.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from agent.config.schema import Camera, Config
+from agent.kinds import KINDS
+from agent.uplink.control import SENSITIVITIES, Name, setting_topic
+from agent.uplink.payload import Message
+from agent.uplink.topics import Topics
+
+SUPPORT_URL = "https://www.home-assistant.io/integrations/mqtt"
+BIRTH = b"online"
+_MOST_STATE = 255  # characters in a state of Home Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Kinds that one binary sensor stands for; `device_class` is Home Assistant's."""
+
+    key: str
+    name: str
+    device_class: str
+    kinds: tuple[str, ...]
+
+
+GROUPS: tuple[Group, ...] = (
+    # safety: "on means unsafe". A person on the floor or in danger is nothing else that Home Assistant knows.
+    Group("fall", "Fall", "safety", ("fall",)),
+    Group("danger", "Danger", "safety", ("fight", "gunshot", "explosion", "scream")),
+    # smoke: what alarm panels and notifications treat as fire; there is no class for flames.
+    Group("fire", "Fire or smoke", "smoke", ("fire", "smoke")),
+    # motion: what alarm panels arm on; it is on only where a rule of a zone says that somebody should not be there.
+    Group("intrusion", "Intrusion", "motion", ("intrusion", "loitering", "line_crossing", "crowding", "running")),
+    # sound: "on means sound detected". An alarm that is heard is a sound: the alarm's own box may say more.
+    Group("noise", "Alarm or noise", "sound", ("alarm", "glass_break", "crash", "loud_noise")),
+    # tamper: somebody or something is at the camera itself.
+    Group(
+        "tamper",
+        "Camera disturbed",
+        "tamper",
+        ("camera_covered", "camera_moved", "camera_blurred", "camera_frozen", "camera_dark"),
+    ),
+    # problem: "on means problem detected": something is not as it always is here.
+    Group("unusual", "Unusual", "problem", ("unusual", "abandoned_object", "removed_object")),
+)
+UNGROUPED = ("mic_silent", "source_lost")  # the sensor `lost` follows the sources themselves, armed or not
+
+
+def status_topic(config: Config) -> str:
+    """Return where Home Assistant says that it has started: its birth message."""
+    return f"{config.homeassistant.discovery_prefix}/status"
+
+
+def discovery(config: Config, *, version: str) -> dict[str, Message]:
+    """Return the retained discovery messages by topic; none where it is switched off in the configuration."""
+    if not config.homeassistant.enabled:
+        return {}
+    topics = Topics(config.broker.base_topic, config.node.name)
+    devices = {_id(topics): _box(config, topics, version)}
+    for name, camera in config.cameras.items():
+        devices[_id(topics, name)] = _camera(config, name, camera, topics, version)
+    prefix = config.homeassistant.discovery_prefix
+    return {f"{prefix}/device/{device}/config": message for device, message in devices.items()}
+
+
+def _id(topics: Topics, camera: str = "") -> str:
+    return f"vedette_{topics.node}_CAM_{camera}" if camera else f"vedette_{topics.node}"
+
+
+def _device(device: Message, parts: Mapping[str, Message], identifier: str, version: str) -> Message:
+    """Return a discovery message; each part gets its unique id."""
+    return {
+        "device": {"identifiers": [identifier], "manufacturer": "Vedette", "sw_version": version, **device},
+        "origin": {"name": "Vedette", "sw_version": version, "support_url": SUPPORT_URL},
+        "components": {
+            f"{identifier}_{key}": {**part, "unique_id": f"{identifier}_{key}"} for key, part in parts.items()
+        },
+        "qos": 1,
+    }
+
+
+def _online(topics: Topics) -> Message:
+    """Return the availability of the box: `stopped` and `offline` are both unavailable."""
+    template = "{{ 'online' if value == 'online' else 'offline' }}"
+    return {"topic": topics.of_node("status"), "value_template": template}
+
+
+def _box(config: Config, topics: Topics, version: str) -> Message:
+    state = topics.of_node("state")
+    parts: dict[str, Message] = {
+        "problem": _diagnostic("binary_sensor", "Problem", state, _truth("value_json.status == 'degraded'"))
+        | {
+            "device_class": "problem",
+            "json_attributes_topic": state,
+            "json_attributes_template": "{{ {'because': value_json.degraded_because} | tojson }}",
+        },
+        "waiting": _diagnostic("sensor", "Messages waiting", state, "{{ value_json.outbox.depth }}")
+        | {"state_class": "measurement", "icon": "mdi:tray-full"},
+    }
+    if config.control.enabled:
+        parts["armed"] = _switch(topics, "Armed", "armed") | {"icon": "mdi:shield"}
+        parts["sensitivity"] = {
+            "platform": "select",
+            "name": "Sensitivity",
+            "command_topic": topics.of_node("set/sensitivity"),
+            "state_topic": setting_topic(topics, "sensitivity"),
+            "options": list(SENSITIVITIES),
+            "entity_category": "config",
+        }
+    available = {"availability": [_online(topics)]}
+    parts = {key: part | available for key, part in parts.items()}
+    return _device({"name": f"Vedette {topics.node}", "model": "box"}, parts, _id(topics), version)
+
+
+def _camera(config: Config, name: str, camera: Camera, topics: Topics, version: str) -> Message:
+    parts = {"incident": _incident_event(topics, name), "last": _last_incident(topics, name)}
+    parts |= {group.key: _group(group, topics, name) for group in GROUPS}
+    parts["lost"] = _lost(topics, name)
+    parts["people"] = _measured("People", topics.of_camera(name, "stats"), "{{ value_json.people }}") | {
+        "icon": "mdi:account-group"
+    }
+    if camera.sound != "none":
+        parts |= _sounds(topics, name)
+    if config.snapshots.enabled:
+        parts["snapshot"] = {
+            "platform": "image",
+            "name": "Snapshot",
+            "image_topic": topics.of_camera(name, "snapshot"),
+            "content_type": "image/jpeg",
+        }
+    watching = {
+        "topic": setting_topic(topics, "enabled", name),
+        "payload_available": "on",
+        "payload_not_available": "off",
+    }
+    both = {"availability": [_online(topics), watching], "availability_mode": "all"}
+    parts = {key: part | both for key, part in parts.items()}
+    if config.control.enabled:
+        parts |= _camera_switches(topics, name, camera)
+    device = {"name": f"{topics.node} {name}", "model": "camera", "via_device": _id(topics)}
+    return _device(device, parts, _id(topics, name), version)
+
+
+def _camera_switches(topics: Topics, name: str, camera: Camera) -> dict[str, Message]:
+    """Return the switches; they stay available while the camera is off, or nobody could switch it on."""
+    parts = {
+        "armed": _switch(topics, "Armed", "armed", name) | {"icon": "mdi:shield"},
+        "enabled": _switch(topics, "Camera on", "enabled", name) | {"icon": "mdi:cctv"},
+    }
+    for zone in camera.zones:
+        parts[f"zone_{zone}"] = _switch(topics, f"Zone {zone}", "zone", name, zone) | {
+            "icon": "mdi:vector-polygon",
+            "entity_category": "config",
+        }
+    return {key: part | {"availability": [_online(topics)]} for key, part in parts.items()}
+
+
+def _incident_event(topics: Topics, name: str) -> Message:
+    """Return the event entity: it fires once for each incident, when it opens."""
+    told = ("id", "severity", "summary", "confidence", "zones", "delayed", "drill", "snapshot")
+    attributes = ", ".join(f"'{key}': value_json.{key}" for key in told)
+    fired = "{{ {'event_type': value_json.kind, " + attributes + "} | tojson }}"
+    return {
+        "platform": "event",
+        "name": "Incident",
+        "state_topic": topics.of_camera(name, "incident"),
+        "event_types": list(KINDS),
+        "value_template": "{% if value_json.phase == 'open' %}" + fired + "{% endif %}",
+        "icon": "mdi:alert-decagram",
+    }
+
+
+def _last_incident(topics: Topics, name: str) -> Message:
+    return {
+        "platform": "sensor",
+        "name": "Last incident",
+        "state_topic": topics.of_camera(name, "incident"),
+        "value_template": f"{{{{ value_json.summary[:{_MOST_STATE}] }}}}",
+        "icon": "mdi:text-box-outline",
+    }
+
+
+def _group(group: Group, topics: Topics, name: str) -> Message:
+    """Return a binary sensor that is on while an incident of the group is open."""
+    return {
+        "platform": "binary_sensor",
+        "name": group.name,
+        "device_class": group.device_class,
+        "state_topic": topics.of_camera(name, "active"),
+        "value_template": _truth(
+            f"value_json.incidents | selectattr('kind', 'in', {_list(group.kinds)}) | list | count > 0"
+        ),
+    }
+
+
+def _lost(topics: Topics, name: str) -> Message:
+    """Return the binary sensor that is on while picture or sound is lost, armed or not."""
+    camera = f"value_json.cameras.get('{name}', {{}})"
+    lost = " or ".join(f"{camera}.get('{sense}', {{}}).get('status') == 'lost'" for sense in ("vision", "sound"))
+    return _diagnostic("binary_sensor", "Source lost", topics.of_node("state"), _truth(lost)) | {
+        "device_class": "problem"
+    }
+
+
+def _sounds(topics: Topics, name: str) -> dict[str, Message]:
+    topic = topics.of_camera(name, "sound")
+    level = _measured("Sound level", topic, "{{ value_json.level_dbfs }}")
+    heard = "{{ value_json.labels[0].label if value_json.labels else 'nothing' }}"
+    return {
+        # No device class: sound_pressure is in dB of pressure, and no microphone here is calibrated to that.
+        "level": level | {"unit_of_measurement": "dBFS", "suggested_display_precision": 0, "icon": "mdi:waveform"},
+        "heard": {
+            "platform": "sensor",
+            "name": "Heard",
+            "state_topic": topic,
+            "value_template": heard,
+            "icon": "mdi:ear-hearing",
+        },
+    }
+
+
+def _measured(name: str, topic: str, template: str) -> Message:
+    return {
+        "platform": "sensor",
+        "name": name,
+        "state_topic": topic,
+        "value_template": template,
+        "state_class": "measurement",
+    }
+
+
+def _diagnostic(platform: str, name: str, topic: str, template: str) -> Message:
+    return {
+        "platform": platform,
+        "name": name,
+        "state_topic": topic,
+        "value_template": template,
+        "entity_category": "diagnostic",
+    }
+
+
+def _switch(topics: Topics, title: str, name: Name, camera: str = "", zone: str = "") -> Message:
+    levels = f"set/{name}/{zone}" if zone else f"set/{name}"
+    return {
+        "platform": "switch",
+        "name": title,
+        "command_topic": topics.of_camera(camera, levels) if camera else topics.of_node(levels),
+        "state_topic": setting_topic(topics, name, camera, zone),
+        "payload_on": "on",
+        "payload_off": "off",
+    }
+
+
+def _truth(condition: str) -> str:
+    return "{{ 'ON' if " + condition + " else 'OFF' }}"
+
+
+def _list(words: Collection[str]) -> str:
+    return "[" + ", ".join(f"'{word}'" for word in words) + "]"
