@@ -17,7 +17,10 @@ from typing import ClassVar, Literal
 
 SourceFault = Literal["not_found", "refused", "login", "codec", "timeout", "ended"]
 
-_URL_LOGIN = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]*://)(?P<login>[^/\s]*)@")
+# A colon that begins no port begins a password, and that may hold a raw slash: then all up to the last @ goes.
+_URL_LOGIN = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]*://)(?:[^/\s@\[]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"]*|[^/\s]*)@"
+)
 _QUERY_SECRET = re.compile(r"(?i)(?P<key>[?&](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&\s'\"]+")
 
 

@@ -49,7 +49,7 @@ class LiveSource:
         self._on_sound = on_sound
         self._herald = Herald(spec.camera, on_state)
         self._backoff = Backoff(jitter)
-        self._newest: LazyPicture | None = None
+        self._newest: tuple[tuple[int, LazyPicture], ...] = ()  # replaced, never changed: other threads read it
         self._last_ns: dict[Modality, int] = {}
         self._gap_before = False
 
@@ -73,7 +73,11 @@ class LiveSource:
     def latest_picture(self) -> Uint8Array | None:
         """Return the newest delivered picture in full size, uint8 [H, W, 3] RGB; from any thread."""
         newest = self._newest
-        return newest.array() if newest is not None else None
+        return newest[-1][1].array() if newest else None
+
+    def picture_of(self, at_ns: int) -> LazyPicture | None:
+        """Return the full-size picture of the frame of `at_ns`, if it is one of the newest two; from any thread."""
+        return dict(self._newest).get(at_ns)
 
     def _follow(self, pump: Pump, stop: threading.Event) -> SourceError | None:
         """Deliver what `pump` reads; return why it ended, None for an end of its own."""
@@ -123,7 +127,8 @@ class LiveSource:
         at_ns = max(one.item.at_ns, self._last_ns.get(modality, one.item.at_ns - 1) + 1)
         self._last_ns[modality] = at_ns
         if isinstance(one.item, Frame):
-            self._newest = one.full
+            if one.full is not None:
+                self._newest = (*self._newest[-1:], (at_ns, one.full))
             self._on_frame(dataclasses.replace(one.item, at_ns=at_ns))
             return
         gap_before, self._gap_before = one.item.gap_before or self._gap_before, False

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import typer
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
-_ALLOWED = "Allowed: rtsp(s)://, http(s)://, /dev/video0 or 0, a file, a folder of numbered pictures, lavfi:…"
+_ALLOWED = "Allowed: rtsp(s)://, http(s)://, /dev/video0 or 0, v4l2:NAME, a file, a folder of pictures, lavfi:…"
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 
 
@@ -30,7 +30,7 @@ def source_address(text: str) -> Address:
         raise typer.BadParameter(f"the address is empty or has a line break in it. {_ALLOWED}.")
     if text.isdecimal():
         return Address(url=f"/dev/video{text}")
-    if text.startswith(("lavfi:", "/dev/")):
+    if text.startswith(("lavfi:", "/dev/", "v4l2:")):
         return Address(url=text)
     match = _URL.fullmatch(text)
     if match is None:

@@ -2,15 +2,16 @@
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.address import Address, sound_source, source_address
-from agent.cli.look import described, measured, spec_of, take_picture, write_jpeg
+from agent.cli.look import described, lasting_name, measured, snapshot_spec_of, spec_of, take_picture, write_jpeg
 from agent.cli.options import AsJson, ConfigFile, known, name
-from agent.cli.output import print_json, print_table, say, warn
+from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ Source = Annotated[str, typer.Argument(metavar="NAME|URL", help="A camera's name
 @app.command()
 def add(
     name: Name,
-    url: Annotated[str, typer.Argument(metavar="URL", help="rtsp(s)://, http(s)://, 0, a file, a folder, lavfi:…")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="rtsp(s)://, http(s)://, 0, v4l2:…, a file, a folder, lavfi:…")
+    ],
     user: Annotated[str, typer.Option(metavar="U", help="Login name.")] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from stdin, or ask for it on a terminal.")
@@ -34,6 +37,9 @@ def add(
         str, typer.Option(metavar="same|none|DEVICE|URL", help="Where its sound comes from (see `vedette mic list`).")
     ] = "same",
     transport: Annotated[str, typer.Option(metavar="tcp|udp", help="How RTSP carries the media.")] = "tcp",
+    snapshot_url: Annotated[
+        str, typer.Option("--snapshot-url", metavar="URL", help="Its main stream or JPEG, where URL is the sub stream.")
+    ] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Change a camera that exists; zones stay.")] = False,
     config: ConfigFile = None,
 ) -> None:
@@ -45,8 +51,11 @@ def add(
     from agent.config.places import config_path
 
     address, ear = source_address(url), sound_source(sound)
+    main = source_address(snapshot_url) if snapshot_url else Address(url="")
     if address.username and ear.username and address.username != ear.username:
         raise typer.BadParameter("one user name serves picture and sound of a camera.", param_hint="--sound")
+    if main.username and (main.username, main.password) != (address.username, address.password):
+        raise typer.BadParameter("one login serves both streams of a camera.", param_hint="--snapshot-url")
     secrets = {f"camera-{name}": _password(address, password_stdin), f"sound-{name}": ear.password}
     _write_camera(
         name,
@@ -55,6 +64,7 @@ def add(
             "username": user or address.username or ear.username,
             "sound": ear.url,
             "transport": transport,
+            "snapshot_url": main.url,
         },
         replace=replace,
         config=config,
@@ -65,6 +75,9 @@ def add(
             if secret in (address.password, ear.password):
                 warn(f"a password in a URL stays in the shell's history; Vedette moved it to {place}")
     say(f"{name} is in {config_path(config)}. Next: vedette camera probe {name}")
+    lasting = lasting_name(address.url)
+    if lasting != address.url:
+        remark(f"{address.url} may be another camera after a restart; {lasting} stays this one (--replace).")
 
 
 def _password(address: Address, from_stdin: bool) -> str:
@@ -105,14 +118,21 @@ def _write_camera(name: str, values: dict[str, str], *, replace: bool, config: P
     edit(change, config)
 
 
-DEFAULTS = {"username": "", "sound": "same", "transport": "tcp"}
+DEFAULTS = {"username": "", "sound": "same", "transport": "tcp", "snapshot_url": ""}
 
 
 @app.command("list")
-def list_(as_json: AsJson = False, config: ConfigFile = None) -> None:
-    """List the cameras of the configuration."""
+def list_(
+    found: Annotated[bool, typer.Option("--found", help="List what is plugged into this machine instead.")] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """List the cameras of the configuration, or those that are plugged in."""
     from agent.config.load import load
 
+    if found:
+        _list_found(as_json)
+        return
     cameras = load(config).cameras
     if as_json:
         print_json([{"name": name, **_told(camera)} for name, camera in cameras.items()])
@@ -126,9 +146,24 @@ def list_(as_json: AsJson = False, config: ConfigFile = None) -> None:
     )
 
 
+def _list_found(as_json: bool) -> None:
+    from agent.capture.v4l2 import found_cameras
+
+    cameras = found_cameras()
+    if as_json:
+        print_json([{**asdict(camera), "url": camera.url} for camera in cameras])
+        return
+    print_table(
+        ("name", "device", "url to configure"),
+        [(camera.name, camera.device, camera.url) for camera in cameras],
+        empty="No camera is plugged in that may be asked; `ls -l /dev/video*` tells who may.",
+    )
+
+
 def _told(camera: "Camera") -> dict[str, Any]:
     values: dict[str, Any] = camera.model_dump(mode="json")
-    return {**values, "url": redacted(camera.url), "sound": redacted(camera.sound)}
+    addresses = {key: redacted(values[key]) for key in ("url", "sound", "snapshot_url")}
+    return {**values, **addresses}
 
 
 @app.command()
@@ -173,7 +208,10 @@ def snapshot(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Take one picture, masks blackened, and write it as JPEG."""
+    """Take one picture, masks blackened, and write it as JPEG; of a camera's main stream, if it has one.
+
+    People are not blurred in it: it stays on this machine.
+    """
     target = out or Path(f"{source if '/' not in source and ':' not in source else 'snapshot'}.jpg")
-    write_jpeg(take_picture(spec_of(source, config)), target)
+    write_jpeg(take_picture(snapshot_spec_of(source, config)), target)
     say(f"{target}")

@@ -101,7 +101,9 @@ def _cameras_with_login(config: Path | None) -> list[str]:
     from agent.config.load import load
 
     cameras = load(config).cameras
-    return [name for name, it in cameras.items() if any(redacted(url) != url for url in (it.url, it.sound))]
+    return [
+        name for name, it in cameras.items() if any(redacted(url) != url for url in (it.url, it.sound, it.snapshot_url))
+    ]
 
 
 @app.command()

@@ -14,6 +14,7 @@ from agent.errors import SourceError, VedetteError, redacted
 if TYPE_CHECKING:
     from agent.capture.media import Media
     from agent.capture.spec import SourceSpec
+    from agent.config.schema import Config
     from agent.types import Uint8Array
 
 
@@ -21,12 +22,9 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     """Return how to open the camera named `source`, or the address `source`."""
     from agent.capture.spec import SourceSpec
     from agent.config.credentials import read_credential
-    from agent.config.load import load
-    from agent.config.places import config_path
-    from agent.config.schema import Config
     from agent.service.sources import source_spec
 
-    known_config = load(config) if config or os.path.exists(config_path(config)) else Config()
+    known_config = _known_config(config)
     if source not in known_config.cameras:
         address = (
             source_address(source) if not _looks_like_a_name(source) else known(known_config.cameras, source, "camera")
@@ -35,6 +33,36 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     password = read_credential(f"camera-{source}", config)
     as_in_service = source_spec(source, known_config.cameras[source], known_config.analysis, password)
     return replace(as_in_service, analysis_fps=None, want_sound=True, loop=False)
+
+
+def snapshot_spec_of(source: str, config: Path | None) -> "SourceSpec":
+    """Return how to open what snapshots of the camera named `source` are taken from, or the address `source`."""
+    from agent.config.credentials import read_credential
+    from agent.service.sources import snapshot_spec
+
+    known_config = _known_config(config)
+    if source not in known_config.cameras:
+        return spec_of(source, config)
+    password = read_credential(f"camera-{source}", config)
+    main = snapshot_spec(source, known_config.cameras[source], known_config.analysis, password)
+    return replace(main, analysis_fps=None, loop=False) if main is not None else spec_of(source, config)
+
+
+def _known_config(config: Path | None) -> "Config":
+    from agent.config.load import load
+    from agent.config.places import config_path
+    from agent.config.schema import Config
+
+    return load(config) if config or os.path.exists(config_path(config)) else Config()
+
+
+def lasting_name(url: str) -> str:
+    """Return the stable name of a camera of this machine, `url` itself where it is none or has none."""
+    from agent.capture.v4l2 import found_cameras
+
+    if not url.startswith("/dev/video"):
+        return url
+    return next((camera.url for camera in found_cameras() if camera.device == url), url)
 
 
 def _looks_like_a_name(source: str) -> bool:

@@ -92,7 +92,8 @@ def _problem(detail: ErrorDetails) -> Problem:
     if kind == "missing":
         return Problem(keys=keys, why="is missing", cure=f"Add it: {_described(keys)}")
     if kind == "value_error":
-        return Problem(keys=keys, why=str(context["error"]), cure="Change or remove it.")
+        why, *cure = context["error"].args
+        return Problem(keys=keys, why=str(why), cure=cure[0] if cure else "Change or remove it.")
     if name_itself:
         return Problem(keys=keys, why="is not a possible name", cure=f"Names are {NAME_RULE}.")
     near = nearest(str(detail["input"]), _choices(context)) if kind == "literal_error" else None

@@ -4,6 +4,7 @@ The descriptions below are the only place where a key is explained: `vedette ini
 comments, `vedette config schema` prints them as JSON Schema.
 """
 
+import re
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -27,10 +28,24 @@ def _free_name(name: str) -> str:
     return name
 
 
+_LOGIN_CUT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#\s\[]*:(?!\d{1,5}(?:[/?#]|$))[^@]*[/?#].*@", re.DOTALL)
+
+
+def _whole_host(url: str) -> str:
+    """Refuse a URL whose host is the beginning of a login: user:pass/word@host. The URL itself is not repeated."""
+    if _LOGIN_CUT.match(url):
+        raise ValueError(
+            "the URL names no host: its login has / ? or # in it",
+            "Leave the login out, set `username`, and give the password to `vedette config set-password camera-NAME`.",
+        )
+    return url
+
+
 NAME_PATTERN = r"^[a-z0-9_-]{1,32}$"
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 CameraName: TypeAlias = Annotated[Name, AfterValidator(_free_name)]
 Kind: TypeAlias = Annotated[str, AfterValidator(_known_kind)]
+SourceUrl: TypeAlias = Annotated[str, AfterValidator(_whole_host)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Point: TypeAlias = tuple[Fraction, Fraction]
 Polygon: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
@@ -83,6 +98,12 @@ class Snapshots(Table):
     retain: bool = Field(False, description="Let the broker keep the newest snapshot of each camera.")
     quality: int = Field(80, ge=30, le=95, description="JPEG quality.")
     max_width_px: int = Field(1280, ge=160, le=7680, description="Wider pictures are scaled down to this.")
+
+
+class Privacy(Table):
+    """What is taken out of pictures before they leave the box; masks are a camera's own."""
+
+    blur_people: bool = Field(False, description="Blur everybody who is found in a picture, before it is coded.")
 
 
 class HomeAssistant(Table):
@@ -155,13 +176,24 @@ class Mask(Table):
 class Camera(Table):
     """One camera and the sound that belongs to it."""
 
-    url: str = Field(
-        description="rtsp(s)://, http(s)://, /dev/video0, a file, a folder of pictures, or lavfi:…",
+    url: SourceUrl = Field(
+        description="rtsp(s)://, http(s)://, /dev/video0 or v4l2:NAME, a file, a folder of pictures, or lavfi:…",
         min_length=1,
     )
+    snapshot_url: SourceUrl = Field(
+        "",
+        description="The main stream of the camera, or its address of a JPEG, where `url` is the sub stream: "
+        "snapshots are taken from here. It gets the camera's login if it is on the same host.",
+    )
     username: str = Field("", description="Login name; the password is stored as the credential camera-<name>.")
-    sound: str = Field("same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1)
-    transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the media.")
+    sound: SourceUrl = Field(
+        "same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1
+    )
+    transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the media; rtsps is always tcp.")
+    tls_verify: bool = Field(True, description="rtsps, https: only from whom a known authority vouches for.")
+    tls_ca_file: str = Field(
+        "", description="PEM file with the authority that signed the camera, or its certificate; empty: the system's."
+    )
     open_timeout_s: float = Field(10.0, gt=0, le=120, description="Give up opening after this long.")
     stall_timeout_s: float = Field(5.0, gt=0, le=120, description="No picture for this long is a lost source.")
     loop: bool = Field(False, description="Files only: start again at the end.")
@@ -179,6 +211,7 @@ class Config(Table):
     snapshots: Snapshots = Snapshots()
     homeassistant: HomeAssistant = HomeAssistant()
     control: Control = Control()
+    privacy: Privacy = Privacy()
     models: Models = Models()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()

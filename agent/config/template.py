@@ -25,7 +25,8 @@ _CAMERAS = """\
 # ---- Cameras: `vedette camera add NAME URL` writes one like this ----
 #
 # [cameras.door]
-# url = "rtsp://192.0.2.10/stream1"
+# url = "rtsp://192.0.2.10/stream2"             # the sub stream: enough to watch
+# snapshot_url = "rtsp://192.0.2.10/stream1"    # the main stream: opened for snapshots only
 #
 # [cameras.door.zones.yard]
 # polygon = [[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]]

@@ -18,6 +18,7 @@ from agent.service.journal import Journal
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
+from agent.service.snapshots import Snapshots
 from agent.service.sources import Feeds, live_sources
 from agent.service.workers import Worker
 from agent.types import (
@@ -92,6 +93,7 @@ class Node:
         remarks = (options.config_fault,) if options.config_fault else ()
         self._report = Report(config, self._senses, self._uplink, self._channels.frames, remarks)
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
+        self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
         self._sources: dict[str, LiveSource] = {}
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
@@ -177,8 +179,10 @@ class Node:
     def _look(self, frame: Frame) -> Seen:
         if frame.camera not in self._seers:
             self._seers[frame.camera] = self._senses.seer()
+        source = self._sources[frame.camera]
         if self._options.witness is not None:
-            self._options.witness.frame(frame, self._sources[frame.camera].latest_picture)
+            self._options.witness.frame(frame, source.latest_picture)
+        self._snapshots.looking(frame.camera, frame.at_ns, source.picture_of(frame.at_ns))
         seen = self._seers[frame.camera].see(frame)
         self._report.seen(seen)
         return seen
@@ -204,33 +208,35 @@ class Node:
             self._progress.beat("judge")
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
+            for incident, picture in self._snapshots.arrived():
+                self._uplink.show(incident, picture)
         rest: list[Observation] = drained(self._channels.observations.take)
         for left in rest:
             self._step(left)
+        self._snapshots.close()
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
 
     def _step(self, observation: Observation) -> None:
         if self._journal:
             self._journal.write(observation)
         changes = self._scene.step(observation)
+        if isinstance(observation, Seen):
+            self._snapshots.note(observation, self._scene.tracks)
         if self._options.witness is not None:
             self._options.witness.stepped(self._scene, observation, changes)
         self._raise(changes)
 
     def _raise(self, changes: tuple[IncidentChange, ...]) -> None:
         for change in changes:
+            opened = isinstance(change, Opened)
             self._uplink.raise_change(
                 change,
                 wall_offset_ns=clock.wall_offset_ns(),
                 clock_synchronised=clock.synchronised(),
-                picture=self._picture(change),
+                picture=self._snapshots.picture(change.incident.camera) if opened else None,
             )
-
-    def _picture(self, change: IncidentChange) -> Uint8Array | None:
-        source = self._sources.get(change.incident.camera)
-        if not (self._config.snapshots.enabled and isinstance(change, Opened) and source):
-            return None
-        return source.latest_picture()
+            if opened:
+                self._snapshots.seek(change.incident)
 
 
 def _clock_s() -> float:

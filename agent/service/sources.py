@@ -1,7 +1,8 @@
 """From a camera's configuration to the live sources that feed it: its own stream, and sound from elsewhere."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from agent.capture.live import LiveSource, Microphone, MicrophoneSpec, SourceState
 from agent.capture.spec import SourceSpec
@@ -30,7 +31,7 @@ def live_sources(
     spec = source_spec(name, camera, analysis, credentials(f"camera-{name}"))
     sources: dict[str, LiveSource | Microphone] = {"picture": _live(spec, feeds)}
     if camera.sound.startswith(DEVICE_PREFIX):
-        sources["sound"] = _microphone(name, camera.sound.removeprefix(DEVICE_PREFIX), feeds)
+        sources["sound"] = _microphone(name, camera, feeds)
     elif camera.sound not in ("same", "none"):
         sources["sound"] = _live(sound_spec(name, camera, analysis, credentials(f"sound-{name}")), feeds)
     return sources
@@ -44,6 +45,8 @@ def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | N
         username=camera.username,
         password=password,
         transport=camera.transport,
+        tls_verify=camera.tls_verify,
+        tls_ca_file=camera.tls_ca_file,
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         loop=camera.loop,
@@ -55,6 +58,24 @@ def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | N
     )
 
 
+def snapshot_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec | None:
+    """Return how the camera's main stream is read, None where it has none of its own.
+
+    The login goes along to the same host only: a password is not handed to whoever else is named.
+    """
+    if not camera.snapshot_url:
+        return None
+    spec = replace(source_spec(name, camera, analysis, password), url=camera.snapshot_url, want_sound=False)
+    return spec if _host(camera.snapshot_url) == _host(camera.url) else replace(spec, username="", password=None)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
     """Return how the sound of a camera is read that comes from a URL of its own."""
     return SourceSpec(
@@ -63,6 +84,8 @@ def sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | No
         username=camera.username if password is not None else "",
         password=password,
         transport=camera.transport,
+        tls_verify=camera.tls_verify,
+        tls_ca_file=camera.tls_ca_file,
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         loop=camera.loop,
@@ -78,10 +101,11 @@ def _live(spec: SourceSpec, feeds: Feeds) -> LiveSource:
     )
 
 
-def _microphone(name: str, device: str, feeds: Feeds) -> Microphone:
-    return Microphone(
-        MicrophoneSpec(camera=name, device=device),
-        clock_ns=clock.now_ns,
-        on_sound=feeds.on_sound,
-        on_state=feeds.on_state,
+def _microphone(name: str, camera: Camera, feeds: Feeds) -> Microphone:
+    spec = MicrophoneSpec(
+        camera=name,
+        device=camera.sound.removeprefix(DEVICE_PREFIX),
+        open_timeout_s=camera.open_timeout_s,
+        stall_timeout_s=camera.stall_timeout_s,
     )
+    return Microphone(spec, clock_ns=clock.now_ns, on_sound=feeds.on_sound, on_state=feeds.on_state)

@@ -143,11 +143,21 @@ class Uplink:
         message = self._outbox.write(lambda batch: self._put(batch, change, known, jpeg))
         self._remember(change, known, message)
         if jpeg is not None:
-            newest = self._topics.of_camera(incident.camera, "snapshot")
-            self._mqtt.publish_latest(Latest(newest, jpeg, self._snapshots.retain, "image/jpeg"))
+            self._publish_newest(incident.camera, jpeg)
         for camera in incident.cameras:
             self._publish_active(camera)
         return known.incident_id
+
+    def show(self, incident: Incident, picture: Uint8Array) -> None:
+        """Send a better picture of an incident that was raised before, uint8 [height, width, 3] RGB, to its topic."""
+        known, jpeg = self._raised.known.get(incident.ordinal), self._jpeg(picture)
+        if known is None or jpeg is None:
+            return
+        known = replace(known, snapshot=self._topics.snapshot(incident.camera, known.incident_id))
+        self._raised.known[incident.ordinal] = known
+        moment = replace(self._clock.now(), synchronised=known.synchronised)
+        self._outbox.write(lambda batch: _put_snapshot(batch, incident, "update", known, jpeg, moment))
+        self._publish_newest(incident.camera, jpeg)
 
     def publish_state(self, state: Mapping[str, Any]) -> None:
         """Replace the retained state of the node; only the newest matters, so it is not kept on the disk."""
@@ -174,9 +184,7 @@ class Uplink:
         jpeg = self._jpeg(picture)
         if jpeg is None:
             return None
-        topic = self._topics.of_camera(camera, "snapshot")
-        self._mqtt.publish_latest(Latest(topic, jpeg, self._snapshots.retain, "image/jpeg"))
-        return topic
+        return self._publish_newest(camera, jpeg)
 
     def mark(self, incident_id: str, *, verdict: bool) -> bool:
         """Keep a person's verdict in the history; return False for an incident that is not in it."""
@@ -222,17 +230,8 @@ class Uplink:
         moment = replace(
             self._clock.now(), wall_ns=incident.at_ns + known.wall_offset_ns, synchronised=known.synchronised
         )
-        if jpeg is not None and known.snapshot is not None:
-            batch.put(
-                seq=None,
-                chain=known.incident_id,
-                role="snapshot",
-                phase=phase_of(change),
-                severity=incident.severity,
-                topic=known.snapshot,
-                payload=jpeg,
-                moment=moment,
-            )
+        if jpeg is not None:
+            _put_snapshot(batch, incident, phase_of(change), known, jpeg, moment)
         ids = self._raised.known
         message = incident_message(
             change,
@@ -271,6 +270,11 @@ class Uplink:
         else:
             raised.open[ordinal] = message
 
+    def _publish_newest(self, camera: str, jpeg: bytes) -> str:
+        newest = self._topics.of_camera(camera, "snapshot")
+        self._mqtt.publish_latest(Latest(newest, jpeg, self._snapshots.retain, "image/jpeg"))
+        return newest
+
     def _publish_active(self, camera: str) -> None:
         messages = [message for message in self._raised.open.values() if camera in message["cameras"]]
         wall_ns = self._clock.now().wall_ns
@@ -297,3 +301,17 @@ class Uplink:
             self._put_message(batch, closing, self._clock.now(), wall_offset_ns)
         history.forget_oldest(batch.db)
         return [message for message, _ in left]
+
+
+def _put_snapshot(batch: Batch, incident: Incident, phase: str, known: _Known, jpeg: bytes, moment: Moment) -> None:
+    assert known.snapshot is not None
+    batch.put(
+        seq=None,
+        chain=known.incident_id,
+        role="snapshot",
+        phase=phase,
+        severity=incident.severity,
+        topic=known.snapshot,
+        payload=jpeg,
+        moment=moment,
+    )
