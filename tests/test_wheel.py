@@ -92,6 +92,11 @@ def test_the_wheel_holds_models_schemas_clips_and_licence_and_nothing_else(wheel
     assert {name.split("/")[0].split("-")[0] for name in names} == {"agent", "models", "calibration", "vedette"}
 
 
+def test_the_unit_in_the_wheel_is_the_one_at_the_top_of_the_checkout(wheel: Path, repository: Path) -> None:
+    content = zipfile.ZipFile(wheel).read("agent/service/vedette.service")
+    assert content == (repository / "systemd" / "vedette.service").read_bytes()
+
+
 def test_the_runtime_never_asks_for_torch_or_a_gui_build_of_opencv(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     metadata = archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode()
