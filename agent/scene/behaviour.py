@@ -65,6 +65,7 @@ class Body:
         self.speed_heights_per_s = 0.0
         self.standing_height: float | None = None  # in picture heights; known once seen upright
         self.lying_since_ns: int | None = None
+        self.lying_looks = 0  # since then
         self.upright_ns: int | None = None  # last seen upright, and doing what
         self.upright_behaviour = "standing"
         self.upright_middle = 0.0  # where the middle of the body was then
@@ -111,7 +112,7 @@ class Body:
         """Be the same body as `other`, which was lost from sight a moment ago."""
         self.behaviour = other.behaviour
         self.standing_height = other.standing_height
-        self.lying_since_ns = other.lying_since_ns
+        self.lying_since_ns, self.lying_looks = other.lying_since_ns, other.lying_looks
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
         self.upright_middle, self.upright_s = other.upright_middle, other.upright_s
         self.down_llr = other.down_llr
@@ -158,7 +159,8 @@ class Body:
         lying = self.down_llr > (-0.5 if self.behaviour == "lying" else 0.3)
         if lying:
             if self.behaviour != "lying":
-                self.lying_since_ns = shape.at_ns
+                self.lying_since_ns, self.lying_looks = shape.at_ns, 0
+            self.lying_looks += 1
             self.behaviour = "lying"
             return
         self.lying_since_ns = None

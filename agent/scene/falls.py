@@ -22,6 +22,8 @@ SINKING_FIRST_LLR, SINKING_LLR_PER_S, SINKING_MOST_LLR = 1.0, 2.0, 2.7
 """Lost on the way down: below every threshold alone, above it with a thud (1.2) at normal sensitivity."""
 UPRIGHT_S, SUNK_HEIGHTS = 0.2, 0.05
 """A fall is seen if the person was upright for this long before, and the middle of the body went down."""
+LEAST_LOOKS = 2
+"""Who was seen lying only once before being lost was perhaps just half hidden."""
 LONGEST_S = 4.0  # lying on says nothing more after this long
 LOST_S = 1.0  # who was lost while lying lies on for this long; then the evidence fades
 SURE_PROB, UNSURE_PROB = 0.5, 0.2
@@ -61,6 +63,8 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
     sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
     llr = sure * (SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s)
+    if body.lying_looks < LEAST_LOOKS and followed.seen_ns < at_ns:
+        llr = min(SINKING_MOST_LLR, llr)
     words = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": all_s}
     return _clue("went_down", followed, since_ns, llr, words, body.upright_ns)
 
