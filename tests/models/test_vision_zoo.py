@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from agent.features.letterbox import FEATURE_VERSION, letterbox, to_tensor
 
 ROOT = Path(__file__).resolve().parents[2]
 ZOO = ROOT / "models/zoo"
+CLIPS = ROOT / "agent/service/clips"
 CARD = json.loads((ZOO / "vision.json").read_text())
 FILES = {entry["file"]: entry for entry in CARD["files"]}
 CELLS = {(320, 192): 1275, (320, 320): 2125, (416, 416): 3598}
@@ -20,16 +20,11 @@ SIZES = [(320, 192), (320, 320), (416, 416)]
 EVERY_FILE = pytest.mark.parametrize("name", sorted(FILES))
 
 
-def scene(width: int, height: int) -> np.ndarray:
-    """A drawn street: sky, ground, a house, a figure; enough structure for every layer."""
-    picture = np.full((360, 640, 3), (90, 110, 140), np.uint8)
-    picture[200:] = (80, 80, 75)
-    cv2.rectangle(picture, (60, 60), (260, 240), (150, 120, 100), -1)
-    cv2.circle(picture, (430, 130), 16, (200, 160, 140), -1)
-    cv2.rectangle(picture, (412, 146), (448, 230), (40, 60, 140), -1)
-    cv2.rectangle(picture, (414, 230), (446, 310), (30, 30, 40), -1)
-    noise = np.random.default_rng(3).normal(0, 6, picture.shape)
-    return letterbox(np.clip(picture + noise, 0, 255).astype(np.uint8), width, height)[0]
+def frames(clip: str, every: int) -> list[np.ndarray]:
+    """Every so-many-th frame of a rendered clip, RGB."""
+    av = pytest.importorskip("av")
+    with av.open(str(CLIPS / f"{clip}.mp4")) as container:
+        return [frame.to_ndarray(format="rgb24") for n, frame in enumerate(container.decode(video=0)) if n % every == 0]
 
 
 def run_onnxruntime(entry: dict[str, Any], image: np.ndarray) -> dict[str, np.ndarray]:
@@ -85,24 +80,25 @@ def test_the_card_names_eighty_classes_and_groups_made_of_them() -> None:
 
 
 @EVERY_FILE
-def test_both_runtimes_agree_on_a_picture(name: str) -> None:
+def test_both_runtimes_agree_on_frames_of_people(name: str) -> None:
     """Float files to a thousandth; int8 rounds at different places, so likely cells agree in the mean."""
     entry = FILES[name]
-    image = to_tensor(scene(entry["width_px"], entry["height_px"]))
-    one, other = run_onnxruntime(entry, image), run_openvino(entry, image)
-    for output, shape in entry["outputs"].items():
-        assert list(one[output].shape) == list(other[output].shape) == shape
-        assert np.isfinite(one[output]).all()
-    assert one["scores"].min() >= 0
-    assert one["scores"].max() <= 1
-    gap = np.abs(one["scores"] - other["scores"])
-    if entry["precision"] == "fp16":
-        assert gap.max() < 1e-3
-        assert np.abs(one["boxes"] - other["boxes"]).max() < 0.1
-        return
-    likely = np.maximum(one["scores"], other["scores"]) > 0.2
-    assert gap[likely].mean() < 0.06 if likely.any() else gap.max() < 0.1
-    assert np.abs(one["scene"] - other["scene"]).max() < 0.5
+    int8 = entry["precision"] == "int8"
+    gaps = []
+    for picture in frames("walkby", 30) if int8 else frames("walkby", 30)[1:2]:
+        image = to_tensor(letterbox(picture, entry["width_px"], entry["height_px"])[0])
+        one, other = run_onnxruntime(entry, image), run_openvino(entry, image)
+        for output, shape in entry["outputs"].items():
+            assert list(one[output].shape) == list(other[output].shape) == shape
+            assert np.isfinite(one[output]).all()
+        assert one["scores"].min() >= 0
+        assert one["scores"].max() <= 1
+        gaps.append(np.abs(one["scores"] - other["scores"])[np.maximum(one["scores"], other["scores"]) > 0.25])
+        if not int8:
+            assert np.abs(one["boxes"] - other["boxes"]).max() < 0.1
+    likely = np.concatenate(gaps)
+    assert len(likely) >= 2
+    assert likely.mean() < (0.04 if int8 else 1e-3)
 
 
 @EVERY_FILE
@@ -137,20 +133,13 @@ def probability(label: str, logit: float) -> float:
 
 @pytest.mark.parametrize("clip", ["fire", "fall", "intrude", "walkby"])
 def test_the_rendered_fire_is_seen_and_the_other_scenes_are_not(clip: str) -> None:
-    """The live canvas, int8: the tenth-highest of ten frames a second decides, as one frame proves nothing."""
-    av = pytest.importorskip("av")
-    found = [path for path in (ROOT / "demo", ROOT.parent / "shared/scenes") if (path / f"{clip}.mp4").exists()]
-    found += [path.parent for path in ROOT.glob(f"*/**/{clip}.mp4") if "build" not in path.parts]
-    if not found:
-        pytest.skip(f"{clip}.mp4 is not here")
+    """The live canvas, int8: the fifth-highest frame decides, as one frame proves nothing."""
     entry = FILES["vision-320x192.int8.onnx"]
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(ZOO / entry["file"]), providers=["CPUExecutionProvider"])
-    scores = []
-    with av.open(str(found[0] / f"{clip}.mp4")) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            if number % 3 == 0:
-                canvas, _ = letterbox(frame.to_ndarray(format="rgb24"), 320, 192)
-                scores.append(probability("fire", session.run(["scene"], {"image": to_tensor(canvas)})[0][0, 0]))
-    fifth = sorted(scores)[-5]
-    assert fifth > CARD["thresholds"]["fire"] if clip == "fire" else fifth < CARD["thresholds"]["fire"]
+    images = (to_tensor(letterbox(picture, 320, 192)[0]) for picture in frames(clip, 3))
+    fifth = sorted(probability("fire", session.run(["scene"], {"image": image})[0][0, 0]) for image in images)[-5]
+    if clip == "fire":
+        assert fifth > CARD["thresholds"]["fire"]
+    else:
+        assert fifth < CARD["thresholds"]["fire"] / 2
