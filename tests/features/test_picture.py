@@ -1,6 +1,5 @@
 """Picture statistics and the motion gate: cheap, bounded, and awake when something happens."""
 
-import time
 from itertools import pairwise
 
 import cv2
@@ -106,15 +105,3 @@ def test_a_timeline_that_starts_again_does_not_close_the_gate():
     gate = MotionGate(still_look_s=3.0)
     looks(gate, [flat(90)], first_ns=10**12)
     assert looks(gate, [flat(90)], first_ns=0) == [True]
-
-
-def test_statistics_and_gate_together_stay_well_under_a_millisecond():
-    picture, previous = noisy(100, 30, 1), noisy(100, 30, 2)
-    gate = MotionGate(still_look_s=3.0)
-    costs_s = []
-    for index in range(50):
-        start_s = time.perf_counter()
-        gate.opens(picture, picture_stats(picture, previous), index * STEP_NS)
-        costs_s.append(time.perf_counter() - start_s)
-    # 0.4 ms on the machine it was written on; a machine that is busy elsewhere gets some room.
-    assert min(costs_s) < 0.0008
