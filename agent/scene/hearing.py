@@ -5,10 +5,12 @@ goes on, so it counts per second (`rate`); its rhythm, once recognised, stands f
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 
 from agent.scene.evidence import Clue
 from agent.scene.rhythm import Beeping, Rhythm
+from agent.scene.steps import LOUDER_DB, Steps
 from agent.types import NS_PER_S, Heard, Score
 
 BANGS = ("gunshot", "explosion", "glass_break", "scream", "crash")
@@ -21,7 +23,11 @@ THUD_SHARE = 0.6
 
 USUAL_LLR_MEMORY_S, USUAL_MOST_LLR = 8.0, 3.0
 """What a place sounds like all the time is no news: footsteps that half sound like shots do so at every step. The
-mean of what was heard of a label in the last 8 s is taken off, up to 3."""
+mean of what was heard of a label in the last 8 s is taken off, up to 3, unless this is louder than all of it."""
+
+KNOCKS = ("gunshot", "explosion", "crash")
+RHYTHM_LLR = 3.0
+"""What a regular rhythm of knocks speaks against each of its knocks being one of KNOCKS."""
 
 ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 3.0
 """An alarm's window counts (llr − 3) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after
@@ -82,6 +88,8 @@ class Ear:
         self._alarm_since_ns: int | None = None
         self._usual_llr: dict[str, float] = {}
         self._loud: Clue | None = None
+        self._steps = Steps()
+        self._peaks: deque[tuple[int, float]] = deque()
 
     @property
     def background_dbfs(self) -> float | None:
@@ -95,6 +103,7 @@ class Ear:
             self._rhythm.reset()
         if heard.onset_ns is not None:
             self._onset_ns = heard.onset_ns
+        self._steps.hear(heard.onset_ns, heard.peak_dbfs)
         scores = {score.label: score for score in heard.scores}
         yield from self._bangs(heard, scores)
         self._learn_usual(scores, elapsed_s)
@@ -110,9 +119,16 @@ class Ear:
         return max(heard.start_ns, heard.at_ns - NS_PER_S // 4)
 
     def _bangs(self, heard: Heard, scores: dict[str, Score]) -> Iterator[Clue]:
+        in_rhythm = self._steps.explain(heard.at_ns, heard.peak_dbfs)
+        louder = heard.peak_dbfs > max((peak for _, peak in self._peaks), default=0.0) + LOUDER_DB
+        self._peaks.append((heard.at_ns, heard.peak_dbfs))
+        while heard.at_ns - self._peaks[0][0] > USUAL_LLR_MEMORY_S * NS_PER_S:
+            self._peaks.popleft()
         for label in BANGS:
             if label in scores:
-                yield self._window(label, label, scores[label], heard, less_llr=self._usual_llr.get(label, 0.0))
+                less_llr = 0.0 if louder else self._usual_llr.get(label, 0.0)
+                less_llr += RHYTHM_LLR if in_rhythm and label in KNOCKS else 0.0
+                yield self._window(label, label, scores[label], heard, less_llr=less_llr)
         thuds = [scores[label] for label in THUDS if label in scores]
         if thuds:
             best = max(thuds, key=lambda score: (score.llr, score.label))

@@ -141,6 +141,22 @@ def test_what_is_half_heard_all_the_time_opens_nothing() -> None:
     assert play(steps) == []
 
 
+def test_steps_that_sound_like_shots_are_known_by_their_rhythm() -> None:
+    def walk(first_s: float, period_s: float, louder_db: float = 0.0) -> list[object]:
+        knocks = [first_s + k * period_s for k in range(12)]
+        windows = []
+        for t in times(0.5, 20, 0.5):
+            newest = [k for k in knocks if t - 0.5 <= k < t]
+            level = -35.0 + (louder_db if newest and newest[0] == knocks[8] else 0.0) if newest else -60.0
+            llr = 6.4 if any(k in knocks[4:] for k in knocks if t - 2 <= k < t) else -3.0
+            windows.append(heard(t, level_dbfs=level, onset_s=newest[0] if newest else None, gunshot=llr))
+        return windows
+
+    assert play(walk(3.1, 0.58)) == []
+    assert "gunshot" in kinds(play(walk(3.1, 0.58, louder_db=20.0)))
+    assert kinds(play(walk(3.1, 1.3))) == ["gunshot"]
+
+
 def test_the_strongest_reading_of_one_bang_wins() -> None:
     both = [replace(h, scores=(score("gunshot", 7.0), score("explosion", 8.0))) for h in bang("gunshot", 12.3, 7, 14.2)]
     changes = play(in_order(listening(12), [h for h in both if h.at_ns > ns(12.3)], listening(40, start_s=14.2)))
