@@ -59,7 +59,8 @@ def mel_db(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = (frames - frames.mean(axis=1, keepdims=True)) * hann
     spectrum = np.fft.rfft(centred, FFT_SAMPLES, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
-    return _DB_PER_NEPER * np.log(power @ bank + np.float32(10.0 ** (FLOOR_DB / 10.0)))
+    level_db: NDArray[np.float32] = _DB_PER_NEPER * np.log(power @ bank + np.float32(10.0 ** (FLOOR_DB / 10.0)))
+    return level_db
 
 
 def level(picture_db: NDArray[np.float32]) -> NDArray[np.float32]:
