@@ -36,7 +36,7 @@ class Frame:
 
     `picture` is uint8 [height, width, 3] RGB, scaled with its aspect kept so that it fits the analysis
     size; `width_px`, `height_px` are those of the original picture; `index` counts the pictures of the
-    source from 0, analysed or not.
+    source from 0, analysed or not. A `drill` is no picture of the camera, but played in its place.
     """
 
     camera: str
@@ -45,6 +45,7 @@ class Frame:
     width_px: int
     height_px: int
     index: int = 0
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class SoundBlock:
     at_ns: int
     samples: FloatArray
     gap_before: bool = False
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ class Listener:
     def __init__(self, model: HearingModel) -> None:
         self._model = model
         self._windows = SoundWindows()
-        self._camera = ""
+        self._camera, self._drill = "", False
         self._told_onset_ns: int | None = None
 
     def hear(self, block: SoundBlock) -> Iterator[Heard]:
@@ -34,7 +34,7 @@ class Listener:
 
         Errors: ModelError when the graph cannot be run on any device.
         """
-        self._camera = block.camera
+        self._camera, self._drill = block.camera, block.drill
         for window in self._windows.push(block.samples, block.at_ns, gap_before=block.gap_before):
             yield self._heard(window)
 
@@ -56,6 +56,7 @@ class Listener:
             tone_bands=tones,
             onset_ns=self._onset_ns(window),
             gap_before=window.gap_before,
+            drill=self._drill,
         )
 
     def _onset_ns(self, window: SoundWindow) -> int | None:

@@ -33,4 +33,5 @@ class Seer:
             stats=stats,
             detections=sight.detections if sight else None,
             scene=sight.scene if sight else (),
+            drill=frame.drill,
         )

@@ -13,22 +13,23 @@ Item = TypeVar("Item")
 
 
 class NewestFrames:
-    """One slot per camera: a newer picture replaces an older one that nobody took, and is counted.
+    """One slot per camera: a newer picture replaces an older one that nobody took, and is counted. A drill has its own.
 
     `take` serves the camera that has waited longest, so that no camera starves another.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._slots: OrderedDict[str, Frame] = OrderedDict()
+        self._slots: OrderedDict[tuple[str, bool], Frame] = OrderedDict()
         self._replaced: dict[str, int] = {}
 
     def put(self, frame: Frame) -> None:
         """Offer a picture."""
         with self._changed:
-            if frame.camera in self._slots:
+            slot = frame.camera, frame.drill
+            if slot in self._slots and not frame.drill:
                 self._replaced[frame.camera] = self._replaced.get(frame.camera, 0) + 1
-            self._slots[frame.camera] = frame
+            self._slots[slot] = frame
             self._changed.notify()
 
     def take(self, timeout_s: float) -> Frame | None:
@@ -72,7 +73,7 @@ class SoundQueue:
         lost = self._blocks.popleft()
         self.dropped += 1
         for index, block in enumerate(self._blocks):
-            if block.camera == lost.camera:
+            if (block.camera, block.drill) == (lost.camera, lost.drill):
                 self._blocks[index] = replace(block, gap_before=True)
                 return
 

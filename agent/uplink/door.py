@@ -142,7 +142,7 @@ class Uplink:
             known = replace(known, snapshot=self._topics.snapshot(incident.camera, known.incident_id))
         message = self._outbox.write(lambda batch: self._put(batch, change, known, jpeg))
         self._remember(change, known, message)
-        if jpeg is not None:
+        if jpeg is not None and not incident.drill:  # a drill's picture is none of the camera
             self._publish_newest(incident.camera, jpeg)
         for camera in incident.cameras:
             self._publish_active(camera)
@@ -194,6 +194,10 @@ class Uplink:
     def health(self) -> Health:
         """Return how the connection to the broker is."""
         return self._mqtt.health()
+
+    def is_delivered(self, incident_id: str) -> bool:
+        """Return whether the broker has acknowledged everything that was raised of an incident so far."""
+        return not self._outbox.waits(incident_id)
 
     def outbox_state(self) -> OutboxState:
         """Return what waits to be delivered, and whether the disk takes it."""

@@ -152,6 +152,18 @@ class Outbox:
             )
             self._disk_bytes -= freed[0] if freed else 0
 
+    def waits(self, chain: str) -> bool:
+        """Return whether something of this chain is not delivered yet."""
+        with self._mutex:
+            try:
+                for store in self._readable():
+                    with store.reading() as db:
+                        if queue.has_chain(db, chain, self._undeleted):
+                            return True
+            except (RefusedError, BrokenError) as error:
+                self._lose_disk(error)
+            return False
+
     def state(self) -> OutboxState:
         """Return what waits, and whether the disk takes it."""
         with self._mutex:
