@@ -2,24 +2,28 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
-from agent.capture.live import LiveSource, SourceState
+from agent import __version__
+from agent.capture.live import LiveSource, Microphone, SourceState
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import Policy, Scene
+from agent.scene import Scene
 from agent.service import clock
+from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
+from agent.service.control import Control, Errands, Levers
 from agent.service.journal import Journal
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
 from agent.service.snapshots import Snapshots
 from agent.service.sources import Feeds, live_sources
+from agent.service.tallies import Tallies
 from agent.service.workers import Worker
 from agent.types import (
     NS_PER_S,
@@ -39,6 +43,7 @@ TAKE_TIMEOUT_S = 0.1
 TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
 STOP_STEP_S = 1.2
 TEND_EVERY_S = 0.5
+_MODALITIES: tuple[Literal["vision", "sound"], ...] = ("vision", "sound")
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,14 +92,24 @@ class Node:
         self._options = options
         self._channels = _Channels()
         self._senses = Senses.load(config)
-        self._scene = Scene(Policy.of(config))
         self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
         self._uplink.describe_models(self._senses.model_versions())
+        self._errands = Errands()
+        self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
+        self._uplink.listen(self._control.topics, self._control.take)
+        self._scene = Scene(self._control.policy)
         remarks = (options.config_fault,) if options.config_fault else ()
-        self._report = Report(config, self._senses, self._uplink, self._channels.frames, remarks)
+        self._report = Report(self._control.config, self._senses, self._uplink, self._channels.frames, remarks)
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
-        self._sources: dict[str, LiveSource] = {}
+        self._cameras = Cameras(self._made, _clock_s, STOP_STEP_S)
+        self._tallies = Tallies(
+            config,
+            topics=self._uplink.topics,
+            say=self._uplink.say,
+            once=self._uplink.answer,
+            wall_offset_ns=clock.wall_offset_ns,
+        )
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
@@ -107,20 +122,27 @@ class Node:
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
         senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()
-        sources = self._source_workers(stop)
+        control_stop = threading.Event()
         senses = [self._worker("see", self._see, senses_stop), self._worker("hear", self._hear, senses_stop)]
         judge = self._worker("judge", self._judge, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
-        everyone = [uplink, judge, *senses, *sources]
+        control = self._worker("control", self._control.run, control_stop)
+        everyone = [uplink, judge, *senses, control]
         for worker in everyone:
             worker.start()
+        for name, camera in self._control.config.cameras.items():
+            if camera.enabled:
+                self._cameras.start(name)
         self._options.notifier.ready(self._report.line())
         try:
             self._supervise(everyone, stop)
         finally:
             self._options.notifier.stopping()
             stop.set()
-            for workers, event in ((sources, stop), (senses, senses_stop), ([judge], judge_stop)):
+            _end([control], control_stop)
+            for name in self._cameras.end():
+                _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
+            for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
                 _end(workers, event)
             self._report.publish(final=True)
             _end([uplink], uplink_stop)
@@ -131,24 +153,43 @@ class Node:
     def _worker(self, name: str, body: Callable[[threading.Event], None], stop: threading.Event) -> Worker:
         return Worker(name, body, stop, _clock_s)
 
-    def _source_workers(self, stop: threading.Event) -> list[Worker]:
+    def _made(self, name: str) -> Mapping[str, LiveSource | Microphone]:
         feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._took_sound, on_state=self._source_changed)
-        workers = []
-        for name, camera in self._config.cameras.items():
-            if not camera.enabled:
-                continue
-            made = live_sources(name, camera, self._config.analysis, self._options.credentials, feeds)
-            workers += [self._worker(f"capture {name} {part}", source.run, stop) for part, source in made.items()]
-            picture = made.get("picture")
-            if isinstance(picture, LiveSource):
-                self._sources[name] = picture
-        return workers
+        camera = self._config.cameras[name]
+        return live_sources(name, camera, self._config.analysis, self._options.credentials, feeds)
+
+    def _levers(self) -> Levers:
+        """What may be moved over MQTT; whatever touches the scene is an errand of the judge."""
+        return Levers(
+            adopt=lambda policy: self._errands.ask(lambda: self._raise(self._scene.adopt(policy))),
+            switch=self._switch,
+            picture=lambda camera: self._errands.ask(lambda: self._snapshots.picture(camera)),
+            status=lambda: self._report.current(),  # noqa: PLW0108 - the report is made later
+            wall_ns=lambda: clock.now_ns() + clock.wall_offset_ns(),
+        )
+
+    def _switch(self, camera: str, on: bool) -> None:
+        """Begin or end to watch a camera; one that is off is neither lost nor dark."""
+        if on:
+            self._seers.pop(camera, None)
+            self._listeners.pop(camera, None)
+            self._report.watch(camera)
+            self._cameras.start(camera)
+            return
+        if not self._cameras.stop(camera):
+            _LOG.warning("camera %s did not stop in %.1f s", camera, STOP_STEP_S)
+        self._report.unwatch(camera)
+        for modality in _MODALITIES:
+            self._channels.observations.put(
+                Blind(camera=camera, at_ns=clock.now_ns(), modality=modality, reason="ended")
+            )
 
     def _supervise(self, workers: list[Worker], stop: threading.Event) -> None:
         heartbeat = Heartbeat(self._options.notifier, self._progress, _clock_s)
         while not stop.wait(TEND_EVERY_S):
             for worker in workers:
                 worker.tend()
+            self._cameras.tend()
             self._report.publish()
             heartbeat.tend(self._report.line)
             if self._report.all_ended():
@@ -179,10 +220,11 @@ class Node:
     def _look(self, frame: Frame) -> Seen:
         if frame.camera not in self._seers:
             self._seers[frame.camera] = self._senses.seer()
-        source = self._sources[frame.camera]
-        if self._options.witness is not None:
+        source = self._cameras.picture_of(frame.camera)
+        if self._options.witness is not None and source is not None:
             self._options.witness.frame(frame, source.latest_picture)
-        self._snapshots.looking(frame.camera, frame.at_ns, source.picture_of(frame.at_ns))
+        if source is not None:
+            self._snapshots.looking(frame.camera, frame.at_ns, source.picture_of(frame.at_ns))
         seen = self._seers[frame.camera].see(frame)
         self._report.seen(seen)
         return seen
@@ -206,6 +248,7 @@ class Node:
     def _judge(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self._progress.beat("judge")
+            self._errands.run()
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
             for incident, picture in self._snapshots.arrived():
@@ -224,6 +267,7 @@ class Node:
             self._snapshots.note(observation, self._scene.tracks)
         if self._options.witness is not None:
             self._options.witness.stepped(self._scene, observation, changes)
+        self._tallies.stepped(self._scene, observation)
         self._raise(changes)
 
     def _raise(self, changes: tuple[IncidentChange, ...]) -> None:

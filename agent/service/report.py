@@ -60,11 +60,31 @@ class Report:
         self._was_degraded: list[str] = []
         watched = [name for name, camera in config.cameras.items() if camera.enabled]
         self._modalities: dict[str, dict[str, _Modality]] = {name: {} for name in watched}
-        self._counts = {name: _Counts(since_ns=self._started_ns) for name in watched}
+        self._counts = {name: _Counts(since_ns=self._started_ns) for name in config.cameras}
+
+    def watch(self, camera: str) -> None:
+        """A camera is watched from now on."""
+        with self._lock:
+            self._modalities.setdefault(camera, {})
+            self._changed = True
+
+    def unwatch(self, camera: str) -> None:
+        """A camera is switched off: nothing is to be said of it."""
+        with self._lock:
+            self._modalities.pop(camera, None)
+            self._changed = True
+
+    def current(self) -> dict[str, Any]:
+        """Return the state as it is now, for one who asks."""
+        degraded = self._degraded()
+        with self._lock:
+            return self._state(clock.now_ns(), degraded)
 
     def source_changed(self, state: SourceState) -> None:
         """Note a change of state of a source."""
         with self._lock:
+            if state.camera not in self._modalities:  # the last word of one that was just switched off
+                return
             for modality in state.modalities:
                 self._modalities[state.camera][modality] = _Modality(
                     state.status, clock.now_ns(), state.blind_reason, state.why

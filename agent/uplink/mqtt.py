@@ -284,6 +284,9 @@ class MqttUplink:
 
     def _pump(self, connection: Connection) -> None:
         """Send as much as the window allows."""
+        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
+        for latest in self._latest.due(on_the_way, time.monotonic())[: max(0, connection.window - len(self._flight))]:
+            self._send_latest(connection, latest)
         for answer in self._answers.take(max(0, connection.window - len(self._flight))):
             connection.publish(
                 answer.topic,
@@ -292,9 +295,6 @@ class MqttUplink:
                 content_type=answer.content_type,
                 correlation=answer.correlation,
             )
-        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
-        for latest in self._latest.due(on_the_way, time.monotonic())[: max(0, connection.window - len(self._flight))]:
-            self._send_latest(connection, latest)
         room = connection.window - len(self._flight)
         room_bytes = WINDOW_BYTES - sum(sent.size_bytes for sent in self._flight.values())
         if room <= 0 or (room_bytes <= 0 and self._flight):

@@ -1,0 +1,231 @@
+"""Obeys what is set and asked over MQTT, on a thread of its own, and says how everything is set.
+
+The uplink hands messages in (`take`), which costs it nothing; `run` understands, applies and answers them one after
+the other. What touches the scene is done by the judge between two observations (`Errands`).
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from agent.config.schema import Config
+from agent.scene import Policy
+from agent.service import settings
+from agent.service.retained import Board, Retained
+from agent.types import Uint8Array
+from agent.uplink import control, homeassistant
+from agent.uplink.answers import Answer
+from agent.uplink.connection import Received
+from agent.uplink.control import Command, CommandError, Request, Setting
+from agent.uplink.latest import Latest
+from agent.uplink.payload import encoded
+from agent.uplink.topics import Topics
+
+WAITING_MOST = 100  # messages; whoever sends more is not heard
+TAKE_S = 0.2
+ERRAND_S = 5.0
+
+_LOG = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class Errands:
+    """Work that one thread asks another to do between two of its steps."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def ask(self, work: Callable[[], Result], timeout_s: float = ERRAND_S) -> Result:
+        """Have `work` done and return what it returns. Raises CommandError if nobody does it in time."""
+        done: Future[Result] = Future()
+
+        def errand() -> None:
+            if done.set_running_or_notify_cancel():
+                done.set_result(work())
+
+        self._waiting.put(errand)
+        try:
+            return done.result(timeout_s)
+        except FutureTimeoutError:
+            done.cancel()
+            raise CommandError("the analysis is busy and did not do it in time") from None
+
+    def run(self) -> None:
+        """Do what waits; from the thread that is asked."""
+        while not self._waiting.empty():
+            self._waiting.get()()
+
+
+class Uplink(Board, Protocol):
+    """The part of the uplink that is needed here."""
+
+    def answer(self, answer: Answer) -> None:
+        """Send this once."""
+
+    def mark(self, incident_id: str, *, verdict: bool) -> bool:
+        """Keep a person's verdict; return False for an incident that is not known."""
+
+    def say_picture(self, camera: str, picture: Uint8Array) -> str | None:
+        """Publish a picture; return its topic, None where snapshots are off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levers:
+    """What the control may move in the running node."""
+
+    adopt: Callable[[Policy], None]
+    switch: Callable[[str, bool], None]  # a camera on or off
+    picture: Callable[[str], Uint8Array | None]  # the newest one that may leave the box
+    status: Callable[[], Mapping[str, Any]]
+    wall_ns: Callable[[], int]
+
+
+class Control:
+    """`take` from the uplink's thread, `run` on its own; the settings are those of the state folder at the start."""
+
+    def __init__(self, config: Config, folder: Path, uplink: Uplink, levers: Levers, *, version: str) -> None:
+        self._config = config
+        self._folder = folder
+        self._uplink = uplink
+        self._levers = levers
+        self._topics = Topics(config.broker.base_topic, config.node.name)
+        self._zones = {name: frozenset(camera.zones) for name, camera in config.cameras.items()}
+        self._settings: Mapping[str, settings.Value] = settings.load(folder, config)
+        self._discovery = {
+            topic: Latest(topic, encoded(message), retain=True)
+            for topic, message in homeassistant.discovery(config, version=version).items()
+        }
+        self._retained = Retained(folder, uplink)
+        self._waiting: queue.Queue[Received] = queue.Queue(WAITING_MOST)
+        self._overrun = False
+
+    @property
+    def config(self) -> Config:
+        """The configuration with what was set over it."""
+        return settings.laid_over(self._config, self._settings)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy with what was set over it."""
+        return settings.policy(self._config, self._settings)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What the uplink should listen to."""
+        wanted = control.listened(self._topics) if self._config.control.enabled else ()
+        return (*wanted, homeassistant.status_topic(self._config)) if self._config.homeassistant.enabled else wanted
+
+    def take(self, received: Received) -> None:
+        """Take a message for later; more than can be obeyed are dropped, which is logged once."""
+        try:
+            self._waiting.put_nowait(received)
+            self._overrun = False
+        except queue.Full:
+            if not self._overrun:
+                _LOG.warning("more than %d commands wait: further ones are dropped", WAITING_MOST)
+            self._overrun = True
+
+    def run(self, stop: threading.Event) -> None:
+        """Say how everything is set, then obey until `stop` is set."""
+        self.begin()
+        while not stop.is_set():
+            try:
+                self.obey(self._waiting.get(timeout=TAKE_S))
+            except queue.Empty:
+                self._retained.tend()
+
+    def begin(self) -> None:
+        """Say how everything is set and what there is; take back what is no more."""
+        said = dict(self._discovery)
+        for setting in settings.every(self._config).values():
+            latest = self._told(setting)
+            said[latest.topic] = latest
+        per_camera = [
+            self._topics.of_camera(name, what) for name in self._config.cameras for what in ("active", "stats")
+        ]
+        self._retained.begin(said, per_camera)
+
+    def obey(self, received: Received) -> None:
+        """Do what one message wants, and answer it."""
+        if received.topic == homeassistant.status_topic(self._config):
+            if received.payload == homeassistant.BIRTH:
+                self._introduce()
+            return
+        command: Command | None = None
+        reason, result = "", None
+        try:
+            command = control.understood(received, self._topics, self._zones, self._levers.wall_ns())
+            result = self._do(command)
+            _LOG.info("over MQTT: %s%s", control.asked(command), f" {result}" if isinstance(command, Setting) else "")
+        except CommandError as error:
+            reason = error.what
+            _LOG.warning("refused over MQTT, %s: %s", ascii(received.topic[: control.MAX_TOPIC]), reason)
+        message = control.response(
+            received,
+            node=self._topics.node,
+            at_wall_ns=self._levers.wall_ns(),
+            command=command,
+            reason=reason,
+            result=result,
+        )
+        closed = (f"{self._config.homeassistant.discovery_prefix}/",)
+        self._uplink.answer(control.addressed(received, message, self._topics, closed))
+
+    def _introduce(self) -> None:
+        """Home Assistant has started: it may have missed what there is, and how it is."""
+        for latest in self._discovery.values():
+            self._uplink.say(latest)
+
+    def _told(self, setting: Setting) -> Latest:
+        value = self._settings.get(settings.path_of(setting), setting.value)
+        topic = control.setting_topic(self._topics, setting.name, setting.camera, setting.zone)
+        return Latest(
+            topic, control.said(value if value is not None else "").encode(), retain=True, content_type="text/plain"
+        )
+
+    def _do(self, command: Command) -> Any:
+        if isinstance(command, Setting):
+            return self._set(command)
+        if command.action == "status":
+            return dict(self._levers.status())
+        if command.action == "snapshot":
+            return {"topic": self._snapshot(command.camera)}
+        if command.action == "verdict":
+            return self._mark(command)
+        raise CommandError("this version of Vedette cannot drill")
+
+    def _set(self, setting: Setting) -> dict[str, Any]:
+        """Apply, keep and tell a setting: first what closes incidents, then what stops or starts a camera."""
+        wanted = settings.changed(self._settings, setting)
+        self._levers.adopt(settings.policy(self._config, wanted))
+        before, self._settings, after = self.config, wanted, settings.laid_over(self._config, wanted)
+        if setting.camera and before.cameras[setting.camera].enabled != after.cameras[setting.camera].enabled:
+            self._levers.switch(setting.camera, after.cameras[setting.camera].enabled)
+        lost = settings.keep(self._settings, self._folder)
+        configured = settings.every(self._config)[settings.path_of(setting)]
+        latest = self._told(configured)
+        self._uplink.say(latest)
+        return {"value": latest.payload.decode(), "kept": not lost}
+
+    def _snapshot(self, camera: str) -> str:
+        if not self._config.snapshots.enabled:
+            raise CommandError("snapshots are off on this box (snapshots.enabled)")
+        if not self.config.cameras[camera].enabled:
+            raise CommandError(f"camera {camera} is off")
+        picture = self._levers.picture(camera)
+        topic = None if picture is None else self._uplink.say_picture(camera, picture)
+        if topic is None:
+            raise CommandError(f"there is no picture of camera {camera} yet")
+        return topic
+
+    def _mark(self, request: Request) -> dict[str, Any]:
+        if not self._uplink.mark(request.incident, verdict=request.verdict):
+            raise CommandError(f"incident {request.incident} is not in the history of this box")
+        return {"incident": request.incident, "verdict": request.verdict}

@@ -1,0 +1,113 @@
+"""What was set over MQTT: kept in the state folder, laid over the configuration, back after a restart.
+
+A setting is a path and a value: `armed`, `sensitivity`, `hall/armed`, `hall/enabled`, `hall/zone/gate`. What is
+not set is as configured.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from agent.config.files import write_atomically
+from agent.config.schema import Config, Sensitivity
+from agent.errors import ConfigError
+from agent.scene import Policy
+from agent.uplink.control import Setting
+
+FILE = "settings.json"
+SCHEMA = "vedette.settings/1"
+
+_LOG = logging.getLogger(__name__)
+
+Value: TypeAlias = bool | str
+Settings: TypeAlias = Mapping[str, Value]
+
+
+def path_of(setting: Setting) -> str:
+    """Return the path of a setting."""
+    return "/".join(part for part in (setting.camera, setting.name, setting.zone) if part)
+
+
+def every(config: Config) -> dict[str, Setting]:
+    """Return every setting there is by its path, with the value that the configuration gives it."""
+    settings = [
+        Setting(name="armed", value=config.policy.armed),
+        Setting(name="sensitivity", value=config.policy.sensitivity),
+    ]
+    for name, camera in config.cameras.items():
+        settings.append(Setting(name="armed", value=True, camera=name))
+        settings.append(Setting(name="enabled", value=camera.enabled, camera=name))
+        for zone_name, zone in camera.zones.items():
+            settings.append(Setting(name="zone", value=zone.enabled, camera=name, zone=zone_name))
+    return {path_of(setting): setting for setting in settings}
+
+
+def changed(settings: Settings, setting: Setting) -> dict[str, Value]:
+    """Return `settings` with this one set, or as configured where its value is None."""
+    rest = {path: value for path, value in settings.items() if path != path_of(setting)}
+    return rest if setting.value is None else rest | {path_of(setting): setting.value}
+
+
+def laid_over(config: Config, settings: Settings) -> Config:
+    """Return the configuration as it is with `settings` over it."""
+    armed, sensitivity = settings.get("armed", config.policy.armed), settings.get("sensitivity")
+    policy = {"armed": armed, "sensitivity": sensitivity or config.policy.sensitivity}
+    cameras = {}
+    for name, camera in config.cameras.items():
+        zones = {
+            zone_name: zone.model_copy(update={"enabled": settings.get(f"{name}/zone/{zone_name}", zone.enabled)})
+            for zone_name, zone in camera.zones.items()
+        }
+        enabled = settings.get(f"{name}/enabled", camera.enabled)
+        cameras[name] = camera.model_copy(update={"enabled": enabled, "zones": zones})
+    return config.model_copy(update={"policy": config.policy.model_copy(update=policy), "cameras": cameras})
+
+
+def policy(config: Config, settings: Settings) -> Policy:
+    """Return the policy with `settings` laid over; a camera that is off is disarmed."""
+    now = laid_over(config, settings)
+    off = {name for name, camera in now.cameras.items() if not camera.enabled}
+    disarmed = {name for name in now.cameras if settings.get(f"{name}/armed") is False}
+    return replace(Policy.of(now), disarmed_cameras=frozenset(off | disarmed))
+
+
+def load(folder: Path, config: Config) -> dict[str, Value]:
+    """Return what was set and still fits the configuration; a file that cannot be used is told and ignored."""
+    place = folder / FILE
+    try:
+        document = json.loads(place.read_text(encoding="utf-8"))
+        values = document["settings"] if document["schema"] == SCHEMA else None
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        _LOG.warning("%s cannot be used, everything is as configured: %s", place, type(error).__name__)
+        return {}
+    known = every(config)
+    fitting = {
+        path: value
+        for path, value in (values.items() if isinstance(values, dict) else ())
+        if _fits(value, known.get(path))
+    }
+    if fitting:
+        _LOG.info("set over MQTT, over the configuration: %s", json.dumps(fitting))
+    return fitting
+
+
+def _fits(value: object, setting: Setting | None) -> bool:
+    if setting is None:
+        return False
+    return value in get_args(Sensitivity) if setting.name == "sensitivity" else isinstance(value, bool)
+
+
+def keep(settings: Settings, folder: Path) -> str:
+    """Write `settings` to the disk; return why they will be lost at a restart, empty if they will not."""
+    text = json.dumps({"schema": SCHEMA, "settings": dict(settings)}, indent=1) + "\n"
+    try:
+        write_atomically(folder / FILE, text, mode=0o600, folder_mode=0o750)
+    except ConfigError as error:
+        _LOG.warning("what was set over MQTT is lost at the next restart: %s: %s", error.what, error.why)
+        return error.why
+    return ""
