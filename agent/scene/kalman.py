@@ -25,9 +25,9 @@ class Noise:
     """
 
     measurement: float = 0.05  # of one detection, standard deviation
-    drift_per_sqrt_s: float = 0.10  # of the position beside its velocity: gait, jumps of the camera
+    drift_per_sqrt_s: float = 0.104  # of the position beside its velocity: gait, jumps of the camera
     acceleration: float = 0.155  # heights per second and square root of a second: change of velocity
-    birth_velocity: float = 1.2  # heights per second: what a new track may already be doing
+    birth_velocity: float = 1.104  # heights per second: what a new track may already be doing
 
 
 def born(measured: Floats, noise: Noise) -> Floats:
