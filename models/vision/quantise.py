@@ -6,13 +6,11 @@ by a factor that the next convolution multiplies back (cross-layer equalisation,
 For a depthwise consumer that is free, as its weights have one scale per channel.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models.vision.network import SLOPE, Conv, FakeQuant, Ghost, Head, Unit, Vision, convs
 
@@ -148,50 +146,3 @@ def _even_out(first: Conv, second: nn.Conv2d, span: Tensor) -> None:
     first.conv.weight /= factor.view(-1, 1, 1, 1)
     first.conv.bias /= factor
     second.weight *= factor.view(-1, 1, 1, 1) if second.groups > 1 else factor.view(1, -1, 1, 1)
-
-
-class _Reached(Exception):  # noqa: N818 - not an error: the layer of interest has been passed
-    """Ends a forward pass early."""
-
-
-def correct_means(net: Vision, batches: list[Tensor]) -> None:
-    """Move each bias, in the order of the layers, until the channel's mean is what it is without rounding.
-
-    Rounding and clipping shift means, and in nets of thin layers those shifts add up (Nagel et al. 2019).
-    One layer at a time: a layer's shift is mostly inherited, and vanishes once those before it are right.
-    """
-    watched: list[tuple[nn.Conv2d, nn.Module]] = [(conv.conv, conv.quant_out) for conv in quantised_convs(net)]
-    switch(net, False)
-    wanted = [torch.zeros(conv.out_channels) for conv, _ in watched]
-    hooks = [_watch(quant, total, stop=False) for (_, quant), total in zip(watched, wanted, strict=True)]
-    _pass(net, batches)
-    for hook in hooks:
-        hook.remove()
-    switch(net, True)
-    for (conv, quant), aim in zip(watched, wanted, strict=True):
-        found = torch.zeros_like(aim)
-        hook = _watch(quant, found, stop=True)
-        _pass(net, batches)
-        hook.remove()
-        with torch.no_grad():
-            assert conv.bias is not None
-            conv.bias += (aim - found) / len(batches)
-    switch(net, False)
-
-
-def _watch(quant: nn.Module, total: Tensor, *, stop: bool) -> RemovableHandle:
-    """Sum the channel means of what reaches `quant` into `total`."""
-
-    def add(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        total.add_(args[0].mean((0, 2, 3)))
-        if stop:
-            raise _Reached
-
-    return quant.register_forward_pre_hook(add)
-
-
-def _pass(net: Vision, batches: list[Tensor]) -> None:
-    with torch.no_grad():
-        for batch in batches:
-            with contextlib.suppress(_Reached):
-                net.raw(batch)
