@@ -25,7 +25,8 @@ RANGES = {
     "reupdate_s": (0.05, 0.5), "fresh_s": (0.05, 0.5),
 }  # fmt: skip
 NOISE_RANGES = {
-    "measurement": (0.02, 0.15), "drift_per_sqrt_s": (0.02, 0.5), "acceleration": (0.05, 1.5), "birth_velocity": (0.1, 1.5),
+    "measurement": (0.02, 0.15), "drift_per_sqrt_s": (0.02, 0.5), "acceleration": (0.05, 1.5),
+    "birth_velocity": (0.1, 1.5),
 }  # fmt: skip
 
 
