@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from agent.cli.look import described, measured, spec_of
+from agent.cli.look import described, measured, snapshot_spec_of, spec_of, take_picture
 from agent.cli.mic import SILENT_DBFS, peak_of
 from agent.errors import VedetteError
 
@@ -89,6 +89,7 @@ def cameras(config: "Config", file: Path | None, seconds: float) -> Iterator[Fin
         )
     for name, camera in enabled.items():
         yield from guarded("source", name, partial(_source, name, camera, file, seconds))
+        yield from guarded("snapshot", name, partial(_main_stream, name, camera, file))
         yield from guarded("sound", name, partial(_other_sound, name, camera, config.analysis, file, seconds))
 
 
@@ -106,6 +107,15 @@ def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> I
         yield Finding(stage="source", subject=name, status="warning", what="no picture, sound only")
     if camera.sound == "same":
         yield _sound_of(name, str(told["sound"]), found["sound_peak_dbfs"])
+
+
+def _main_stream(name: str, camera: "Camera", file: Path | None) -> Iterator[Finding]:
+    if camera.snapshot_url:
+        started_s = time.monotonic()
+        height_px, width_px, _ = take_picture(snapshot_spec_of(name, file)).shape
+        took_s = time.monotonic() - started_s
+        what = f"{width_px}×{height_px} from the main stream, after {took_s:.1f} s"
+        yield Finding(stage="snapshot", subject=name, status="ok", what=what)
 
 
 def _sound_of(name: str, codec: str, peak_dbfs: float | None) -> Finding:

@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent.types import NS_PER_S, Box, Seen, Track
+from agent.types import NS_PER_S, Box, Detection, Seen, Track
 
 PERSON = "person"
 KEEP_S = 10.0
+LEAST_PROB = 0.2
+"""Fainter finds are blurred only where a track carries them: most are furniture, and would blot out the picture."""
 
 
 @dataclass(slots=True)
@@ -20,7 +22,7 @@ class People:
     def note(self, seen: Seen, tracks: Iterable[Track]) -> None:
         """Remember who was found in a picture, and who was followed when it came (those lag a little behind)."""
         if seen.detections is not None:  # a picture that stood still was not looked at: who was there still is
-            self._found = tuple(found.box for found in seen.detections if found.label == PERSON)
+            self._found = tuple(found.box for found in seen.detections if _is_person(found))
         followed = tuple(track.box for track in tracks if track.label == PERSON)
         self._noted.append((seen.at_ns, self._found + followed))
         while self._noted[0][0] < seen.at_ns - KEEP_S * NS_PER_S:
@@ -34,3 +36,7 @@ class People:
     def since(self, at_ns: int) -> tuple[Box, ...]:
         """Return every box that was noted from `at_ns` on."""
         return tuple(box for noted_ns, boxes in self._noted if noted_ns >= at_ns for box in boxes)
+
+
+def _is_person(found: Detection) -> bool:
+    return found.label == PERSON and found.score_prob >= LEAST_PROB

@@ -27,6 +27,7 @@ from agent.types import NS_PER_S, Incident, Seen, Track, Uint8Array
 MAIN_PICTURE_S = 3.0
 """So long a main stream may take: an RTSP camera shows its first picture 1 to 2 s after it was asked."""
 _BEFORE_NS = NS_PER_S
+_MISSED_NS = 3 * NS_PER_S // 10  # who is overlooked in one picture was found in one of the two or three before
 _FRESH_NS = NS_PER_S  # an incident that opens so soon after takes the same picture
 _MOST_UNJUDGED = 3  # full pictures are large: where judging is held up, later ones are not kept
 _ANALYSIS_LAG_NS = 2 * NS_PER_S  # so long a picture to be blurred waits for the analysis of its own moment
@@ -86,7 +87,7 @@ class Snapshots:
         if camera not in self._newest:
             return None
         at_ns, full = self._newest[camera]
-        return self._fit(camera, full, at_ns - _BEFORE_NS)
+        return self._fit(camera, full, at_ns - _MISSED_NS)
 
     def seek(self, incident: Incident) -> None:
         """Ask the main stream of the incident's camera for a better picture, if it has one."""

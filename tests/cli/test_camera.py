@@ -27,6 +27,8 @@ URL = "rtsp://192.0.2.10/stream1"
         ("rtsp://[2001:db8::1]/a", "rtsp://[2001:db8::1]/a", "", ""),
         ("0", "/dev/video0", "", ""),
         ("/dev/video2", "/dev/video2", "", ""),
+        ("v4l2:HD Webcam", "v4l2:HD Webcam", "", ""),
+        ("/dev/v4l/by-id/usb-x-index0", "/dev/v4l/by-id/usb-x-index0", "", ""),
         ("lavfi:testsrc2=size=64x64", "lavfi:testsrc2=size=64x64", "", ""),
     ],
 )
@@ -101,6 +103,41 @@ def test_the_password_of_a_sound_url_is_kept_apart(vedette: Vedette, config: Pat
     assert read_credential("sound-door", config, {}) == "hunter3"
     vedette("camera", "remove", "door")
     assert read_credential("sound-door", config, {}) is None
+
+
+def test_a_main_stream_is_kept_beside_the_sub_stream_without_its_login(vedette: Vedette, config: Path) -> None:
+    streams = [f"rtsp://admin:hunter2@192.0.2.10/{name}" for name in ("sub", "main")]
+    ended = vedette("camera", "add", "door", streams[0], "--snapshot-url", streams[1])
+    assert ended.code == 0
+    assert "hunter2" not in ended.out + ended.err + config.read_text()
+    camera = load(config).cameras["door"]
+    assert (camera.url, camera.snapshot_url) == ("rtsp://192.0.2.10/sub", "rtsp://192.0.2.10/main")
+    assert read_credential("camera-door", config, {}) == "hunter2"
+
+
+def test_both_streams_have_one_login(vedette: Vedette, config: Path) -> None:
+    ended = vedette("camera", "add", "door", "rtsp://a:b@192.0.2.10/", "--snapshot-url", "rtsp://c:d@192.0.2.10/x")
+    assert ended.code == 2
+    assert not config.exists()
+
+
+def test_what_is_plugged_in_is_listed_even_if_that_is_nothing(vedette: Vedette, config: Path) -> None:
+    ended = vedette("camera", "list", "--found", "--json")
+    assert ended.code == 0
+    assert all(set(camera) == {"device", "name", "stable", "url"} for camera in json.loads(ended.out))
+    assert vedette("camera", "list", "--found").code == 0
+
+
+def test_a_login_that_was_written_into_the_file_is_not_listed(vedette: Vedette, config: Path) -> None:
+    keys = ("url", "sound", "snapshot_url")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f'{key} = "rtsp://u:hunter2@192.0.2.10/{key}"' for key in keys]
+    config.write_text("\n".join(["[cameras.door]", *lines]) + "\n")
+    for more in ((), ("--json",)):
+        ended = vedette("camera", "list", *more)
+        assert ended.code == 0
+        assert "hunter2" not in ended.out + ended.err
+    assert "door" in vedette("config", "check").err
 
 
 def test_picture_and_sound_have_one_user_name(vedette: Vedette, config: Path) -> None:

@@ -48,6 +48,17 @@ def test_a_camera_that_cannot_be_opened_fails_and_the_others_are_looked_at(vedet
     assert "hunter2" not in ended.out + ended.err
 
 
+def test_the_main_stream_is_looked_at_where_there_is_one(vedette: Vedette) -> None:
+    vedette("init", "--yes", "--broker", DEAF_PORT)
+    vedette("config", "set", "models.folder", "/nonexistent")  # loading models takes longer than all the rest
+    vedette("camera", "add", "door", PICTURE, "--snapshot-url", "lavfi:color=red:size=128x96:rate=10")
+    vedette("camera", "add", "gate", PICTURE, "--snapshot-url", "rtsp://127.0.0.1:1/x")
+    _, found = stages(vedette)
+    assert [(row["subject"], row["status"]) for row in found["snapshot"]] == [("door", "ok"), ("gate", "failed")]
+    assert found["snapshot"][0]["what"].startswith("128×96 ")
+    assert found["snapshot"][1]["cure"]
+
+
 def test_a_wrong_configuration_leaves_what_needs_it_out(vedette: Vedette, config: Path) -> None:
     config.parent.mkdir()
     config.write_text("[analysis]\nfsp = 1\n")

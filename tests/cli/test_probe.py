@@ -36,6 +36,16 @@ def test_a_snapshot_is_a_jpeg_of_the_camera_with_its_masks(vedette: Vedette, tmp
     assert picture[24, 56, 2] > 200
 
 
+def test_a_snapshot_is_of_the_main_stream_where_there_is_one(vedette: Vedette, tmp_path: Path) -> None:
+    vedette("camera", "add", "door", RED, "--snapshot-url", "lavfi:color=blue:size=128x96:rate=10")
+    vedette("mask", "add", "door", "left", "--polygon", "0,0 0.5,0 0.5,1 0,1")
+    assert vedette("camera", "snapshot", "door").code == 0
+    picture = cv2.imread(str(tmp_path / "door.jpg"))
+    assert picture.shape == (96, 128, 3)
+    assert picture[48, 16].max() < 40
+    assert picture[48, 112, 0] > 200
+
+
 def test_zones_are_drawn_over_a_picture_taken_now(vedette: Vedette, tmp_path: Path) -> None:
     vedette("camera", "add", "door", RED)
     vedette("zone", "add", "door", "yard", "--polygon", "0.25,0.25 0.75,0.25 0.75,0.75 0.25,0.75")

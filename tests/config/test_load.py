@@ -13,6 +13,7 @@ from agent.config.schema import Config
 from agent.errors import ConfigError
 from agent.kinds import KINDS
 
+RTSP = "rtsp://192.0.2.1/"
 CAMERA = '[cameras.door]\nurl = "rtsp://192.0.2.1/"\n'
 ZONE = "[cameras.door.zones.yard]\n"
 
@@ -51,6 +52,32 @@ def test_a_mistake_is_told_with_line_key_and_cure(text: str, line: int, key: str
     assert f"v.toml line {line}, " in error.what
     assert error.what.endswith(key)
     assert told in error.line()
+
+
+@pytest.mark.parametrize("key", ["url", "snapshot_url", "sound"])
+@pytest.mark.parametrize("login", ["admin:hun/ter2", "admin:hun?ter2", "admin:#hunter2", "a:b:hun/ter/2"])
+def test_a_login_that_ends_the_host_too_early_is_refused_and_not_repeated(key: str, login: str, tmp_path: Path) -> None:
+    url = f'url = "{RTSP}"\n' if key != "url" else ""
+    error = failure(f'[cameras.door]\n{url}{key} = "rtsp://{login}@192.0.2.1/stream"\n', tmp_path)
+    assert error.what.endswith(f"cameras.door.{key}")
+    assert "set-password" in error.cure
+    assert "hun" not in error.line()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://admin:p%2Fw@192.0.2.1:554/stream",
+        "rtsp://192.0.2.1:554/stream@2",
+        "rtsp://[2001:db8::1]/stream@2",
+        "http://192.0.2.1/x?mail=a:b@c",
+        "v4l2:Webcam: a/b @ home",
+        "/srv/a:b/c@d.mp4",
+        "lavfi:movie=a:b/c@d",
+    ],
+)
+def test_an_address_with_an_at_sign_elsewhere_is_fine(url: str) -> None:
+    assert of_data({"cameras": {"door": {"url": url}}}).cameras["door"].url == url
 
 
 def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
