@@ -17,6 +17,8 @@ from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
 from agent.service.control import Control, Errands, Levers
+from agent.service.drills.private_line import PrivateLine
+from agent.service.drills.shadow import Drills, Rig
 from agent.service.journal import Journal
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
@@ -29,6 +31,7 @@ from agent.types import (
     NS_PER_S,
     Blind,
     Frame,
+    Heard,
     IncidentChange,
     Observation,
     Opened,
@@ -112,7 +115,21 @@ class Node:
         )
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
+        self._drills = Drills(self._rig())
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
+
+    def _rig(self) -> Rig:
+        return Rig(
+            config=self._config,
+            policy=lambda: self._control.policy,
+            seer=self._senses.seer,
+            listener=self._senses.listener,
+            put_frame=self._channels.frames.put,
+            put_sound=self._channels.sound.put,
+            put_observation=self._channels.observations.put,
+            source_status=self._report.status,
+            uplink=self._uplink,
+        )
 
     def models_line(self) -> str:
         """Return in one line where each model runs."""
@@ -127,7 +144,8 @@ class Node:
         judge = self._worker("judge", self._judge, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
-        everyone = [uplink, judge, *senses, control]
+        private_line = self._worker("private line", PrivateLine(self._options.state_folder, self._drills).serve, stop)
+        everyone = [uplink, judge, *senses, control, private_line]
         for worker in everyone:
             worker.start()
         for name, camera in self._control.config.cameras.items():
@@ -140,6 +158,7 @@ class Node:
             self._options.notifier.stopping()
             stop.set()
             _end([control], control_stop)
+            _end([private_line], stop)
             for name in self._cameras.end():
                 _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
             for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
@@ -214,7 +233,9 @@ class Node:
         while not stop.is_set():
             self._progress.beat("see")
             frame = self._channels.frames.take(TAKE_TIMEOUT_S)
-            if frame is not None:
+            if frame is not None and frame.drill:
+                self._drills.look(frame)
+            elif frame is not None:
                 self._channels.observations.put(self._look(frame))
 
     def _look(self, frame: Frame) -> Seen:
@@ -239,6 +260,9 @@ class Node:
             self._listen(block)
 
     def _listen(self, block: SoundBlock) -> None:
+        if block.drill:
+            self._drills.listen(block)
+            return
         if block.camera not in self._listeners:
             self._listeners[block.camera] = self._senses.listener()
         for heard in self._listeners[block.camera].hear(block):
@@ -251,15 +275,20 @@ class Node:
             self._errands.run()
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
+            self._drills.tend()
             for incident, picture in self._snapshots.arrived():
                 self._uplink.show(incident, picture)
         rest: list[Observation] = drained(self._channels.observations.take)
         for left in rest:
             self._step(left)
+        self._drills.end()
         self._snapshots.close()
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
 
     def _step(self, observation: Observation) -> None:
+        if isinstance(observation, Seen | Heard) and observation.drill:
+            self._drills.step(observation)
+            return
         if self._journal:
             self._journal.write(observation)
         changes = self._scene.step(observation)

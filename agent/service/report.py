@@ -102,6 +102,12 @@ class Report:
         with self._lock:
             self._counts[heard.camera].level_dbfs = round(heard.level_dbfs, 1)
 
+    def status(self, camera: str, modality: str) -> str:
+        """Return how one modality of a camera is: opening, running, lost (why), ended, or absent."""
+        with self._lock:
+            state = self._modalities.get(camera, {}).get(modality)
+        return "absent" if state is None else _status(state)
+
     def all_ended(self) -> bool:
         """Tell whether there were sources and each has come to its own end."""
         with self._lock:
