@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from agent.errors import SourceError, VedetteError
+from agent.features.letterbox import STILL_STRETCH
 from agent.inference.card import Card
 from agent.inference.vision import Sight, VisionModel
 from agent.types import Uint8Array
@@ -91,7 +92,7 @@ def coco_results(model: VisionModel, still: Still) -> list[dict[str, Any]]:
     Errors: SourceError for the picture, ModelError for the model.
     """
     picture = read_still(still.path)
-    sight = model.look(picture, size_px=STILL_SIZE_PX, min_score_prob=STILL_SCORE_PROB)
+    sight = model.look(picture, size_px=STILL_SIZE_PX, min_score_prob=STILL_SCORE_PROB, most_stretch=STILL_STRETCH)
     return list(_results(sight, still.image_id, model.card, (picture.shape[1], picture.shape[0])))
 
 

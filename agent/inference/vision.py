@@ -97,14 +97,21 @@ class VisionModel:
         self._graph(size_px)
 
     def look(
-        self, picture: Uint8Array, *, size_px: tuple[int, int] | None = None, min_score_prob: float | None = None
+        self,
+        picture: Uint8Array,
+        *,
+        size_px: tuple[int, int] | None = None,
+        min_score_prob: float | None = None,
+        most_stretch: float = 1.0,
     ) -> Sight:
         """Find what an RGB picture, uint8 [height, width, 3], shows; without `min_score_prob` what tracking needs.
+
+        `most_stretch` above 1 distorts the picture into the canvas's border: for stills, see `STILL_STRETCH`.
 
         Errors: ModelError when the graph cannot be run anywhere.
         """
         width_px, height_px = size_px or self.export_for(picture.shape[1], picture.shape[0])
-        canvas, fit = letterbox(picture, width_px, height_px)
+        canvas, fit = letterbox(picture, width_px, height_px, most_stretch=most_stretch)
         outputs = self.run(to_tensor(canvas))
         return self.sight(outputs, fit, min_score_prob)
 
