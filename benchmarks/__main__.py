@@ -1,0 +1,65 @@
+"""Writes BENCHMARKS.md: every figure of the product from its own command, run one after the other.
+
+    python -m benchmarks                 all sections (about ten minutes on two idle cores)
+    python -m benchmarks detect track    some of them; the others keep what they said before
+
+The sections stand in BENCHMARKS.md between markers, so that the words around them can be edited.
+"""
+
+import argparse
+import datetime
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REPORT = REPOSITORY / "BENCHMARKS.md"
+SECTIONS: dict[str, list[str]] = {
+    "video": ["benchmarks.clips", "video", "--split", "val"],
+    "audio": ["benchmarks.clips", "audio", "--split", "val"],
+    "detect": ["benchmarks.detection"],
+    "track": ["benchmarks.tracking"],
+    "cost": ["agent.cli.main", "bench"],
+}
+
+
+def measured(module: list[str]) -> str:
+    """Return what a command prints, with the command, the machine and the day."""
+    done = subprocess.run([sys.executable, "-m", *module], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    command = f"python -m {' '.join(module)}" if module[0] != "agent.cli.main" else f"vedette {' '.join(module[1:])}"
+    table = done.stdout.strip()
+    body = table if table.startswith("|") else f"```\n{table}\n```"
+    return f"`{command}`, {datetime.date.today()}, {machine()}\n\n{body}"
+
+
+def machine() -> str:
+    """Return the processor and what runs on it, in one phrase."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{model}, Python {platform.python_version()}"
+
+
+def replaced(text: str, name: str, body: str) -> str:
+    """Return `text` with the section `name` holding `body`."""
+    marked = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+    if not marked.search(text):
+        raise SystemExit(f"BENCHMARKS.md has no section {name}")
+    return marked.sub(lambda found: found[1] + body + found[2], text)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    wanted = parser.parse_args().sections or list(SECTIONS)
+    for name in wanted:
+        if name not in SECTIONS:
+            parser.error(f"no section {name}; there are {', '.join(SECTIONS)}")
+        print(f"{name} …", file=sys.stderr)
+        REPORT.write_text(replaced(REPORT.read_text("utf-8"), name, measured(SECTIONS[name])), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
