@@ -3,7 +3,8 @@
 import csv
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -16,15 +17,17 @@ from agent.cli.when import lasted, local, moment
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
-    from agent.uplink.history import Query
+    from agent.uplink.history import Query, Verdict
     from agent.uplink.store import Store
 
-app = typer.Typer(help="Incidents kept on this box: list, show, export.")
+app = typer.Typer(help="Incidents kept on this box: list, show, mark, find similar ones, export.")
 
 SHORT_ID = 8
+LONGEST_NOTE = 500
+VERDICTS = ("true", "false")
 CSV_COLUMNS = (
     "id", "started_at", "ended_at", "node", "camera", "kind", "severity",
-    "confidence", "close_reason", "drill", "summary",
+    "confidence", "close_reason", "drill", "verdict", "note", "summary",
 )  # fmt: skip
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 90m, 2d, today, 08:30, 2026-11-21.")]
@@ -66,12 +69,13 @@ def list_(
             message["kind"] + (" (drill)" if message["drill"] else ""),
             message["severity"],
             lasted(message),
+            _verdict(message),
             message["id"][-SHORT_ID:],
             message["summary"],
         )
         for message in found
     ]
-    columns = ("started", "camera", "kind", "severity", "lasted", "id", "what happened")
+    columns = ("started", "camera", "kind", "severity", "lasted", "marked", "id", "what happened")
     print_table(columns, rows, empty="No incident fits.")
     if len(found) == limit:
         remark(f"The newest {limit}; --limit shows more.")
@@ -84,19 +88,77 @@ def show(
     state: StateFolder = None,
 ) -> None:
     """Show one incident: what happened, why it was raised, and every message of it."""
-    from agent.uplink.history import phases
+    from agent.uplink.history import judged
 
-    store = _store(state)
-    try:
-        messages = phases(store, incident)
-    finally:
-        store.close()
-    if not messages:
-        raise VedetteError(f"no single incident has the id {incident}", cure="See `vedette incidents list` for ids.")
+    with closing(_store(state)) as store:
+        messages = _one(store, incident)
+        verdict = judged(store).get(messages[-1]["id"])
     if as_json:
-        print_json(messages)
+        print_json([_with_verdict(message, verdict) for message in messages])
         return
-    _show(messages)
+    _show([*messages[:-1], _with_verdict(messages[-1], verdict)])
+
+
+@app.command()
+def mark(
+    incident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the first or last characters of it.")],
+    verdict: Annotated[str, typer.Argument(metavar="true|false", help="Whether it was what it said.")],
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why: a cat, a film on television, a real fall.")] = "",
+    state: StateFolder = None,
+) -> None:
+    """Say whether an incident was true: `vedette calibrate` learns from it, the lists show it."""
+    from agent.uplink import history
+    from agent.uplink.door import DATABASE
+    from agent.uplink.store import open_beside
+
+    if verdict not in VERDICTS:
+        raise typer.BadParameter(f"{verdict!r} is neither true nor false.", param_hint="VERDICT")
+    if len(note) > LONGEST_NOTE:
+        raise typer.BadParameter(f"a note has at most {LONGEST_NOTE} characters.", param_hint="--note")
+    at = moment("0s", datetime.now(UTC)) or ""
+    with closing(open_beside(_folder(state) / DATABASE)) as store:
+        found = _one(store, incident)[-1]
+        with store.transaction() as db:
+            history.mark(db, found["id"], verdict=verdict == "true", at=at, note=note)
+    remark(f"{found['kind']} of {local(found['started_at'])} at {found['camera']}: marked {verdict}.")
+
+
+@app.command()
+def similar(
+    incident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the first or last characters of it.")],
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the most alike.")] = 10,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+    state: StateFolder = None,
+) -> None:
+    """List what was like this before: by kind, evidence, camera and hour of the day, the most alike first."""
+    from agent.uplink.likeness import SHARES, rank
+
+    with closing(_store(state)) as store:
+        wanted = _one(store, incident)[-1]
+    others = _found(state, _query(since, until, None, None, None, "", False, None))
+    found = rank(wanted, others)[:limit]
+    if as_json:
+        print_json([message | {"likeness": round(likeness, 4)} for likeness, message in found])
+        return
+    rows = [
+        (
+            f"{likeness:.2f}",
+            local(message["started_at"]),
+            message["camera"],
+            message["kind"] + (" (drill)" if message["drill"] else ""),
+            _verdict(message),
+            message["id"][-SHORT_ID:],
+            message["summary"],
+        )
+        for likeness, message in found
+    ]
+    print_table(
+        ("alike", "started", "camera", "kind", "marked", "id", "what happened"), rows, empty="There is no other."
+    )
+    if rows:
+        remark("Alike: " + ", ".join(f"{share:.0%} {aspect}" for aspect, share in SHARES.items()) + ". 1 is the same.")
 
 
 def _show(messages: list[dict[str, Any]]) -> None:
@@ -113,6 +175,7 @@ def _show(messages: list[dict[str, Any]]) -> None:
         ("without sound", "would have opened" if newest["without_sound"] else "would not have opened"),
         ("without picture", "would have opened" if newest["without_picture"] else "would not have opened"),
         ("snapshot", newest["snapshot"] or "none"),
+        ("marked", _verdict(newest, whole=True) or "not yet: vedette incidents mark ID true|false"),
         ("models", ", ".join(f"{name} {digest}" for name, digest in newest["models"].items()) or "-"),
     ]
     print_table(("", ""), facts)
@@ -160,7 +223,10 @@ def _write(file: IO[str], messages: list[dict[str, Any]], as_csv: bool) -> None:
         return
     rows = csv.DictWriter(file, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
-    rows.writerows({key: _cell(value) for key, value in message.items()} for message in messages)
+    for message in messages:
+        verdict = message["verdict"] or {"true": "", "note": ""}
+        row = message | {"verdict": str(verdict["true"]).lower(), "note": verdict["note"]}
+        rows.writerow({key: _cell(value) for key, value in row.items()})
 
 
 def _cell(value: Any) -> Any:
@@ -212,18 +278,46 @@ def check_choices(kinds: list[str] | None, severities: list[str] | None) -> None
 
 
 def _found(state: Path | None, query: "Query") -> list[dict[str, Any]]:
-    from agent.uplink.history import find
+    from agent.uplink.history import find, judged
 
-    store = _store(state)
-    try:
-        return find(store, query)
-    finally:
-        store.close()
+    with closing(_store(state)) as store:
+        verdicts = judged(store)
+        return [_with_verdict(message, verdicts.get(message["id"])) for message in find(store, query)]
+
+
+def _one(store: "Store", typed: str) -> list[dict[str, Any]]:
+    """Return every message of the one incident that is meant. Raises VedetteError where it is none or several."""
+    from agent.uplink.history import phases
+
+    messages = phases(store, typed)
+    if not messages:
+        raise VedetteError(f"no single incident has the id {typed}", cure="See `vedette incidents list` for ids.")
+    return messages
+
+
+def _with_verdict(message: dict[str, Any], verdict: "Verdict | None") -> dict[str, Any]:
+    return message | {"verdict": None if verdict is None else asdict(verdict)}
+
+
+def _verdict(message: dict[str, Any], *, whole: bool = False) -> str:
+    """Return what a person said of an incident, in a word; `whole` adds when and why."""
+    verdict = message["verdict"]
+    if verdict is None:
+        return ""
+    said = "true" if verdict["true"] else "false"
+    if not whole:
+        return said
+    return f"{said}, {local(verdict['at'])}" + (f": {verdict['note']}" if verdict["note"] else "")
+
+
+def _folder(state: Path | None) -> Path:
+    from agent.config.places import state_dir
+
+    return state or state_dir()
 
 
 def _store(state: Path | None) -> "Store":
-    from agent.config.places import state_dir
     from agent.uplink.door import DATABASE
     from agent.uplink.store import open_for_reading
 
-    return open_for_reading((state or state_dir()) / DATABASE)
+    return open_for_reading(_folder(state) / DATABASE)

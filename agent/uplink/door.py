@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.schema import Config, Snapshots
-from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
+from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Opened, Uint8Array
 from agent.uplink import history
 from agent.uplink.answers import Answer
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
 from agent.uplink.connection import Received, endpoint
+from agent.uplink.evidence import EvidenceFolder
 from agent.uplink.latest import Latest
 from agent.uplink.mqtt import Health, MqttUplink
 from agent.uplink.outbox import Outbox
@@ -73,6 +74,7 @@ class Uplink:
         mqtt: MqttUplink,
         snapshots: Snapshots,
         clock: _Clock,
+        evidence: EvidenceFolder | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.topics = self._topics = topics
@@ -80,6 +82,7 @@ class Uplink:
         self._mqtt = mqtt
         self._snapshots = snapshots
         self._clock = clock
+        self._evidence = evidence
         self._random_bytes = random_bytes
         self._models: Mapping[str, str] = {}
         self._raised = _Raised()
@@ -113,7 +116,14 @@ class Uplink:
             random=random.random,
             patience=patience or Patience(),
         )
-        uplink = cls(topics=topics, outbox=outbox, mqtt=mqtt, snapshots=config.snapshots, clock=clock)
+        uplink = cls(
+            topics=topics,
+            outbox=outbox,
+            mqtt=mqtt,
+            snapshots=config.snapshots,
+            clock=clock,
+            evidence=EvidenceFolder(state_folder),
+        )
         uplink._begin(config.cameras.keys())
         return uplink
 
@@ -142,6 +152,8 @@ class Uplink:
             known = replace(known, snapshot=self._topics.snapshot(incident.camera, known.incident_id))
         message = self._outbox.write(lambda batch: self._put(batch, change, known, jpeg))
         self._remember(change, known, message)
+        if jpeg is not None and self._evidence is not None and isinstance(change, Opened):
+            self._evidence.keep(known.incident_id, jpeg)
         if jpeg is not None and not incident.drill:  # a drill's picture is none of the camera
             self._publish_newest(incident.camera, jpeg)
         for camera in incident.cameras:

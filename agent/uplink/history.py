@@ -57,19 +57,34 @@ def forget_oldest(db: sqlite3.Connection, keep: int = KEEP_INCIDENTS) -> None:
     )
 
 
-def mark(db: sqlite3.Connection, incident_id: str, *, verdict: bool, at: str) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a person said of an incident: whether it was true, when they said so (RFC 3339), and why."""
+
+    true: bool
+    at: str
+    note: str = ""
+
+
+def mark(db: sqlite3.Connection, incident_id: str, *, verdict: bool, at: str, note: str = "") -> bool:
     """Keep what a person said of an incident, whether it was true; return False where it is not known."""
     done = db.execute(
-        "INSERT OR REPLACE INTO verdict SELECT id, ?, ? FROM incident WHERE id = ?", (verdict, at, incident_id)
+        "INSERT OR REPLACE INTO verdict (incident_id, verdict, at, note) SELECT id, ?, ?, ? FROM incident WHERE id = ?",
+        (verdict, at, note, incident_id),
     )
     return done.rowcount > 0
 
 
-def verdicts(db: sqlite3.Connection) -> dict[str, bool]:
-    """Return what people said: incident id → whether it was true."""
-    return {
-        incident_id: bool(verdict) for incident_id, verdict in db.execute("SELECT incident_id, verdict FROM verdict")
-    }
+def verdicts(db: sqlite3.Connection) -> dict[str, Verdict]:
+    """Return what people said: incident id → verdict."""
+    rows = db.execute("SELECT incident_id, verdict, at, note FROM verdict")
+    return {incident_id: Verdict(true=bool(verdict), at=at, note=note) for incident_id, verdict, at, note in rows}
+
+
+def judged(store: Store) -> dict[str, Verdict]:
+    """As `verdicts`."""
+    with store.reading() as db:
+        return verdicts(db)
 
 
 def left_open(store: Store) -> list[tuple[Message, int]]:
@@ -93,6 +108,20 @@ def find(store: Store, query: Query) -> list[Message]:
             f"SELECT message FROM incident WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?", [*values, limit]
         )
         return [json.loads(text) for (text,) in rows]
+
+
+def lives(store: Store, query: Query) -> list[tuple[Message, Message]]:
+    """Return (first message, newest message) of each incident that fits, newest incident first."""
+    where, values = _conditions(query)
+    limit = -1 if query.limit is None else query.limit
+    first = "(SELECT p.message FROM phase AS p WHERE p.incident_id = incident.id ORDER BY p.seq LIMIT 1)"
+    with store.reading() as db:
+        rows = db.execute(
+            f"SELECT coalesce({first}, message), message FROM incident WHERE {where}"
+            " ORDER BY started_at DESC, id DESC LIMIT ?",
+            [*values, limit],
+        )
+        return [(json.loads(opened), json.loads(newest)) for opened, newest in rows]
 
 
 def _conditions(query: Query) -> tuple[str, list[Any]]:

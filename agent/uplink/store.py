@@ -75,6 +75,9 @@ MIGRATIONS: tuple[str, ...] = (
         at TEXT NOT NULL               -- RFC 3339 UTC with milliseconds
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE verdict ADD COLUMN note TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
@@ -184,13 +187,22 @@ def memory_store() -> Store:
 
 def open_for_reading(path: Path) -> Store:
     """Open the database of a running or stopped agent for questions only. Raises StoreError."""
+    return _existing(path, "ro")
+
+
+def open_beside(path: Path) -> Store:
+    """Open the database of a running or stopped agent for a brief word of one's own. Raises StoreError."""
+    return _existing(path, "rw")
+
+
+def _existing(path: Path, mode: str) -> Store:
     if not path.exists():
         raise StoreError(
             f"there is no history at {path}",
             cure="Nothing was raised on this box yet; `vedette run` begins it. STATE_DIRECTORY names another folder.",
         )
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
         version = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise (store_error(error, str(path)) or error) from error

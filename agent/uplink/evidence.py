@@ -1,0 +1,66 @@
+"""Pictures of incidents that stay on the box: one JPEG each, the moment it opened, bounded by bytes.
+
+Only where snapshots are on: whoever wants no picture kept gets none. Files of mode 0600 named by the incident's
+id; ids sort by time, so the oldest goes first.
+"""
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
+
+FOLDER = "evidence"
+MAX_BYTES = 200_000_000  # some thousand pictures
+SUFFIX = ".jpg"
+
+
+class EvidenceFolder:
+    """The folder `evidence` of the state folder. A disk that refuses costs the picture, nothing else."""
+
+    def __init__(self, state_folder: Path, max_bytes: int = MAX_BYTES) -> None:
+        self._folder = state_folder / FOLDER
+        self._max_bytes = max_bytes
+        self._mutex = threading.Lock()
+        self._refused = False
+
+    def keep(self, incident_id: str, jpeg: bytes) -> None:
+        """Keep the picture of an incident, in place of one kept before; the oldest pictures make room."""
+        with self._mutex:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._make_room(len(jpeg))
+                _write(self._folder / f"{incident_id}{SUFFIX}", jpeg)
+                self._refused = False
+            except OSError as error:
+                if not self._refused:
+                    _LOG.warning("no pictures are kept in %s: %s", self._folder, error.strerror or error)
+                self._refused = True
+
+    def _make_room(self, needed_bytes: int) -> None:
+        pictures = sorted(self._folder.glob(f"*{SUFFIX}"))
+        sizes = {picture: picture.stat().st_size for picture in pictures}
+        used_bytes = sum(sizes.values()) + needed_bytes
+        for picture in pictures:
+            if used_bytes <= self._max_bytes:
+                return
+            picture.unlink(missing_ok=True)
+            used_bytes -= sizes[picture]
+
+
+def picture_of(state_folder: Path, incident_id: str) -> bytes | None:
+    """Return the JPEG kept of an incident, None where there is none."""
+    try:
+        return (state_folder / FOLDER / f"{incident_id}{SUFFIX}").read_bytes()
+    except OSError:
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write so that a reader, or a loss of power, finds the whole picture or none."""
+    part = path.with_suffix(".part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    part.replace(path)
