@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from agent.config.schema import Config
+from agent.errors import VedetteError
 from agent.scene import Policy
 from agent.service import settings
 from agent.service.retained import Board, Retained
@@ -84,6 +85,7 @@ class Levers:
     switch: Callable[[str, bool], None]  # a camera on or off
     picture: Callable[[str], Uint8Array | None]  # the newest one that may leave the box
     status: Callable[[], Mapping[str, Any]]
+    drill: Callable[[str, str], None]  # kind, camera: begin one; VedetteError where it cannot be
     wall_ns: Callable[[], int]
 
 
@@ -199,7 +201,7 @@ class Control:
             return {"topic": self._snapshot(command.camera)}
         if command.action == "verdict":
             return self._mark(command)
-        raise CommandError("this version of Vedette cannot drill")
+        return self._drill(command)
 
     def _set(self, setting: Setting) -> dict[str, Any]:
         """Apply, keep and tell a setting: first what closes incidents, then what stops or starts a camera."""
@@ -224,6 +226,14 @@ class Control:
         if topic is None:
             raise CommandError(f"there is no picture of camera {camera} yet")
         return topic
+
+    def _drill(self, request: Request) -> dict[str, Any]:
+        """Begin a drill; its incident, marked as one, is the rest of the answer."""
+        try:
+            self._levers.drill(request.kind, request.camera)
+        except VedetteError as error:
+            raise CommandError(error.line()) from error
+        return {"kind": request.kind, "camera": request.camera}
 
     def _mark(self, request: Request) -> dict[str, Any]:
         if not self._uplink.mark(request.incident, verdict=request.verdict):

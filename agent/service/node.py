@@ -116,6 +116,7 @@ class Node:
         self._seers: dict[str, Seer] = {}
         self._listeners: dict[str, Listener] = {}
         self._drills = Drills(self._rig())
+        self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
 
     def _rig(self) -> Rig:
@@ -157,6 +158,7 @@ class Node:
         finally:
             self._options.notifier.stopping()
             stop.set()
+            self._ending.set()
             _end([control], control_stop)
             _end([private_line], stop)
             for name in self._cameras.end():
@@ -183,6 +185,7 @@ class Node:
             adopt=lambda policy: self._errands.ask(lambda: self._raise(self._scene.adopt(policy))),
             switch=self._switch,
             picture=lambda camera: self._errands.ask(lambda: self._snapshots.picture(camera)),
+            drill=lambda kind, camera: self._drills.start(kind, camera, self._ending),
             status=lambda: self._report.current(),  # noqa: PLW0108 - the report is made later
             wall_ns=lambda: clock.now_ns() + clock.wall_offset_ns(),
         )

@@ -5,6 +5,8 @@ remembers (motion gate, sound windows, tracker, evidence) is the drill's own, so
 real incident or the reverse, and the camera itself is watched all the while: see docs/decisions.
 """
 
+import collections
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -85,6 +87,8 @@ class Drill:
         """Play the material in real time; on a thread of its own."""
         try:
             for number, piece in enumerate(material(self.kind, self.camera, self._rig.config.analysis)):
+                if number == 0:
+                    self.started_ns = self._rig.now_ns()  # the material is open now
                 if not self._wait(self.started_ns + piece.item.at_ns):
                     return
                 self._put(piece)
@@ -214,11 +218,23 @@ class Drills:
         """Drill and yield every stage as it is reached, until the broker has it. VedetteError: it cannot begin."""
         self._require(kind, camera)
         if not self._busy.acquire(blocking=False):
-            raise VedetteError("another drill is under way", cure="Wait until it is over, about 20 s.")
+            raise _under_way()
         try:
             yield from self._drilled(kind, camera, stop)
         finally:
             self._busy.release()
+
+    def start(self, kind: str, camera: str, stop: threading.Event) -> None:
+        """Begin a drill that nobody here follows: it tells itself by arriving. VedetteError: it cannot begin."""
+        self._require(kind, camera)
+        if self._busy.locked():
+            raise _under_way()
+
+        def unheeded() -> None:
+            with contextlib.suppress(VedetteError):  # another one was faster
+                collections.deque(self.run(kind, camera, stop), maxlen=0)
+
+        threading.Thread(target=unheeded, name="drill", daemon=True).start()
 
     def _drilled(self, kind: str, camera: str, stop: threading.Event) -> Iterator[Step]:
         drill = Drill(self._rig, kind, camera, self._ordinals_used)
@@ -285,6 +301,10 @@ class Drills:
                 why="the box or the camera is disarmed, or the kind is disabled",
                 cure="See policy.armed and policy.disabled_kinds in `vedette config show`, and what was set over MQTT.",
             )
+
+
+def _under_way() -> VedetteError:
+    return VedetteError("another drill is under way", cure="Wait until it is over, about 20 s.")
 
 
 def _policy(real: Policy, kind: str, camera: str, plan: Plan) -> Policy:
