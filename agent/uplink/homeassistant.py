@@ -76,14 +76,13 @@ def _id(topics: Topics, camera: str = "") -> str:
 
 
 def _device(device: Message, parts: Mapping[str, Message], identifier: str, version: str) -> Message:
-    """Return a discovery message; each part gets its unique id."""
+    """Return a discovery message; each part gets its unique id. A `qos` for all is accepted, but not handed down."""
     return {
         "device": {"identifiers": [identifier], "manufacturer": "Vedette", "sw_version": version, **device},
         "origin": {"name": "Vedette", "sw_version": version, "support_url": SUPPORT_URL},
         "components": {
-            f"{identifier}_{key}": {**part, "unique_id": f"{identifier}_{key}"} for key, part in parts.items()
+            f"{identifier}_{key}": {**part, "qos": 1, "unique_id": f"{identifier}_{key}"} for key, part in parts.items()
         },
-        "qos": 1,
     }
 
 
