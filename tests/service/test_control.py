@@ -1,0 +1,323 @@
+"""What the node does with commands: applies, keeps, tells and answers them, and takes back what is no more."""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from agent.config.schema import Camera, Config, Node, Snapshots, Zone
+from agent.config.schema import Policy as PolicyTable
+from agent.errors import WorkerError
+from agent.scene import Policy
+from agent.service import settings
+from agent.service.control import WAITING_MOST, Control, Errands, Levers
+from agent.service.retained import Retained
+from agent.types import Uint8Array
+from agent.uplink.answers import Answer
+from agent.uplink.connection import Received
+from agent.uplink.control import CommandError, Setting
+from agent.uplink.latest import Latest
+from agent.uplink.payload import schema
+
+GATE = Zone(polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+CONFIG = Config(
+    node=Node(name="box"),
+    cameras={"hall": Camera(url="x", zones={"gate": GATE}), "yard": Camera(url="x", enabled=False)},
+    snapshots=Snapshots(enabled=True),
+)
+INCIDENT = "01a1fdfa-4600-7a91-807b-e2d44f10a6b3"
+
+
+class MemoryBoard:
+    """An uplink that keeps what it is told; the broker acknowledges what is in `acknowledged`."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, Latest] = {}
+        self.order: list[str] = []
+        self.answers: list[Answer] = []
+        self.verdicts: dict[str, bool] = {}
+        self.acknowledged: set[str] = set()
+
+    def say(self, latest: Latest) -> None:
+        self.said[latest.topic] = latest
+        self.order.append(latest.topic)
+
+    def is_said(self, topic: str) -> bool:
+        return topic in self.acknowledged
+
+    def answer(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def mark(self, incident_id: str, *, verdict: bool) -> bool:
+        self.verdicts[incident_id] = verdict
+        return incident_id == INCIDENT
+
+    def say_picture(self, camera: str, picture: Uint8Array) -> str | None:
+        return f"vedette/box/{camera}/snapshot"
+
+
+class Box:
+    """A control with its levers, which only note that they were moved."""
+
+    def __init__(self, folder: Path, config: Config = CONFIG) -> None:
+        self.board = MemoryBoard()
+        self.moves: list[Any] = []
+        self.picture: Uint8Array | None = np.zeros((2, 2, 3), np.uint8)
+        self.busy = False
+        levers = Levers(
+            adopt=self._adopt,
+            switch=lambda camera, on: self.moves.append((camera, on)),
+            picture=lambda _: self.picture,
+            status=lambda: {"status": "ok"},
+            drill=self._drill,
+            wall_ns=lambda: 1_790_000_000 * 10**9,
+        )
+        self.control = Control(config, folder, self.board, levers, version="0.1.0")
+
+    def _adopt(self, policy: Policy) -> None:
+        if self.busy:
+            raise CommandError("the analysis is busy")
+        self.moves.append(policy)
+
+    def _drill(self, kind: str, camera: str) -> None:
+        if kind != "fall":
+            raise WorkerError(f"there is no drill for {kind}", cure="There is one for fall.")
+        self.moves.append((kind, camera))
+
+    def send(self, topic: str, payload: Any, **more: Any) -> dict[str, Any]:
+        raw = payload if isinstance(payload, str) else json.dumps(payload)
+        message = Received(topic=f"vedette/box/{topic}", payload=raw.encode(), qos=1, retain=False, **more)
+        self.control.obey(message)
+        answer: dict[str, Any] = json.loads(self.board.answers[-1].payload)
+        Draft202012Validator(schema("response-1")).validate(answer)
+        return answer
+
+    def told(self, topic: str) -> str:
+        return self.board.said[f"vedette/box/{topic}"].payload.decode()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    made = Box(tmp_path)
+    made.control.begin()
+    return made
+
+
+def test_at_the_start_everything_is_told_as_configured(box: Box) -> None:
+    assert (box.told("setting/armed"), box.told("setting/sensitivity")) == ("on", "normal")
+    assert (box.told("hall/setting/enabled"), box.told("yard/setting/enabled")) == ("on", "off")
+    assert (box.told("hall/setting/armed"), box.told("hall/setting/zone/gate")) == ("on", "on")
+    assert all(latest.retain for latest in box.board.said.values())
+    assert "homeassistant/device/vedette_box_CAM_yard/config" in box.board.said
+
+
+def test_disarming_changes_the_policy_is_kept_and_told(box: Box, tmp_path: Path) -> None:
+    answer = box.send("set/armed", "off")
+    assert (answer["ok"], answer["about"], answer["result"]) == (True, "set/armed", {"value": "off", "kept": True})
+    (policy,) = box.moves
+    assert not policy.armed
+    assert box.told("setting/armed") == "off"
+    again = Box(tmp_path)
+    again.control.begin()
+    assert again.told("setting/armed") == "off"
+    assert not again.control.policy.armed
+
+
+def test_default_goes_by_the_configuration_again(box: Box, tmp_path: Path) -> None:
+    box.send("set/sensitivity", "high")
+    assert box.control.policy.sensitivity == "high"
+    assert box.send("set/sensitivity", "default")["result"]["value"] == "normal"
+    low = CONFIG.model_copy(update={"policy": PolicyTable(sensitivity="low")})
+    assert Box(tmp_path, low).control.policy.sensitivity == "low"
+
+
+def test_a_camera_that_is_switched_off_is_disarmed_before_it_stops(box: Box) -> None:
+    assert box.send("hall/set/enabled", "off")["ok"]
+    policy, switched = box.moves
+    assert policy.disarmed_cameras == {"hall", "yard"}
+    assert switched == ("hall", False)
+    assert not box.control.config.cameras["hall"].enabled
+
+
+def test_a_camera_that_is_configured_off_can_be_switched_on_over_it(box: Box, tmp_path: Path) -> None:
+    box.send("yard/set/enabled", "on")
+    assert box.moves[-1] == ("yard", True)
+    assert Box(tmp_path).control.config.cameras["yard"].enabled
+
+
+def test_setting_what_is_set_already_does_not_touch_the_camera(box: Box) -> None:
+    assert box.send("hall/set/enabled", "on")["ok"]
+    assert [type(move) for move in box.moves] == [Policy]
+
+
+def test_a_zone_goes_off_and_one_camera_is_disarmed_alone(box: Box) -> None:
+    box.send("hall/set/zone/gate", "off")
+    assert box.moves[-1].zones["hall"] == {}
+    box.send("hall/set/armed", "off")
+    assert not box.moves[-1].allows("fall", "hall")
+    assert box.moves[-1].allows("fall", "shed")
+
+
+def test_what_the_analysis_did_not_take_over_is_neither_kept_nor_told(box: Box, tmp_path: Path) -> None:
+    box.busy = True
+    assert box.send("set/armed", "off")["reason"] == "the analysis is busy"
+    assert box.told("setting/armed") == "on"
+    assert not (tmp_path / settings.FILE).exists()
+
+
+def test_a_setting_that_cannot_be_kept_works_until_the_next_start_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    box = Box(tmp_path / "state")
+    assert box.send("set/armed", "off")["result"] == {"value": "off", "kept": False}
+    assert not box.moves[-1].armed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"schema": "other", "settings": {"armed": false}}',
+        '{"schema": "vedette.settings/1", "settings": 3}',
+        '{"schema": "vedette.settings/1", "settings": {"armed": "no", "gone/armed": false, "sensitivity": true}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_broken_file_of_settings_leaves_everything_as_configured(tmp_path: Path, text: str) -> None:
+    (tmp_path / settings.FILE).write_text(text)
+    assert settings.load(tmp_path, CONFIG) == {}
+    assert settings.laid_over(CONFIG, {}) == CONFIG
+
+
+def test_every_setting_finds_its_way_into_the_configuration_or_the_policy() -> None:
+    before = settings.policy(CONFIG, {})
+    for path, setting in settings.every(CONFIG).items():
+        other = "high" if setting.name == "sensitivity" else not setting.value
+        changed = settings.changed(
+            {}, Setting(name=setting.name, value=other, camera=setting.camera, zone=setting.zone)
+        )
+        assert changed == {path: other}
+        assert settings.policy(CONFIG, changed) != before or path == "yard/armed"
+
+
+def test_questions_are_answered(box: Box) -> None:
+    assert box.send("request", {"action": "status", "id": "7"})["result"] == {"status": "ok"}
+    snapshot = box.send("request", {"action": "snapshot", "camera": "hall"})
+    assert snapshot["result"] == {"topic": "vedette/box/hall/snapshot"}
+    verdict = box.send("request", {"action": "verdict", "incident": INCIDENT, "verdict": False})
+    assert verdict["result"] == {"incident": INCIDENT, "verdict": False}
+    assert box.board.verdicts == {INCIDENT: False}
+
+
+def test_a_drill_is_begun_or_the_answer_says_why_not(box: Box) -> None:
+    begun = box.send("request", {"action": "drill", "camera": "hall", "kind": "fall"})
+    assert begun["result"] == {"kind": "fall", "camera": "hall"}
+    assert box.moves == [("fall", "hall")]
+    refused = box.send("request", {"action": "drill", "camera": "hall", "kind": "smoke"})
+    assert refused["reason"] == "there is no drill for smoke. There is one for fall."
+
+
+def test_what_cannot_be_done_is_refused_with_a_reason(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    unknown = INCIDENT.replace("01", "02", 1)
+    assert (
+        "not in the history"
+        in box.send("request", {"action": "verdict", "incident": unknown, "verdict": True})["reason"]
+    )
+    assert "is off" in box.send("request", {"action": "snapshot", "camera": "yard"})["reason"]
+    box.picture = None
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert "no picture" in box.send("request", {"action": "snapshot", "camera": "hall"})["reason"]
+    assert len(caplog.records) == 1
+
+
+def test_no_picture_leaves_a_box_whose_snapshots_are_off(tmp_path: Path) -> None:
+    box = Box(tmp_path, CONFIG.model_copy(update={"snapshots": Snapshots()}))
+    assert "snapshots are off" in box.send("request", {"action": "snapshot", "camera": "hall"})["reason"]
+
+
+def test_the_answer_goes_to_the_response_topic_with_the_correlation(box: Box) -> None:
+    box.send("request", {"action": "status"}, response_topic="house/1", correlation=b"x")
+    assert (box.board.answers[-1].topic, box.board.answers[-1].correlation) == ("house/1", b"x")
+
+
+def test_home_assistant_s_birth_brings_the_discovery_again_and_is_not_answered(box: Box) -> None:
+    box.board.order.clear()
+    for payload in (b"offline", b"online"):
+        box.control.obey(Received(topic="homeassistant/status", payload=payload, qos=0, retain=False))
+    assert len(box.board.order) == 3
+    assert all(topic.startswith("homeassistant/device/") for topic in box.board.order)
+    assert not box.board.answers
+
+
+def test_what_a_removed_camera_left_at_the_broker_is_taken_back_until_that_is_certain(tmp_path: Path) -> None:
+    Box(tmp_path).control.begin()
+    less = CONFIG.model_copy(update={"cameras": {"hall": CONFIG.cameras["hall"]}})
+    for _ in range(2):  # the first run ended before the broker heard of it
+        box = Box(tmp_path, less)
+        box.control.begin()
+        empty = {topic for topic, latest in box.board.said.items() if latest.payload == b""}
+        assert empty == {
+            "homeassistant/device/vedette_box_CAM_yard/config",
+            *(f"vedette/box/yard/{what}" for what in ("active", "stats", "setting/armed", "setting/enabled")),
+        }
+    retained = Retained(tmp_path, box.board)
+    retained.begin({}, ["a"])
+    box.board.acknowledged = set(box.board.said)
+    retained.tend()
+    last = MemoryBoard()
+    Retained(tmp_path, last).begin({}, ["a"])
+    assert not last.said
+
+
+def test_more_than_can_be_obeyed_is_dropped_and_told_once(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    message = Received(topic="vedette/box/set/armed", payload=b"off", qos=1, retain=False)
+    for _ in range(WAITING_MOST + 50):
+        box.control.take(message)
+    assert sum("further ones are dropped" in record.message for record in caplog.records) == 1
+
+
+def test_the_thread_obeys_what_is_taken(tmp_path: Path) -> None:
+    box, stop = Box(tmp_path), threading.Event()
+    done = threading.Event()
+    box.board.answer = lambda answer: done.set()  # type: ignore[method-assign]
+    thread = threading.Thread(target=box.control.run, args=(stop,), daemon=True)
+    thread.start()
+    box.control.take(Received(topic="vedette/box/set/armed", payload=b"off", qos=1, retain=False))
+    assert done.wait(10)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not box.moves[-1].armed
+
+
+def test_an_errand_is_done_by_the_thread_that_runs_them() -> None:
+    errands, results = Errands(), list[int]()
+    asking = threading.Thread(target=lambda: results.append(errands.ask(threading.get_ident)))
+    asking.start()
+    while asking.is_alive():
+        errands.run()
+    assert results == [threading.get_ident()]
+
+
+def test_an_errand_that_nobody_does_in_time_is_given_up_and_never_done() -> None:
+    errands, done = Errands(), list[int]()
+    with pytest.raises(CommandError, match="busy"):
+        errands.ask(lambda: done.append(1), timeout_s=0.01)
+    errands.run()
+    assert not done
+
+
+def test_the_control_listens_to_nothing_that_is_switched_off(tmp_path: Path) -> None:
+    everything = Box(tmp_path).control.topics
+    assert everything[-1] == "homeassistant/status"
+    assert len(everything) == 4
+    tables: Mapping[str, Any] = {"control": {"enabled": False}, "homeassistant": {"enabled": False}}
+    assert Box(tmp_path, Config.model_validate(tables)).control.topics == ()
