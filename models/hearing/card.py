@@ -59,7 +59,7 @@ def write(
         "groups": GROUPS,
         "calibration": calibration,
         "thresholds": thresholds,
-        "training": {**training, "initial_weights": "none: random", "teachers": TEACHERS, "data": sources(pieces)},
+        "training": {**training, "teachers": TEACHERS, "data": sources(pieces)},
         "figures": [],
         "intended_use": INTENDED,
         "not_for": NOT_FOR,

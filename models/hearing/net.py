@@ -61,14 +61,14 @@ class Hearing(nn.Module):
 
 
 def multiply_adds(net: nn.Module) -> int:
-    """Multiply-adds of one window, counted at the convolutions."""
+    """Multiply-adds of one window, counted at the convolutions and linear layers."""
     total = 0
 
-    def count(layer: nn.Conv2d, _: object, output: torch.Tensor) -> None:
+    def count(layer: nn.Conv2d | nn.Linear, _: object, output: torch.Tensor) -> None:
         nonlocal total
         total += output[0].numel() * layer.weight[0].numel()
 
-    hooks = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, nn.Conv2d)]
+    hooks = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     training = net.training
     with torch.inference_mode():
         net.eval()(torch.zeros(1, 1, FRAMES, BANDS))

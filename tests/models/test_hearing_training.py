@@ -6,24 +6,55 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("soundfile", reason="needs the extra `train`")
 
-from agent.features.logmel import BANDS, FRAMES
-from models.hearing.calibrate import fit_scores, fit_thresholds
+from agent.features.logmel import BANDS, FRAMES, SAMPLES, log_mel
+from models.hearing import mn04
+from models.hearing.calibrate import fit_scores, fit_thresholds, probabilities
 from models.hearing.data import Piece
 from models.hearing.degrade import CODECS, render, through_codec
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.metrics import average_precision, interval
 from models.hearing.mixing import Mixer, Pictures
-from models.hearing.net import EMBEDDING, STEPS, Hearing, multiply_adds
+from models.hearing.net import EMBEDDING, STEPS, multiply_adds
+from models.hearing.net_mn import HearingMn, start_from_teacher
 from models.hearing.soften import Targets, make_targets
+from models.hearing.teachers import FOLDER
 
 
 def test_the_net_gives_labels_frames_and_an_embedding_within_ten_million_multiply_adds() -> None:
-    net = Hearing().eval()
+    net = HearingMn().eval()
     logits, frames, embedding = net(torch.zeros(2, 1, FRAMES, BANDS))
     assert logits.shape == (2, len(LABELS))
     assert frames.shape == (2, STEPS, len(LABELS))
     assert embedding.shape == (2, EMBEDDING)
     assert multiply_adds(net) <= 10_000_000
+
+
+def test_the_net_starts_with_what_its_teacher_knows() -> None:
+    weights, classes = FOLDER / "mn04_as_mAP_432.pt", FOLDER / "audioset_class_labels_indices.csv"
+    if not weights.exists():
+        pytest.skip("../shared/data/audio/teachers is missing")
+    net = HearingMn()
+    start_from_teacher(net, weights, classes)
+    sound = np.random.default_rng(0).normal(0, 0.1, SAMPLES) * (np.arange(SAMPLES) // 1_600 % 4 == 0)
+    with torch.inference_mode():
+        logits = net.eval()(torch.as_tensor(log_mel(sound.astype(np.float32)))[None, None])[0][0]
+        silent = net(torch.full((1, 1, FRAMES, BANDS), -2.0))[0][0]
+    assert torch.isfinite(logits).all()
+    assert (logits - silent).abs().max() > 1.0
+    assert torch.equal(net.hidden.weight, mn04.load(weights).classifier[2].weight)
+
+
+def test_a_label_that_dev_lacks_cannot_speak_for_its_group() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros((600, len(LABELS)), bool)
+    truth[:60] = True
+    truth[:, INDEX["clock_alarm"]] = False
+    logits = (rng.normal(-2, 1, truth.shape) + 4.0 * truth).astype(np.float32)
+    logits[:, INDEX["clock_alarm"]] += 6.0
+    fit = fit_scores(logits, np.arange(600), truth, np.arange(600))
+    probability = probabilities(logits, fit)
+    assert (probability[:, INDEX["clock_alarm"]] > 0.06).mean() < 0.01
+    assert probability[60:, INDEX["alarm"]].mean() < 0.1
 
 
 @pytest.mark.parametrize(
