@@ -186,7 +186,7 @@ def encoded(message: Message) -> bytes:
 
 
 def schema(name: str) -> Message:
-    """Return a JSON Schema of the package by its name: `incident-1`, `gap-1`, `active-1`, `state-1`."""
+    """Return a JSON Schema of the package by its name: `incident-1`, `gap-1`, `stats-1` …"""
     text = (files("agent.uplink") / "schemas" / f"{name}.schema.json").read_text("utf-8")
     loaded: Message = json.loads(text)
     return loaded

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from agent.uplink.connection import Received
+from agent.uplink.control import setting_topic, understood
 from agent.uplink.topics import Topics
 
 
@@ -57,10 +59,21 @@ def test_every_example_fits_its_schema(document: dict[str, Any], folder: Path) -
 
 def test_every_topic_is_one_that_the_box_publishes(document: dict[str, Any]) -> None:
     topics = Topics("vedette", "{node}")
-    of_node = {topics.of_node(name) for name in ("status", "state", "gap", "check")}
-    of_camera = {topics.of_camera("{camera}", name) for name in ("incident", "active", "snapshot")}
+    of_node = {
+        topics.of_node(name) for name in ("status", "state", "gap", "check", "request", "response", "set/{name}")
+    }
+    of_camera = {
+        topics.of_camera("{camera}", name)
+        for name in ("incident", "active", "snapshot", "sound", "stats", "set/{name}", "set/zone/{zone}")
+    }
+    settings = {
+        setting_topic(topics, "{name}"),  # type: ignore[arg-type]
+        setting_topic(topics, "{name}", "{camera}"),  # type: ignore[arg-type]
+        setting_topic(topics, "zone", "{camera}", "{zone}"),
+    }
+    others = {topics.snapshot("{camera}", "{incident}"), "{prefix}/device/{device}/config"}
     addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == of_node | of_camera | {topics.snapshot("{camera}", "{incident}")}
+    assert addresses == of_node | of_camera | settings | others
 
 
 def test_every_channel_has_its_operation_with_quality_and_retention(document: dict[str, Any]) -> None:
@@ -69,8 +82,28 @@ def test_every_channel_has_its_operation_with_quality_and_retention(document: di
         for operation in document["operations"].values()
     }
     assert said.keys() == document["channels"].keys()
-    assert {name for name, binding in said.items() if binding["retain"]} == {"status", "state", "active", "snapshot"}
-    assert all(binding["qos"] == 1 for binding in said.values())
+    settings = {"setting", "cameraSetting", "zoneSetting"}
+    retained = {"status", "state", "active", "snapshot", "stats", "discovery"} | settings
+    assert {name for name, binding in said.items() if binding["retain"]} == retained
+    assert {name for name, binding in said.items() if binding["qos"] != 1} == {"sound"}
+
+
+def test_what_may_be_sent_is_what_is_understood(document: dict[str, Any]) -> None:
+    topics, now_ns = Topics("vedette", "box"), 0
+    for message, topic in (("request", "request"), ("set", "set/armed")):
+        for example in document["components"]["messages"][message]["examples"]:
+            payload = (
+                {key: value for key, value in example["payload"].items() if key != "at"}
+                if isinstance(example["payload"], dict)
+                else example["payload"]
+            )
+            received = Received(topics.of_node(topic), json.dumps(payload).encode(), qos=1, retain=False)
+            assert understood(received, topics, {"hall": ()}, now_ns)
+    names = {name: document["channels"][name]["parameters"]["name"]["enum"] for name in ("set", "cameraSet")}
+    for channel, prefix in (("set", ""), ("cameraSet", "hall/")):
+        for name in names[channel]:
+            received = Received(topics.of_node(f"{prefix}set/{name}"), b"default", qos=1, retain=False)
+            assert understood(received, topics, {"hall": ()}, now_ns)
 
 
 def test_the_text_tells_of_every_topic(document: dict[str, Any], folder: Path) -> None:
@@ -81,5 +114,9 @@ def test_the_text_tells_of_every_topic(document: dict[str, Any], folder: Path) -
             .replace("vedette/{node}/", "…/")
             .replace("{camera}", "<camera>")
             .replace("{incident}", "<incident id>")
+            .replace("{name}", "<name>")
+            .replace("{zone}", "<zone>")
+            .replace("{prefix}/", "<prefix>/")
+            .replace("{device}", "<device>")
             in text
         )
