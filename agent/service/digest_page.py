@@ -77,7 +77,9 @@ def _lead(day: Day) -> str:
 
 def _tiles(day: Day) -> str:
     tiles = [(str(len(day.entries)), "incidents" if len(day.entries) != 1 else "incident", "")]
-    tiles += [(str(count), severity, severity if count else "none") for severity, count in day.by_severity()]
+    for severity, count in day.by_severity():
+        word = severity if severity == "critical" or count == 1 else f"{severity}s"
+        tiles.append((str(count), word, severity if count else "none"))
     marked = [entry.verdict for entry in day.entries if entry.verdict is not None]
     if marked:
         tiles.append((f"{sum(verdict.true for verdict in marked)}/{len(marked)}", "confirmed of marked", ""))
@@ -126,7 +128,8 @@ def _axis(day: Day, height_px: int) -> str:
         if number % 3 == 0:
             anchor = "start" if number == 0 else "end" if number == hours else "middle"
             minor = "" if heavy else " minor"
-            marks.append(f'<text class="tick{minor}" x="{x:.3f}%" y="12" text-anchor="{anchor}">{at:%H:%M}</text>')
+            hour = "24:00" if number == hours else f"{at:%H:%M}"
+            marks.append(f'<text class="tick{minor}" x="{x:.3f}%" y="12" text-anchor="{anchor}">{hour}</text>')
     return "".join(marks)
 
 
@@ -194,6 +197,8 @@ def _lasting(span: timedelta) -> str:
     seconds = span.total_seconds()
     if seconds < 60:
         return f"{seconds:.1f} s"
+    if seconds < 600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
@@ -303,7 +308,7 @@ def _drills(day: Day) -> str:
     items = "".join(
         f'<li id="i{escape(entry.newest["id"])}"><time>{_clock(entry.started, day, "%H:%M:%S")}</time>'
         f"<b>{_kind(entry.newest['kind'])}</b><span>{escape(', '.join(entry.newest['cameras']))}</span>"
-        f"<span>{escape(entry.newest['summary'])}</span></li>"
+        f"<span>{escape(entry.newest['summary'].removeprefix('Drill: '))}</span></li>"
         for entry in day.drills
     )
     note = "<p>Played on purpose; not counted above.</p>"
