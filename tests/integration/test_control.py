@@ -199,6 +199,7 @@ def test_a_house_switches_the_box_over_mqtt_and_it_stays_so(broker: Mosquitto, h
     house.wait("its discovery", lambda: SHED_CONFIG in house.topics)
     house.wait("an intrusion", lambda: house.count("open") >= 1)
     _what_it_says_of_itself_is_kept_by_the_broker(broker)
+    _it_tells_what_it_hears(house)
     _it_answers(house)
     _it_refuses_what_is_hostile(house)
     _a_birth_brings_the_discovery_again(house)
@@ -223,6 +224,12 @@ def _what_it_says_of_itself_is_kept_by_the_broker(broker: Mosquitto) -> None:
         assert late.retained["vedette/box/shed/setting/enabled"] == b"off"
     finally:
         late.close()
+
+
+def _it_tells_what_it_hears(house: House) -> None:
+    house.wait("the sound of the hall", lambda: "vedette/box/hall/sound" in house.topics)
+    jsonschema.Draft202012Validator(schema("sound-1")).validate(json.loads(house.topics["vedette/box/hall/sound"]))
+    assert "vedette/box/hall/sound" not in house.retained
 
 
 def _it_answers(house: House) -> None:
