@@ -1,6 +1,5 @@
 """The picture of sound: its shape, its laws, and that it is quick enough to run every half second."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
