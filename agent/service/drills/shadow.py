@@ -19,7 +19,7 @@ from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service import clock
-from agent.service.drills.plans import PLANS, Piece, Plan, material
+from agent.service.drills.plans import PLANS, Piece, material
 from agent.types import NS_PER_S, Frame, Heard, IncidentChange, Observation, Opened, Seen, SoundBlock, Tick, Uint8Array
 from agent.uplink.door import Uplink
 
@@ -79,7 +79,7 @@ class Drill:
         self._ordinals_used = ordinals_used
         self._seer = rig.seer()
         self._listener = rig.listener()
-        self._scene = Scene(_policy(rig.policy(), kind, camera, plan))
+        self._scene = Scene(drill_policy(rig.policy(), kind, camera))
         self._noticed = False
         self._belief = 0.0
 
@@ -307,9 +307,9 @@ def _under_way() -> VedetteError:
     return VedetteError("another drill is under way", cure="Wait until it is over, about 20 s.")
 
 
-def _policy(real: Policy, kind: str, camera: str, plan: Plan) -> Policy:
+def drill_policy(real: Policy, kind: str, camera: str) -> Policy:
     """Return the node's own policy for this one kind; the camera's zones do not fit the drill's picture."""
-    zones = {camera: {ZONE: WHOLE_PICTURE}} if plan.zone else {}
+    zones = {camera: {ZONE: WHOLE_PICTURE}} if PLANS[kind].zone else {}
     return replace(real, zones=zones, disabled_kinds=frozenset(real.rules.keys() - {kind}))
 
 
