@@ -53,7 +53,11 @@ def _film(told: "Day", video: Path) -> None:
     from agent.service.reel import write_reel
 
     shown = write_reel(told, video)
-    remark(f"{video}: {shown} pictures" if shown else f"{video} is not written: no picture was kept on that day.")
+    remark(
+        f"{video}: {shown} picture{'' if shown == 1 else 's'}"
+        if shown
+        else f"{video} is not written: no picture was kept on that day."
+    )
 
 
 def _write(path: Path, text: str) -> None:

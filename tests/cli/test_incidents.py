@@ -75,6 +75,60 @@ def test_export_writes_json_lines_and_csv_oldest_first(vedette: Vedette, raised:
     assert rows[1]["summary"].startswith("'="), "no spreadsheet takes it for a formula"
 
 
+def test_a_verdict_is_kept_and_shown_everywhere(vedette: Vedette, raised: list[str]) -> None:
+    assert vedette("incidents", "mark", raised[0][-8:], "false", "--note", "the cat").code == 0
+    assert "false" in vedette("incidents", "list").out
+    assert "the cat" in vedette("incidents", "show", raised[0]).out
+    found = {message["id"]: message["verdict"] for message in json.loads(vedette("incidents", "list", "--json").out)}
+    assert (found[raised[0]]["true"], found[raised[0]]["note"]) == (False, "the cat")
+    assert found[raised[1]] is None
+    rows = list(csv.DictReader(io.StringIO(vedette("incidents", "export", "-", "--csv").out)))
+    assert [(row["verdict"], row["note"]) for row in rows] == [("false", "the cat"), ("", "")]
+
+
+def test_a_second_verdict_takes_the_place_of_the_first(vedette: Vedette, raised: list[str]) -> None:
+    for verdict in ("false", "true"):
+        assert vedette("incidents", "mark", raised[0], verdict).code == 0
+    shown = json.loads(vedette("incidents", "show", raised[0], "--json").out)
+    assert {phase["verdict"]["true"] for phase in shown} == {True}
+
+
+def test_a_running_agent_does_not_keep_a_person_from_marking(vedette: Vedette, raised: list[str]) -> None:
+    uplink = Uplink.open(Config(node=Node(name="box")), Path(os.environ["STATE_DIRECTORY"]))
+    assert vedette("incidents", "mark", raised[0], "true").code == 0
+    uplink.raise_change(life(9)[0], wall_offset_ns=WALL_OFFSET_NS, clock_synchronised=True)
+    assert not uplink.outbox_state().degraded
+    uplink.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("ffffffff", "true"), 1), (("{id}", "maybe"), 2), (("{id}", "true", "--note", "x" * 501), 2)],
+)
+def test_a_verdict_on_nothing_or_that_is_none_is_refused(
+    vedette: Vedette, raised: list[str], arguments: tuple[str, ...], code: int
+) -> None:
+    assert vedette("incidents", "mark", *(word.format(id=raised[0]) for word in arguments)).code == code
+
+
+def test_similar_names_the_others_and_says_what_likeness_is(vedette: Vedette, raised: list[str]) -> None:
+    ended = vedette("incidents", "similar", raised[0])
+    assert "loitering" in ended.out
+    assert "35% kind" in ended.err
+    found = json.loads(vedette("incidents", "similar", raised[0], "--json").out)
+    assert [message["id"] for message in found] == [raised[1]]
+    assert found[0]["likeness"] == pytest.approx(0.65, abs=0.01), "all but the kind"
+
+
+@pytest.mark.parametrize(
+    ("words", "count"), [("person floor", 1), ("STAIRS", 2), ("thud", 2), ("person thud nothing", 0)]
+)
+def test_text_is_found_in_sentences_zones_and_signals(
+    vedette: Vedette, raised: list[str], words: str, count: int
+) -> None:
+    assert len(json.loads(vedette("incidents", "list", "--text", words, "--json").out)) == count
+
+
 def test_without_history_there_is_a_cure(vedette: Vedette) -> None:
     ended = vedette("incidents", "list")
     assert ended.code == 1

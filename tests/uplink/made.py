@@ -139,3 +139,10 @@ def take_everything(box: Outbox) -> list[Any]:
 def seqs(letters: Sequence[Any]) -> list[int]:
     """Return the numbers of letters that have one."""
     return [letter.seq for letter in letters if letter.seq is not None]
+
+
+def incident_at(incident_id: str, started_at: str, *, signal: str = "fell", **changes: Any) -> dict[str, Any]:
+    """Return what the history tells of an incident in the hall, as far as likeness needs it."""
+    evidence = [{"signal": signal, "modality": "vision", "score": 0.9, "llr": 5.0, "at": started_at}]
+    message = {"id": incident_id, "kind": "fall", "cameras": ["hall"], "started_at": started_at, "evidence": evidence}
+    return message | changes
