@@ -48,7 +48,8 @@ class Reader:
 
     `live`: pictures without a stamp are dropped (the first ones of an RTSP stream), otherwise they get one
     from the rate. `arrival_ns` replaces the stamps where the format has none of its own (MJPEG over HTTP).
-    Raises av.error.FFmpegError where the medium itself fails.
+    `lends`: what comes lies in memory of the device, which goes when it is closed (V4L2), so it is copied first: a
+    picture may be kept for longer. Raises av.error.FFmpegError where the medium itself fails.
     """
 
     opened: InputContainer
@@ -57,6 +58,7 @@ class Reader:
     timeline: Timeline
     ticks: Ticks[Picture]
     live: bool
+    lends: bool = False
     arrival_ns: ClockNs | None = None
     damage: Damage = field(default_factory=Damage)
     _cutter: SoundCutter = field(default_factory=SoundCutter)
@@ -87,7 +89,7 @@ class Reader:
 
     def _decoded(self, packet: "Packet[Stream]") -> list[VideoFrame | AudioFrame]:
         try:
-            frames = packet.decode()
+            frames = (_owned(packet) if self.lends and packet.size else packet).decode()
         except av.error.EOFError:
             return []
         except (av.error.FFmpegError, ValueError):  # ValueError: PyAV, of a picture without a usable format
@@ -127,3 +129,9 @@ class Reader:
         if stamp is not None and frame.time_base is not None:
             return to_ns(stamp, frame.time_base)
         return None if self.live else self._next_stamp_ns.get(stream, 0)
+
+
+def _owned(packet: "Packet[Stream]") -> "Packet[Stream]":
+    copy: Packet[Stream] = Packet(bytes(packet))
+    copy.pts, copy.dts, copy.time_base, copy.stream = packet.pts, packet.dts, packet.time_base, packet.stream
+    return copy

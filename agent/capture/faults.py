@@ -6,12 +6,14 @@ plain sentence are looked at here, and the exception itself goes no further.
 
 import errno
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from av import error as av_error
 
 from agent.capture.address import Address
 from agent.capture.tls import refusal
+from agent.capture.v4l2 import name_of
 from agent.errors import SourceError, SourceFault
 
 _BY_CLASS: tuple[tuple[tuple[type[Exception], ...], SourceFault], ...] = (
@@ -66,6 +68,8 @@ def _fault(error: Exception, address: Address, waited_s: float, limit_s: float) 
     if address.kind in ("rtsp", "http") and waited_s >= 0.9 * limit_s:
         return "timeout"  # FFmpeg calls an RTSP server that never answers «invalid data»
     number = getattr(error, "errno", None)
+    if address.kind == "v4l2" and number == errno.EINVAL:  # of a device that went away while it was read, too
+        return "refused" if name_of(Path(address.target)) is not None else "not_found"
     if number == errno.EIO and _unknown_host(address):
         return "not_found"
     return _BY_ERRNO.get(number, "codec") if isinstance(number, int) else "codec"

@@ -55,6 +55,7 @@ def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic
             readers = [_reader(spec, info, container, picture, sound, _timeline(info, container))]
             if address.kind == "http" and container.format.name in _UNSTAMPED_FORMATS:
                 readers[0].arrival_ns = clock_ns
+            readers[0].lends = address.kind == "v4l2"
         else:
             # A file is opened once for each stream: however badly they are interleaved, each is read at its own
             # pace, and nothing has to wait in memory.

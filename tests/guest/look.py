@@ -1,5 +1,6 @@
 """What the virtual machine is asked, through our own door: prints one line of JSON behind `guest: saw`."""
 
+import faulthandler
 import json
 import os
 import sys
@@ -83,14 +84,18 @@ def unplugged() -> list[str]:
     wait("running", 1)
     (DRIVER / "unbind").write_text("vivid.0")
     wait("lost", 1)
+    kept = source.latest_picture()  # of memory that the device had lent
     (DRIVER / "bind").write_text("vivid.0")
     wait("running", 2)
     stop.set()
     thread.join(WAIT_S)
+    assert kept is not None
+    told.append(SourceState(camera="door", status="ended", modalities=(), why=f"kept {kept.max()}"))
     return [f"{state.status} {state.reason or ''} {state.why}".strip() for state in told]
 
 
 def main() -> None:
+    faulthandler.enable()
     found = found_cameras()
     seen = {
         "found": [{"device": camera.device, "name": camera.name, "stable": camera.stable} for camera in found],

@@ -51,10 +51,12 @@ def test_a_missing_camera_is_not_found(seen: dict[str, Any]) -> None:
 
 
 def test_an_unplugged_camera_is_lost_and_back_when_it_is_plugged_in_again(seen: dict[str, Any]) -> None:
-    told = [line.split()[0] for line in seen["unplugged"]]
+    *states, kept = seen["unplugged"]
+    told = [line.split()[0] for line in states]
     assert told[:3] == ["opening", "running", "lost"]
     assert told[-1] == "running"
-    assert seen["unplugged"][2].startswith("lost not_found")
+    assert states[2].split()[1] in ("not_found", "refused")  # which of them is a race with the driver
+    assert int(kept.split()[-1]) > 100  # the last picture outlives the device
 
 
 def test_the_sound_card_is_listed(seen: dict[str, Any]) -> None:
