@@ -77,7 +77,7 @@ class Client:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait(self, what: str, found: Callable[["Client"], bool], timeout_s: float = 40.0) -> None:
+    def wait(self, what: str, found: Callable[["Client"], bool], timeout_s: float = 90.0) -> None:
         """Return once `found`; fail saying `what` was waited for."""
         with self._changed:
             if not self._changed.wait_for(lambda: found(self), timeout_s):
