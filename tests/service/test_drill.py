@@ -24,7 +24,9 @@ from agent.service.drills.shadow import Drills, Rig, Step, drill_policy
 from agent.service.drills.sounds import LEAD_S, SOUNDS, sound
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, SOUND_RATE_HZ, Frame, Heard, Observation, Opened, Seen, SoundBlock
-from agent.uplink.door import Uplink
+from agent.uplink.door import DATABASE, Uplink
+from agent.uplink.history import phases
+from agent.uplink.store import open_for_reading
 
 CONFIG = Config(
     node=Node(name="box"),
@@ -159,6 +161,10 @@ def test_without_a_broker_the_drill_stops_at_published_and_is_kept_as_a_drill(bo
     assert "doctor" in steps[-1].cure
     times = [step.at_ns for step in steps]
     assert times == sorted(times)
+    store = open_for_reading(tmp_path / DATABASE)
+    kept = phases(store, steps[3].more["id"])
+    store.close()
+    assert [(message["phase"], message["drill"]) for message in kept] == [("open", True), ("close", True)]
 
 
 def test_only_one_drill_at_a_time(box: Box) -> None:

@@ -245,10 +245,11 @@ class Drills:
             yield from self._told(drill, stop)
         finally:
             drill.stop.set()
-            drill.over.wait(2 * GRACE_S)
-            feeder.join(GRACE_S)
-            self._ordinals_used = drill.highest_ordinal
-            self._current = None
+            if not stop.is_set():  # else the node stops, and `end` closes what is open
+                drill.over.wait(2 * GRACE_S)
+                feeder.join(GRACE_S)
+                self._ordinals_used = drill.highest_ordinal
+                self._current = None
 
     def _told(self, drill: Drill, stop: threading.Event) -> Iterator[Step]:
         while not stop.is_set():
