@@ -40,13 +40,10 @@ INITIAL_WEIGHTS = (
 ZOO = data.ROOT / "models" / "zoo"
 INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
 OUTPUTS = {"logits": [1, len(LABELS)], "frame_logits": [1, STEPS, len(LABELS)], "embedding": [1, EMBEDDING]}
+PERCENTILE = {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}}
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "min-max": {"calibrate_method": CalibrationMethod.MinMax},
-    "percentile 99.99": {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}},
-    "percentile 99.99, first layers in float": {
-        "calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}, "spared": 4,
-    },
-}  # fmt: skip
+    "percentile 99.99, first 22 convolutions in float": {**PERCENTILE, "spared": 22},
+}
 """Only convolutions are quantised: squeezes, hard swishes and heads stay in float. `spared`: so do the first n."""
 
 
@@ -100,12 +97,13 @@ def to_onnx(net: nn.Module, path: Path) -> None:
     )
 
 
-def halve(source: Path, target: Path) -> None:
-    """Store float32 weights as float16, each followed by a cast back."""
+def halve(source: Path, target: Path, users: tuple[str, ...] = ()) -> None:
+    """Store float32 weights as float16, each followed by a cast back; with `users`, only those operators' weights."""
     model = onnx.load(source)
     kept, casts = [], []
+    spared = {name for node in model.graph.node if users and node.op_type not in users for name in node.input}
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 2:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 2 or tensor.name in spared:
             kept.append(tensor)
             continue
         half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
@@ -122,7 +120,7 @@ def halve(source: Path, target: Path) -> None:
 
 
 def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: ClipScores) -> str:
-    """Try the calibration methods, keep the best on dev; returns its name with the dev figures."""
+    """Try the candidates, keep the best on dev; returns its name with the dev figures."""
     columns = [INDEX[label] for label in AIM]
     prepared = source.with_suffix(".pre.onnx")
     quant_pre_process(str(source), str(prepared))
@@ -140,7 +138,7 @@ def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: Clip
         tried[name] = round(mean_ap(dev.truth, dev.clips(Session(candidate)(dev.x)), columns), 4)
         print(f"  int8 {name}: dev mean AP {tried[name]}", flush=True)
         if tried[name] == max(tried.values()):
-            target.write_bytes(candidate.read_bytes())
+            halve(candidate, target, users=("Gemm", "MatMul"))
     return f"{max(tried, key=lambda name: tried[name])} (dev mean AP: {tried})"
 
 

@@ -78,6 +78,7 @@ class Mixer:
         power = _far_field(power, rng)
         power, target, weight, clean = self._add_second(power, target, weight)
         power = _add_noise(power, rng)
+        power, target, weight, clean = _only_hiss(power, target, weight, clean, rng)
         power = _limit_band(power, rng)
         power, heard, weight = _cut_edges(power, heard, weight, rng)
         picture = level(_compress(10.0 * np.log10(power + 10.0 ** (FLOOR_DB / 10.0)).astype(np.float32), rng))
@@ -196,6 +197,24 @@ def _add_noise(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     size = _loudest(power) * 10 ** (-under_db / 10) * chosen
     flicker = rng.chisquare(6, (*power.shape[:2], 8)).repeat(BANDS // 8, axis=2) / 6.0
     return np.asarray(power + flicker * (shape * size[:, None])[:, None, :], np.float32)
+
+
+def _only_hiss(
+    power: NDArray[np.float32],
+    target: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    clean: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """One window in twelve becomes the steady hiss of a room or a converter, in which there is nothing of ours."""
+    n = len(power)
+    hiss = rng.random(n) < 1 / 12
+    slope = rng.uniform(-0.3, 0.3, n)[:, None] * np.arange(BANDS)[None] * (rng.random(n) < 0.6)[:, None]
+    degrees = rng.choice([4, 12, 30], BANDS, p=[0.3, 0.4, 0.3])
+    steady = rng.chisquare(degrees, power.shape) / degrees * 10.0 ** (slope / 10.0)[:, None, :] * 1e-5
+    power = np.where(hiss[:, None, None], steady, power).astype(np.float32)
+    quiet = hiss[:, None]
+    return power, np.where(quiet, 0, target), np.where(quiet, 1, weight), np.where(hiss, 0, clean)
 
 
 def _limit_band(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

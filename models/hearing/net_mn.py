@@ -37,6 +37,9 @@ _DB_PER_UNIT, _DB_PER_NEPER = 20.0, 10.0 / np.log(10.0)
 class HearingMn(nn.Module):
     """See the head of this file."""
 
+    spread_middle: torch.Tensor
+    spread_last: torch.Tensor
+
     def __init__(self, labels: int = len(LABELS)) -> None:
         super().__init__()
         gain, offset = _teachers_units(SEEN[1])
@@ -98,6 +101,7 @@ def start_from_teacher(net: HearingMn, weights: Path, classes: Path) -> None:
     net.body.load_state_dict(teacher.features.state_dict())
     net.hidden.load_state_dict(teacher.classifier[2].state_dict())
     last = teacher.classifier[5]
+    assert isinstance(last, nn.Linear)
     with classes.open(newline="") as file:
         column = {row["display_name"].strip(): int(row["index"]) for row in csv.DictReader(file)}
     with torch.no_grad():

@@ -13,7 +13,7 @@ from agent.features.logmel import FEATURE_VERSION, SAMPLES, log_mel
 from models.hearing.labels import ALARMS, LABELS, SECURITY
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-TOLERANCE = 0.35
+TOLERANCE = 0.5
 """Logits of int8 in ONNX Runtime and OpenVINO may differ by this much; what counts is AP (see evaluate)."""
 
 
@@ -59,7 +59,7 @@ def test_each_file_is_the_one_that_the_card_describes(card: dict[str, list[dict[
     (entry,) = [file for file in card["files"] if file["precision"] == precision]
     content = (ZOO / entry["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-    assert len(content) == entry["bytes"] < 1_500_000
+    assert len(content) == entry["bytes"] < 2_000_000
     outputs = _run(entry["file"], _sounds()[0])
     assert {name: list(value.shape) for name, value in outputs.items()} == entry["outputs"]
 
