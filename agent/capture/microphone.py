@@ -22,6 +22,7 @@ from agent.types import NS_PER_S, SoundBlock
 
 __all__ = ["Microphone", "MicrophoneInfo", "MicrophoneSpec", "list_microphones"]
 
+_CLOSE_S = 1.0
 _POLL_S = 0.1
 _REOPEN_NS = 30 * NS_PER_S
 """So long a silent microphone may come back by itself (a hung daemon does); then it is opened again."""
@@ -87,6 +88,7 @@ class Microphone:
             finally:
                 session.abandon()
             if stop.is_set():
+                session.wait_closed(_CLOSE_S)
                 return
             if error is not None:
                 self._herald.tell("lost", ("sound",), error.fault, error.line())
@@ -113,7 +115,8 @@ class Microphone:
                     self._backoff.reset()
             elif now_ns - heard_ns > self._patience_ns(heard_ns == started_ns):
                 self._silent()
-                if now_ns - heard_ns > _REOPEN_NS:
+                # An input that never spoke was opened into a daemon that was just starting: open it again.
+                if heard_ns == started_ns or now_ns - heard_ns > _REOPEN_NS:
                     return None
         return None
 
@@ -162,6 +165,10 @@ class _Session:
         """Let the thread close the input; does not wait for it."""
         self._abandoned = True
         self._done.set()
+
+    def wait_closed(self, timeout_s: float) -> None:
+        """Wait for the thread: a process that ends while PortAudio closes an input may crash."""
+        self._thread.join(timeout_s)
 
     @property
     def hangs(self) -> bool:

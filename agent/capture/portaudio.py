@@ -5,6 +5,7 @@ initialised; initialising again kills every open stream. All of that is kept beh
 ALSA library writes to stderr when a device is gone is its own and cannot be turned off from here.
 """
 
+import atexit
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ class PortAudio:
                 why="PortAudio is not installed",
                 cure="sudo apt-get install libportaudio2",
             ) from None
+        # At the interpreter's end it would end PortAudio below a stream that is still being closed, and crash.
+        atexit.unregister(sounddevice._exit_handler)
         if look_again and not self._open_streams:
             sounddevice._terminate()  # the only way to see devices that came later
             sounddevice._initialize()
