@@ -121,7 +121,7 @@ class _Entry:
         self.level, self.at_ns = min(level, most_llr), now_ns
         self.history = [h for h in self.history if now_ns - h[0] <= _HISTORY_S * NS_PER_S]
         self.history.append((now_ns, clue.llr))
-        self._keep_best(clue, now_ns)
+        self._keep_best(clue, now_ns, decay_s)
 
     def _together(self, clue: Clue) -> float:
         """The llr of a window and those before that overlap it."""
@@ -131,12 +131,14 @@ class _Entry:
         best = max(clue.llr, *before) if before else clue.llr
         return best + _AGAIN_SHARE * (sum(before) + clue.llr - best)
 
-    def _keep_best(self, clue: Clue, now_ns: int) -> None:
-        # A running sum or a whole state is best told by its newest word; of windows the strongest one counts.
+    def _keep_best(self, clue: Clue, now_ns: int, decay_s: float) -> None:
+        # A running sum or a whole state is best told by its newest word; of windows the strongest one counts,
+        # but another sound, long after, is told as soon as it weighs more than what is left of the first.
         shown = clue.llr if clue.adding == "peak" else self.level
-        if shown <= 0.0 or (self.best is not None and shown < self.best.llr):
-            return
-        if clue.adding == "peak" and self.best is not None and shown == self.best.llr:
+        told = self.best.llr if self.best is not None else 0.0
+        if clue.adding == "peak" and self.best is not None and clue.since_ns > self.best.at_ns:
+            told *= math.exp(-(now_ns - self.best.at_ns) / (decay_s * NS_PER_S))
+        if shown <= 0.0 or shown < told or (clue.adding == "peak" and shown == told):
             return
         self.words = clue.words
         self.best = Evidence(

@@ -38,6 +38,15 @@ def test_evidence_adds_up_and_fades() -> None:
     assert ledger.level(ns(2)).total == pytest.approx(2.0 / math.e)
 
 
+def test_of_two_sounds_far_apart_the_later_is_told_once_it_weighs_more() -> None:
+    ledger = Ledger(decay_s=2.0, most_llr=100.0)
+    ledger.note(clue(3.0, "peak", at_s=0.0, modality="sound"), ns(2))
+    ledger.note(clue(2.0, "peak", at_s=1.0, modality="sound"), ns(3))  # the same sound in the next window
+    assert [item.at_ns for item in ledger.evidence()] == [ns(2)]
+    ledger.note(clue(2.0, "peak", at_s=6.0, modality="sound"), ns(8))
+    assert [item.at_ns for item in ledger.evidence()] == [ns(8)]
+
+
 def test_a_level_never_falls_below_nothing_nor_rises_above_its_cap() -> None:
     ledger = Ledger(decay_s=1e9, most_llr=5.0)
     ledger.note(clue(1.0), ns(0))
