@@ -2,6 +2,6 @@
 
 python -m models.vision.data        # collect, deduplicate and index the pictures
 python -m models.vision.train       # fine-tune with quantisation in the loop, then the scene head
-python -m models.vision.export      # write the six graphs and the card
+python -m models.vision.export      # write the five graphs and the card
 python -m models.vision.evaluate    # figures on validation, ONNX Runtime and OpenVINO
 """

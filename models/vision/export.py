@@ -1,4 +1,4 @@
-"""Writes the six graphs of `vision` and its card from the trained weights.
+"""Writes the five graphs of `vision` and its card from the trained weights.
 
     python -m models.vision.export         # reads build/vision/vision.pt, scene.json; writes models/zoo/vision*
 
@@ -61,21 +61,20 @@ LIMITS = [
 
 
 def write_files(net: Vision, zoo: Path) -> list[dict[str, Any]]:
-    """The six graphs; returns the card's entries for them."""
+    """The five graphs; returns the card's entries for them."""
     rounded = copy.deepcopy(net)
     quantise.switch(rounded, True)
     freeze_scales(rounded)
     plain = copy.deepcopy(net)
     quantise.switch(plain, False)
     entries = []
-    for width, height in evaluate.SIZES:
-        for precision in ("int8", "fp16"):
-            int8 = precision == "int8"
-            model = graph.int8_model(rounded, width, height) if int8 else graph.fp16_model(plain, width, height)
-            path = zoo / f"vision-{width}x{height}.{precision}.onnx"
-            graph.save(model, path)
-            print(path.name, path.stat().st_size, "bytes; runtimes differ by", agreement(path, width, height, int8))
-            entries.append(entry(path, precision, width, height))
+    for width, height, precision in evaluate.EXPORTS:
+        int8 = precision == "int8"
+        model = graph.int8_model(rounded, width, height) if int8 else graph.fp16_model(plain, width, height)
+        path = zoo / f"vision-{width}x{height}.{precision}.onnx"
+        graph.save(model, path)
+        print(path.name, path.stat().st_size, "bytes; runtimes differ by", agreement(path, width, height, int8))
+        entries.append(entry(path, precision, width, height))
     return entries
 
 
