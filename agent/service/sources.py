@@ -77,21 +77,15 @@ def _host(url: str) -> str | None:
 
 
 def sound_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:
-    """Return how the sound of a camera is read that comes from a URL of its own."""
-    return SourceSpec(
-        camera=name,
+    """Return how the sound of a camera is read that comes from a URL of its own, with a password of its own."""
+    return replace(
+        source_spec(name, camera, analysis, password),
         url=camera.sound,
         username=camera.username if password is not None else "",
-        password=password,
-        transport=camera.transport,
-        tls_verify=camera.tls_verify,
-        tls_ca_file=camera.tls_ca_file,
-        open_timeout_s=camera.open_timeout_s,
-        stall_timeout_s=camera.stall_timeout_s,
-        loop=camera.loop,
-        width_px=analysis.width_px,
-        height_px=analysis.height_px,
+        analysis_fps=None,
         want_picture=False,
+        want_sound=True,
+        masks=(),
     )
 
 
