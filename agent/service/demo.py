@@ -15,6 +15,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from agent.capture.source import SourceSpec, open_media
 from agent.config.schema import Broker, Camera, Config, Snapshots, Zone
 from agent.config.schema import Node as NodeSettings
 from agent.service.broker import EmbeddedBroker
@@ -42,6 +43,9 @@ def run_demo(
     *, source: str | None, keep: Path, seconds: float, on_message: OnMessage, on_progress: Callable[[str], None]
 ) -> dict[str, Any]:
     """Run the demo and return its summary; every incident message goes to `on_message` as it is received."""
+    if source is not None:
+        # A demo of a source that cannot be opened would only show that it is lost: say why instead.
+        open_media(SourceSpec(camera=OWN_CAMERA, url=_own_camera(source).url)).close()
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-demo-")))
         broker = stack.enter_context(EmbeddedBroker())

@@ -59,3 +59,18 @@ def test_annotated_videos_and_snapshots_are_left(finished: tuple[Path, list[dict
     assert {path.stem for path in kept.glob("*.mp4")} == {"care-home", "workshop", "shop", "lobby"}
     assert all(path.stat().st_size > 50_000 for path in kept.glob("*.mp4"))
     assert len(list(kept.glob("*.jpg"))) >= 5
+
+
+def test_a_source_that_cannot_be_opened_is_an_error_with_its_cure(tmp_path: Path, repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.cli.main", "demo", "--source", "missing.mp4", "--seconds", "2"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "missing.mp4" in done.stderr
+    assert "Traceback" not in done.stderr
