@@ -24,19 +24,23 @@ __all__ = ["Microphone", "MicrophoneInfo", "MicrophoneSpec", "list_microphones"]
 
 _CLOSE_S = 1.0
 _POLL_S = 0.1
-_REOPEN_NS = 30 * NS_PER_S
-"""So long a silent microphone may come back by itself (a hung daemon does); then it is opened again."""
 _HEALTHY_NS = 10 * NS_PER_S
+_HUNG_MOST = 3
+"""So many inputs may hang in closing for ever (libpulse can lock itself up when its daemon dies) beside a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicrophoneSpec:
-    """Which microphone, and to which camera its sound belongs."""
+    """Which microphone, and to which camera its sound belongs.
+
+    So long as `reopen_timeout_s` a silent one may come back by itself (a hung daemon does); then it is opened again.
+    """
 
     camera: str
     device: str = "default"
     open_timeout_s: float = 10.0
     stall_timeout_s: float = 5.0
+    reopen_timeout_s: float = 10.0
 
 
 class Inputs(Protocol):
@@ -75,14 +79,17 @@ class Microphone:
         self._herald = Herald(spec.camera, on_state)
         self._backoff = Backoff(jitter)
         self._inputs = inputs
+        self._reopen_ns = int(spec.reopen_timeout_s * NS_PER_S)
         self._last_ns: int | None = None
         self._gap_before = False
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set."""
         self._herald.tell("opening", ("sound",))
+        sessions: list[_Session] = []
         while not stop.is_set():
             session = _Session(self._spec.device, self._inputs, self._clock_ns)
+            sessions.append(session)
             try:
                 error = self._follow(session, stop)
             finally:
@@ -93,8 +100,15 @@ class Microphone:
             if error is not None:
                 self._herald.tell("lost", ("sound",), error.fault, error.line())
             stop.wait(self._backoff.wait_s(transient=error is None or error.transient))
-            while session.hangs and not stop.wait(_POLL_S):
-                """PortAudio takes one call at a time; the next one would hang as well."""
+            self._wait_closed(session, stop)
+            while len(sessions := [one for one in sessions if one.hangs]) > _HUNG_MOST and not stop.wait(_POLL_S):
+                """Each holds a thread and a connection: no more of them."""
+
+    def _wait_closed(self, session: "_Session", stop: threading.Event) -> None:
+        """Give `session` time to close: a daemon that only hung for a while lets go of it."""
+        given_up_ns = self._clock_ns() + self._reopen_ns
+        while session.hangs and self._clock_ns() < given_up_ns and not stop.wait(_POLL_S):
+            """PortAudio opens and closes well one after the other."""
 
     def _follow(self, session: "_Session", stop: threading.Event) -> SourceError | None:
         """Deliver what `session` hears; return why it is to be given up, None if only to try it again."""
@@ -116,7 +130,7 @@ class Microphone:
             elif now_ns - heard_ns > self._patience_ns(heard_ns == started_ns):
                 self._silent()
                 # An input that never spoke was opened into a daemon that was just starting: open it again.
-                if heard_ns == started_ns or now_ns - heard_ns > _REOPEN_NS:
+                if heard_ns == started_ns or now_ns - heard_ns > self._reopen_ns:
                     return None
         return None
 

@@ -54,7 +54,11 @@ class Recorder:
         due = (len(self.frames) + frames, len(self.sound) + sound)
         self.wait(lambda: len(self.frames) >= due[0] and len(self.sound) >= due[1], "more media")
 
-    def wait_state(self, status: str, reason: str | None, after: int = 0) -> SourceState:
+    def wait_lost(self, after: int) -> None:
+        """Wait until the source is told lost, for whatever reason, after the first `after` states."""
+        self.wait(lambda: any(state.status == "lost" for state in self.states[after:]), "state lost")
+
+    def wait_state(self, status: str, reason: str | None, after: int = 0, timeout_s: float = 20.0) -> SourceState:
         """Wait for a state told after the first `after` ones; return it."""
         found: list[SourceState] = []
 
@@ -62,7 +66,7 @@ class Recorder:
             found[:] = [state for state in self.states[after:] if (state.status, state.reason) == (status, reason)]
             return bool(found)
 
-        self.wait(seen, f"state {status} {reason}")
+        self.wait(seen, f"state {status} {reason}", timeout_s)
         return found[0]
 
 

@@ -57,7 +57,7 @@ class FakeInput:
         self._running.set()
 
 
-SPEC = MicrophoneSpec(camera="door", device="fake", open_timeout_s=0.4, stall_timeout_s=0.3)
+SPEC = MicrophoneSpec(camera="door", device="fake", open_timeout_s=0.4, stall_timeout_s=0.3, reopen_timeout_s=0.6)
 
 
 def test_sound_is_stamped_when_it_was_converted_not_when_it_came() -> None:
@@ -122,6 +122,22 @@ def test_a_microphone_that_stops_is_opened_again_and_its_sound_marked() -> None:
         fake.wait_open(times=2)
         fake.capture()
         heard.wait(lambda: len(heard.sound) == 2, "sound again")
+    assert heard.sound[1][1].gap_before
+
+
+def test_an_input_that_hangs_in_closing_for_ever_gives_way_to_a_new_one() -> None:
+    fake = FakeInput()
+    with listening(SPEC, fake) as heard:
+        fake.wait_open()
+        fake.capture()
+        heard.wait_more(sound=1) if not heard.sound else None
+        fake.hang()
+        heard.wait_state("lost", "silent")
+        fake.wait_open(times=2)
+        assert not fake.closed.is_set()
+        fake.capture()
+        heard.wait(lambda: len(heard.sound) == 2, "sound of the new input")
+        fake.go_on()
     assert heard.sound[1][1].gap_before
 
 
