@@ -34,7 +34,7 @@ class Box:
         environ = {**os.environ, "PATH": f"{self.bin}:/usr/bin:/bin", "VEDETTE_PYTHON": "python3"}
         return subprocess.run(
             ["sh", str(self.checkout / "tools" / "prepare"), goal],
-            env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+            env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     def calls(self, name: str) -> list[str]:

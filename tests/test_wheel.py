@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
         "--wheel-dir", str(folder), str(copy_of(repository, folder / "source")),
     ]  # fmt: skip
-    done = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(build, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return next(folder.glob("*.whl"))
 
@@ -48,7 +48,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     options = ["--quiet", "--no-deps", "--no-index", "--target", str(folder)]
     command = [sys.executable, "-m", "pip", "install", *options, str(wheel)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
@@ -77,7 +77,7 @@ class Command:
         environ.pop("PYTHONPATH", None)
         return subprocess.run(
             [*self.command, *arguments],
-            cwd=self.folder, env=environ, capture_output=True, text=True, timeout=120, check=False,
+            cwd=self.folder, env=environ, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from agent.capture.portaudio import PORTAUDIO
 from agent.capture.spec import SourceSpec
 from agent.types import Frame, SoundBlock
 
+PATIENCE_S = 60.0  # a busy machine may be slow; a wait that is not needed costs nothing
+
 
 class Runnable(Protocol):
     def run(self, stop: threading.Event) -> None: ...
@@ -42,7 +44,7 @@ class Recorder:
             self.states.append(state)
             self._changed.notify_all()
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Return when `condition` holds; fail after `timeout_s`."""
         with self._changed:
             if not self._changed.wait_for(condition, timeout_s):
@@ -58,7 +60,7 @@ class Recorder:
         """Wait until the source is told lost, for whatever reason, after the first `after` states."""
         self.wait(lambda: any(state.status == "lost" for state in self.states[after:]), "state lost")
 
-    def wait_state(self, status: str, reason: str | None, after: int = 0, timeout_s: float = 20.0) -> SourceState:
+    def wait_state(self, status: str, reason: str | None, after: int = 0, timeout_s: float = PATIENCE_S) -> SourceState:
         """Wait for a state told after the first `after` ones; return it."""
         found: list[SourceState] = []
 
@@ -79,8 +81,8 @@ def _running(recorder: Recorder, source: Runnable) -> Iterator[Recorder]:
         yield recorder
     finally:
         stop.set()
-        recorder.thread.join(5)
-        assert not recorder.thread.is_alive(), "the source did not stop in 5 s"
+        recorder.thread.join(PATIENCE_S)
+        assert not recorder.thread.is_alive(), "the source did not stop"
 
 
 @contextmanager

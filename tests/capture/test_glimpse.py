@@ -14,7 +14,7 @@ from agent.errors import SourceError
 from tests.capture.media import plain, tone, write_picture, write_sound
 from tests.servers.http_media import HttpMedia
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def answer(glimpse: Glimpse) -> LazyPicture | SourceError:
@@ -45,9 +45,9 @@ def test_asking_never_waits_and_a_silent_source_is_given_up_at_its_deadline() ->
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"rtsp://u:s3cret@127.0.0.1:{silent.getsockname()[1]}/x"
         started_s = time.monotonic()
-        asked = glimpse(url, deadline_s=1.0)
+        asked = glimpse(url, deadline_s=4.0)
         assert asked.poll() is None
-        assert time.monotonic() - started_s < 0.9
+        assert time.monotonic() - started_s < 3.0  # it never waited for the deadline
         failed = answer(asked)
     assert isinstance(failed, SourceError)
     assert failed.fault == "timeout"

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,11 +33,11 @@ class FakeInput:
         return self
 
     def close(self) -> None:
-        self._running.wait(10)
+        self._running.wait(60)
         self.closed.set()
 
     def wait_open(self, times: int = 1) -> None:
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while self.opened < times:
             assert time.monotonic() < deadline_s, "it was never opened"
             time.sleep(0.005)
@@ -57,20 +58,23 @@ class FakeInput:
         self._running.set()
 
 
-SPEC = MicrophoneSpec(camera="door", device="fake", open_timeout_s=0.4, stall_timeout_s=0.3, reopen_timeout_s=0.6)
+# A busy machine may hold up the test's own thread, too: where nothing shall be missed, the limits are long.
+SPEC = MicrophoneSpec(camera="door", device="fake", open_timeout_s=30.0, stall_timeout_s=0.5, reopen_timeout_s=30.0)
+PATIENT = replace(SPEC, stall_timeout_s=30.0)
 
 
 def test_sound_is_stamped_when_it_was_converted_not_when_it_came() -> None:
     fake = FakeInput()
-    with listening(SPEC, fake) as heard:
+    with listening(PATIENT, fake) as heard:
         fake.wait_open()
         called_ns = time.monotonic_ns()
         fake.capture()
-        heard.wait_more(sound=1)
+        returned_ns = time.monotonic_ns()
+        heard.wait(lambda: len(heard.sound) == 1, "block")
     block = heard.sound[0][1]
-    assert abs(block.at_ns - (called_ns - 100 * MS)) < 50 * MS
+    assert called_ns <= block.at_ns + 100 * MS <= returned_ns + MS
     assert (block.camera, len(block.samples), block.gap_before) == ("door", 1600, False)
-    assert fake.closed.wait(5)
+    assert fake.closed.wait(60)
 
 
 def test_a_device_with_its_own_rate_and_channels_becomes_16_khz_mono() -> None:
@@ -79,7 +83,7 @@ def test_a_device_with_its_own_rate_and_channels_becomes_16_khz_mono() -> None:
         fake.wait_open()
         for _ in range(3):
             fake.capture(channels=2)
-        heard.wait_more(sound=2)
+        heard.wait(lambda: len(heard.sound) >= 2, "two blocks")
     assert len(heard.sound[0][1].samples) == 1600
     assert abs(float(heard.sound[1][1].samples.mean()) - 0.25) < 0.01
 
@@ -91,20 +95,20 @@ def test_a_microphone_that_delivers_nothing_is_noticed_and_welcomed_back() -> No
         fake.capture()
         heard.wait_state("running", None)
         heard.wait_state("lost", "silent")
+        told = len(heard.states)
         fake.capture()
-        heard.wait_more(sound=1)
-        assert heard.states[-1].status == "running"
+        heard.wait_state("running", None, after=told)
+        heard.wait(lambda: len(heard.sound) == 2, "second block")
     assert fake.opened == 1
     assert [block.gap_before for _, block in heard.sound] == [False, True]
 
 
 def test_an_overflow_is_a_gap() -> None:
     fake = FakeInput()
-    with listening(SPEC, fake) as heard:
+    with listening(PATIENT, fake) as heard:
         fake.wait_open()
         fake.capture()
         fake.capture(overflowed=True)
-        heard.wait_more(sound=1)
         heard.wait(lambda: len(heard.sound) == 2, "second block")
     assert [block.gap_before for _, block in heard.sound] == [False, True]
 
@@ -127,7 +131,7 @@ def test_a_microphone_that_stops_is_opened_again_and_its_sound_marked() -> None:
 
 def test_an_input_that_hangs_in_closing_for_ever_gives_way_to_a_new_one() -> None:
     fake = FakeInput()
-    with listening(SPEC, fake) as heard:
+    with listening(replace(SPEC, reopen_timeout_s=1.0), fake) as heard:
         fake.wait_open()
         fake.capture()
         heard.wait_more(sound=1) if not heard.sound else None
@@ -150,4 +154,4 @@ def test_stopping_does_not_wait_for_a_daemon_that_hangs() -> None:
         fake.hang()
     assert not fake.closed.is_set()
     fake.go_on()
-    assert fake.closed.wait(5)
+    assert fake.closed.wait(60)

@@ -18,7 +18,7 @@ class Ended:
     err: str
 
 
-def vedette(*arguments: str | Path, cwd: Path, timeout_s: float = 240.0) -> Ended:
+def vedette(*arguments: str | Path, cwd: Path, timeout_s: float = 900.0) -> Ended:
     """Run one command line to its end."""
     home = cwd.parent / f"{cwd.name}-home"
     home.mkdir(exist_ok=True)

@@ -59,7 +59,7 @@ class Screen:
         self.code: int | None = None
 
     def answer(self, question: str, text: str) -> None:
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + 120
         while question not in self.shown:
             assert time.monotonic() < deadline_s, self.shown
             assert self.read(), self.shown

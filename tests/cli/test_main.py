@@ -31,7 +31,7 @@ SECRET = "hunter2"
 
 def vedette(*arguments: str, python_options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *python_options, "-m", "agent.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_help_imports_in_under_half_a_second_of_work_and_nothing_heavy() -> None
         "spent = time.process_time() - started; import json; "
         f"print(json.dumps([spent, [name for name in {HEAVY!r} if name in sys.modules]]))"
     )
-    runs = [json.loads(subprocess.check_output([sys.executable, "-c", code], timeout=60)) for _ in range(3)]
+    runs = [json.loads(subprocess.check_output([sys.executable, "-c", code], timeout=300)) for _ in range(3)]
     assert runs[0][1] == []
     assert min(spent for spent, _ in runs) < 0.5
 
@@ -150,7 +150,7 @@ def test_no_password_reaches_the_screen_not_even_with_debug(
 
 def test_a_closed_pipe_is_no_complaint() -> None:
     command = f"{sys.executable} -m agent.cli.main config schema | head -c 1"
-    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert (ended.stdout, ended.stderr) == ("{", "")
 
 
@@ -185,6 +185,6 @@ def test_the_checkout_runs_from_any_folder(tmp_path: Path, repository: Path) -> 
     ended = subprocess.run(
         [sys.executable, "-c", "from agent.cli.main import run; run()", "--version"],
         cwd=tmp_path, env={"PYTHONPATH": str(repository), "PATH": "/usr/bin:/bin"},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert ended.stdout.startswith("vedette ")

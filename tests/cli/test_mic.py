@@ -26,7 +26,7 @@ def mic(pulse: PulseServer, repository: Path, *arguments: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", "agent.cli.main", "mic", *arguments],
         cwd=repository, env={**os.environ, **pulse.environment},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ SCENES = Path(str(files("agent.service") / "clips"))
 def replay(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`."""
     command = [sys.executable, "-m", "agent.cli.main", "replay", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
 
 
 def lines(text: str) -> list[dict[str, object]]:

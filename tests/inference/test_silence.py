@@ -38,7 +38,7 @@ def test_opening_a_graph_writes_nothing_at_home_and_calls_nobody(tmp_path, modul
     ended = subprocess.run(
         [sys.executable, "-c", script],
         env=kept | {"HOME": str(home), "PYTHONPATH": str(ROOT)},
-        cwd=tmp_path, capture_output=True, timeout=120, check=False,
+        cwd=tmp_path, capture_output=True, timeout=600, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr.decode()
     assert [str(found) for found in home.rglob("*") if found.is_file()] == []

@@ -91,7 +91,7 @@ class House:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait(self, what: str, found: Callable[[], Any], timeout_s: float = 60.0) -> None:
+    def wait(self, what: str, found: Callable[[], Any], timeout_s: float = 240.0) -> None:
         with self._changed:
             if not self._changed.wait_for(found, timeout_s):
                 lives = [(m["kind"], m["phase"], m["close_reason"]) for m in self.incidents[-6:]]
@@ -162,12 +162,12 @@ class Agent:
     def stop(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(20) == 0
+        assert self._process.wait(90) == 0
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
 
 @pytest.fixture

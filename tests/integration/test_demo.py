@@ -21,7 +21,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tupl
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -68,7 +68,7 @@ def test_a_source_that_cannot_be_opened_is_an_error_with_its_cure(tmp_path: Path
         env={**os.environ, "PYTHONPATH": str(repository)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 4

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 PASSWORD = "s3cret-pw"
 SUB_PX, MAIN_PX = (640, 360), (320, 180)  # the test's main stream happens to be the smaller one
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 Row = tuple[str, str, str, bytes, int]
 
 
@@ -68,7 +68,7 @@ def running(config: Any, folder: Path) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(90)
         assert not thread.is_alive()
 
 
@@ -117,7 +117,7 @@ def test_the_message_goes_at_once_and_the_main_streams_picture_follows(
     assert [row[:2] for row in of_it[:2]] == [("snapshot", "open"), ("incident", "open")]
     assert size_px(of_it[0][3]) == SUB_PX
     assert size_px(again[3]) == MAIN_PX
-    assert 0 < (again[4] - of_it[1][4]) / NS_PER_S < 10.0
+    assert 0 < (again[4] - of_it[1][4]) / NS_PER_S < 60.0
     assert "s3cret" not in caplog.text
 
 

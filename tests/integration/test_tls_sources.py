@@ -44,7 +44,7 @@ def wrong_name(authority: Authority) -> Iterator[RtspServer]:
 
 
 def spec(url: str, **changes: object) -> SourceSpec:
-    wanted: dict[str, object] = {"open_timeout_s": 8.0, "stall_timeout_s": 4.0, **changes}
+    wanted: dict[str, object] = {"open_timeout_s": 30.0, "stall_timeout_s": 20.0, **changes}
     return SourceSpec(camera="door", url=url, **wanted)  # type: ignore[arg-type]
 
 

@@ -84,7 +84,7 @@ class Mosquitto:
             self.process = subprocess.Popen(
                 [program, "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log, start_new_session=True
             )
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.tls_port), 0.5):
                 return
@@ -100,7 +100,7 @@ class Mosquitto:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> None:
         """End it, whatever state it is in."""

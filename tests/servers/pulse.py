@@ -71,7 +71,7 @@ class PulseServer:
         self._daemon = subprocess.Popen(
             [*command, "-F", str(self._script)], env=self._env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 60
         while subprocess.run(["pactl", "info"], env=self._env(), capture_output=True, check=False).returncode:
             assert time.monotonic() < deadline_s, "the sound daemon did not start"
             time.sleep(0.05)
@@ -101,13 +101,13 @@ class PulseServer:
         self._stop_player()
         if self._daemon is not None:
             self._daemon.kill()
-            self._daemon.wait(timeout=10)
+            self._daemon.wait(timeout=60)
             self._daemon = None
 
     def _stop_player(self) -> None:
         if self._player is not None:
             self._player.kill()
-            self._player.wait(timeout=10)
+            self._player.wait(timeout=60)
             self._player = None
 
     def _env(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ _PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposit
 def require_rtsp_server() -> None:
     """Skip the test where GStreamer's RTSP server is not installed."""
     try:
-        probe = subprocess.run([SYSTEM_PYTHON, "-c", _PROBE], capture_output=True, timeout=30, check=False)
+        probe = subprocess.run([SYSTEM_PYTHON, "-c", _PROBE], capture_output=True, timeout=120, check=False)
     except OSError:
         probe = None
     if probe is None or probe.returncode != 0:
@@ -67,7 +67,7 @@ class RtspServer:
         """Kill it; the port is free again."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
             assert self._process.stdout is not None
             self._process.stdout.close()
             self._process = None

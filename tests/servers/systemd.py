@@ -110,7 +110,7 @@ class Computer:
             return False
         return self.run("systemctl", "is-system-running", check=False).strip() in ("running", "degraded")
 
-    def run(self, *command: str, check: bool = True, timeout_s: float = 240.0) -> str:
+    def run(self, *command: str, check: bool = True, timeout_s: float = 600.0) -> str:
         """Run a command as its root and return what it printed."""
         inside = ["nsenter", "-t", str(self._init()), "-m", "-u", "-i", "-p", "-n", "-C", *command]
         done = subprocess.run(inside, capture_output=True, text=True, timeout=timeout_s, check=False)
@@ -135,7 +135,7 @@ class Computer:
         """Kill it as a whole, without a word."""
         assert self._nspawn is not None
         os.kill(self._init() or self._nspawn.pid, signal.SIGKILL)
-        self._nspawn.wait(30)
+        self._nspawn.wait(120)
         self._nspawn = None
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class Computer:
                 group.rmdir()
 
     @staticmethod
-    def wait(what: str, found: Callable[[], object], timeout_s: float = 90.0) -> None:
+    def wait(what: str, found: Callable[[], object], timeout_s: float = 240.0) -> None:
         """Return once `found` says so; fail saying `what` was waited for."""
         end_s = time.monotonic() + timeout_s
         while not found():

@@ -24,7 +24,7 @@ class NotedMachine:
     def run(self, *command: str | Path) -> str:
         words = [str(word) for word in command]
         if Path(words[0]).name not in ("systemctl", "useradd", "userdel", "groupadd", "journalctl"):
-            done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, timeout=900, check=False)
             if done.returncode:
                 raise VedetteError(f"{words} failed", why=done.stderr)
             return done.stdout

@@ -23,7 +23,7 @@ class Reader:
         self.runs += 1
         if self._body is not None:
             self._body(stop)
-        stop.wait(30)
+        stop.wait(120)
 
 
 class Studio:
@@ -38,7 +38,7 @@ class Studio:
         return {"picture": self.made[name]}
 
 
-def cameras_of(studio: Studio, stop_step_s: float = 5.0) -> Cameras:
+def cameras_of(studio: Studio, stop_step_s: float = 60.0) -> Cameras:
     return Cameras(studio, lambda: 0.0, stop_step_s)
 
 
@@ -70,7 +70,7 @@ def test_starting_a_running_camera_changes_nothing_and_stopping_a_stopped_one_ne
 
 def test_a_camera_that_hangs_is_named_at_the_end() -> None:
     go_on = threading.Event()
-    studio = Studio(lambda _: bool(go_on.wait(30)) or None)
+    studio = Studio(lambda _: bool(go_on.wait(120)) or None)
     cameras = cameras_of(studio, stop_step_s=0.05)
     cameras.start("hall")
     wait_for(lambda: studio.made["hall"].runs)

@@ -189,11 +189,11 @@ def served(folder: Path, drills: Drills) -> Iterator[Path]:
         yield folder / SOCKET
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
-def wait(found: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait(found: Callable[[], bool], timeout_s: float = 90.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not found():
         assert time.monotonic() < deadline_s
@@ -203,7 +203,7 @@ def wait(found: Callable[[], bool], timeout_s: float = 10.0) -> None:
 def say(path: Path, question: bytes) -> dict[str, str]:
     """Ask on the line, and return the first answer."""
     with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(10)
+        caller.settimeout(60)
         wait(lambda: caller.connect_ex(str(path)) == 0)
         caller.sendall(question)
         answer: dict[str, str] = json.loads(caller.makefile("rb").readline())
@@ -247,7 +247,7 @@ def test_the_line_is_found_however_deep_its_folder_lies(box: Box, tmp_path: Path
 
 def _answered(folder: Path) -> bool:
     with contextlib.suppress(VedetteError):
-        return "no camera" in next(ask(folder, "fall", "attic", timeout_s=10))["error"]
+        return "no camera" in next(ask(folder, "fall", "attic", timeout_s=60))["error"]
     return False
 
 

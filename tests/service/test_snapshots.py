@@ -26,6 +26,11 @@ PATIENCE_S = 60.0
 SURE_PROB = 0.6
 
 
+def slow_ns() -> int:
+    """A clock that goes so slowly that no limit in seconds is met because the machine is busy."""
+    return time.monotonic_ns() // 8
+
+
 def settings(*, blur: bool = False, enabled: bool = True, **camera: object) -> Any:
     return of_data(
         {
@@ -36,7 +41,7 @@ def settings(*, blur: bool = False, enabled: bool = True, **camera: object) -> A
     )
 
 
-def snapshots(clock_ns: Callable[[], int] = time.monotonic_ns, **wanted: Any) -> Snapshots:
+def snapshots(clock_ns: Callable[[], int] = slow_ns, **wanted: Any) -> Snapshots:
     return Snapshots(settings(**wanted), lambda name: None, clock_ns)
 
 
@@ -151,7 +156,7 @@ def test_a_main_stream_that_hangs_costs_no_time_and_is_told_once_without_the_pas
             started_s = time.monotonic()
             shots.seek(incident(ordinal))
             assert list(shots.arrived()) == []
-            assert time.monotonic() - started_s < 1.0
+            assert time.monotonic() - started_s < 5.0  # a stream that is waited for hangs for 10 s
             now_ns[0] += int((MAIN_PICTURE_S + 0.1) * NS_PER_S)
             assert list(shots.arrived()) == []
     told = [record.getMessage() for record in caplog.records]
@@ -165,18 +170,18 @@ def test_a_main_picture_is_blurred_wherever_somebody_was_while_it_was_fetched() 
     shots = snapshots(blur=True, snapshot_url=noise)
     places = iter([Box(left_frac=left, top_frac=0.3, right_frac=left + 0.1, bottom_frac=0.8) for left in (0.1, 0.5)])
     small = lazy(WHITE)
-    look(shots, time.monotonic_ns(), small, next(places))
+    look(shots, slow_ns(), small, next(places))
     shots.seek(incident(1))
     last = next(places)
-    ((_, picture),) = better(shots, lambda: look(shots, time.monotonic_ns(), small, last))
+    ((_, picture),) = better(shots, lambda: look(shots, slow_ns(), small, last))
     clear = picture[300:500, 1000:1100].astype(float).std()
     for left_px in (128, 640):
         assert picture[300:500, left_px : left_px + 128].astype(float).std() < 0.3 * clear
 
 
 def test_a_main_picture_that_the_analysis_never_reached_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    shots = snapshots(blur=True, snapshot_url=WHITE)
-    look(shots, time.monotonic_ns(), lazy(WHITE), SOMEBODY)
+    shots = snapshots(lambda: slow_ns() * 4, blur=True, snapshot_url=WHITE)
+    look(shots, slow_ns() * 4, lazy(WHITE), SOMEBODY)
     shots.seek(incident(1))
     given_up_s = time.monotonic() + PATIENCE_S
     while not caplog.records and time.monotonic() < given_up_s:

