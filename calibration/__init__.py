@@ -1,1 +1,1 @@
-"""Calibration on a site's own recordings; empty so far, the commands follow with the version that learns."""
+"""Calibration on a site's own recordings and verdicts: `vedette calibrate`. Needs no torch."""

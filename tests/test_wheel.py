@@ -120,3 +120,9 @@ def test_the_installed_command_writes_and_checks_a_configuration(vedette: Comman
     assert vedette("init", "--yes", "--config", "v.toml").returncode == 0
     assert vedette("config", "check", "--config", "v.toml").stdout == "v.toml is right.\n"
     assert sorted(path.name for path in vedette.folder.iterdir()) == ["v.toml"]
+
+
+def test_the_calibration_commands_come_with_the_wheel(vedette: Command) -> None:
+    done = vedette("calibrate", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "av-offset" in done.stdout

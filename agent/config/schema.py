@@ -189,6 +189,13 @@ class Camera(Table):
     sound: SourceUrl = Field(
         "same", description="same: sound of the camera; none; device:NAME; or a URL.", min_length=1
     )
+    sound_late_s: float = Field(
+        0.0,
+        ge=-1.0,
+        le=1.0,
+        description="Seconds by which sound comes later than the picture (`vedette calibrate av-offset` measures it); "
+        "incidents of this box are raised later by the largest of its cameras.",
+    )
     transport: Literal["tcp", "udp"] = Field("tcp", description="How RTSP carries the media; rtsps is always tcp.")
     tls_verify: bool = Field(True, description="rtsps, https: only from whom a known authority vouches for.")
     tls_ca_file: str = Field(

@@ -24,7 +24,7 @@ from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
 from agent.service.snapshots import Snapshots
-from agent.service.sources import Feeds, live_sources
+from agent.service.sources import Feeds, lateness_ns, live_sources
 from agent.service.tallies import Tallies
 from agent.service.workers import Worker
 from agent.types import (
@@ -100,7 +100,7 @@ class Node:
         self._errands = Errands()
         self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
         self._uplink.listen(self._control.topics, self._control.take)
-        self._scene = Scene(self._control.policy)
+        self._scene = Scene(self._control.policy, lateness_ns=lateness_ns(config))
         remarks = (options.config_fault,) if options.config_fault else ()
         self._report = Report(self._control.config, self._senses, self._uplink, self._channels.frames, remarks)
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)

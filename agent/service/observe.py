@@ -5,6 +5,7 @@ The live service runs the same `Seer` and `Listener` in threads; this is the loo
 
 import heapq
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from agent.capture.source import Media
 from agent.inference.hear import Listener
@@ -30,17 +31,26 @@ def observations(
     listener: Listener | None,
     on_frame: FrameTap = _ignore,
     on_sound: SoundTap = _ignore,
+    sound_late_ns: int = 0,
 ) -> Iterator[Observation]:
-    """Yield what `media` shows and sounds like in the order of time, then one Blind(ended) per modality."""
+    """Yield what `media` shows and sounds like in the order of time, then one Blind(ended) per modality.
+
+    Sound that was recorded `sound_late_ns` after its picture is put back to where it belongs.
+    """
     pending: list[tuple[int, int, Observation]] = []
     arrival = 0
     newest_ns = 0
+    hold_back_ns = HOLD_BACK_NS + abs(sound_late_ns)
     for item in media.read():
+        if sound_late_ns and isinstance(item, SoundBlock):
+            if item.at_ns < sound_late_ns:
+                continue  # before the first picture
+            item = replace(item, at_ns=item.at_ns - sound_late_ns)  # noqa: PLW2901
         newest_ns = max(newest_ns, item.at_ns)
         for observation in _observed(item, seer, listener, on_frame, on_sound):
             heapq.heappush(pending, (observation.at_ns, arrival, observation))
             arrival += 1
-        while pending and pending[0][0] <= newest_ns - HOLD_BACK_NS:
+        while pending and pending[0][0] <= newest_ns - hold_back_ns:
             yield heapq.heappop(pending)[2]
     for heard in listener.finish() if listener and media.info.has_sound else ():
         heapq.heappush(pending, (heard.at_ns, arrival, heard))

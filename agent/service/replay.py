@@ -15,11 +15,12 @@ from agent.config.load import load
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import LATENESS_NS, Policy, Scene
+from agent.scene import Policy, Scene
 from agent.service import journal
 from agent.service.film import Film
 from agent.service.observe import observations
 from agent.service.overlay import View
+from agent.service.sources import lateness_ns, sound_late_ns
 from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen
 from agent.uplink.payload import incident_message, replay_id
 
@@ -181,7 +182,7 @@ class Replayer:
         if not journal.is_recording(folder):
             return ReplayScene(self.settings, self.models, self.outputs)
         settings = dataclasses.replace(self.settings, config=load(folder / journal.CONFIG_FILE))
-        return ReplayScene(settings, self.models, self.outputs, lateness_ns=LATENESS_NS)
+        return ReplayScene(settings, self.models, self.outputs, lateness_ns=lateness_ns(settings.config))
 
     def play(self, source: str, scene: ReplayScene, *, offset_ns: int = 0, joined: bool = False) -> int:
         """Play `source` into `scene`; return when it ended. SourceError if it cannot be opened or read."""
@@ -198,9 +199,14 @@ class Replayer:
                 listener=self.listener() if media.info.has_sound else None,
                 on_frame=self._frame_tap(media, scene, offset_ns),
                 on_sound=self._sound_tap(offset_ns),
+                sound_late_ns=self._sound_late_ns(),
             )
             unended = (item for item in stream if not (joined and isinstance(item, Blind)))
             return scene.play(source, unended, offset_ns=offset_ns, has_picture=media.info.has_picture)
+
+    def _sound_late_ns(self) -> int:
+        camera = self.settings.config.cameras.get(self.settings.camera)
+        return sound_late_ns(camera) if camera else 0
 
     def _spec(self, source: str) -> SourceSpec:
         settings, config = self.settings, self.settings.config

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 from agent.capture.live import LiveSource, Microphone, MicrophoneSpec, SourceState
 from agent.capture.spec import SourceSpec
-from agent.config.schema import Analysis, Camera
+from agent.config.schema import Analysis, Camera, Config
+from agent.scene import LATENESS_NS
 from agent.service import clock
-from agent.types import Frame, SoundBlock
+from agent.types import NS_PER_S, Frame, SoundBlock
 
 DEVICE_PREFIX = "device:"
 
@@ -28,6 +29,7 @@ def live_sources(
     name: str, camera: Camera, analysis: Analysis, credentials: Credentials, feeds: Feeds
 ) -> Mapping[str, LiveSource | Microphone]:
     """Return the sources of one camera: `picture` always, `sound` where it comes from somewhere else."""
+    feeds = replace(feeds, on_sound=aligned(camera, feeds.on_sound))
     spec = source_spec(name, camera, analysis, credentials(f"camera-{name}"))
     sources: dict[str, LiveSource | Microphone] = {"picture": _live(spec, feeds)}
     if camera.sound.startswith(DEVICE_PREFIX):
@@ -35,6 +37,25 @@ def live_sources(
     elif camera.sound not in ("same", "none"):
         sources["sound"] = _live(sound_spec(name, camera, analysis, credentials(f"sound-{name}")), feeds)
     return sources
+
+
+def aligned(camera: Camera, on_sound: Callable[[SoundBlock], None]) -> Callable[[SoundBlock], None]:
+    """Return `on_sound` with the camera's sound put back to when its picture was."""
+    late_ns = sound_late_ns(camera)
+    if not late_ns:
+        return on_sound
+    return lambda block: on_sound(replace(block, at_ns=block.at_ns - late_ns))
+
+
+def sound_late_ns(camera: Camera) -> int:
+    """By how much the camera's sound is stamped later than its picture."""
+    return round(camera.sound_late_s * NS_PER_S)
+
+
+def lateness_ns(config: Config) -> int:
+    """How late an observation of this node may be: the sound of one camera is put back in time, or its picture
+    comes after its sound."""
+    return LATENESS_NS + max((abs(sound_late_ns(camera)) for camera in config.cameras.values()), default=0)
 
 
 def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | None) -> SourceSpec:

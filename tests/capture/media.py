@@ -52,6 +52,17 @@ def write_film(
     return path
 
 
+def write_clip(path: Path, pictures: Sequence[Uint8Array], fps: int, samples: FloatArray, rate_hz: int) -> Path:
+    """Write pictures with float32 [1, samples] of sound as a film."""
+    height_px, width_px = pictures[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        video = _picture_stream(container, width_px, height_px, fps, "libx264")
+        sound = container.add_stream("aac", rate=rate_hz, layout="mono")
+        for packet in [*_encoded(video, pictures, None), *_encoded_sound(sound, samples, rate_hz)]:
+            container.mux(packet)
+    return path
+
+
 def write_sound(path: Path, samples: FloatArray, rate_hz: int, codec: str = "pcm_s16le") -> Path:
     """Write float32 [channels, samples] as a sound file."""
     with av.open(str(path), "w") as container:

@@ -1,11 +1,13 @@
 """From a camera's configuration to how its streams are opened."""
 
+import numpy as np
 import pytest
 
 from agent.config.load import of_data
 from agent.config.schema import Analysis, Camera
 from agent.service import sources
-from agent.service.sources import Feeds, live_sources, snapshot_spec, source_spec
+from agent.service.sources import Feeds, aligned, lateness_ns, live_sources, snapshot_spec, source_spec
+from agent.types import SoundBlock
 
 SUB = "rtsp://192.0.2.10/sub"
 
@@ -56,3 +58,13 @@ def test_a_microphone_is_as_patient_as_its_camera() -> None:
     microphone = live_sources("hall", listened, Analysis(), lambda name: None, feeds)["sound"]
     assert (microphone._spec.open_timeout_s, microphone._spec.stall_timeout_s) == (7.0, 3.0)
     assert microphone._spec.device == "USB"  # type: ignore[union-attr]
+
+
+def test_sound_that_comes_late_is_put_back_in_time_and_waited_for() -> None:
+    heard: list[SoundBlock] = []
+    block = SoundBlock(camera="hall", at_ns=2_000_000_000, samples=np.zeros(1600, np.float32))
+    aligned(camera(sound_late_s=0.4), heard.append)(block)
+    aligned(camera(), heard.append)(block)
+    assert [one.at_ns for one in heard] == [1_600_000_000, 2_000_000_000]
+    cameras = {"hall": {"url": SUB, "sound_late_s": -0.4}, "door": {"url": SUB, "sound_late_s": 0.1}}
+    assert lateness_ns(of_data({"cameras": cameras})) == lateness_ns(of_data({})) + 400_000_000
