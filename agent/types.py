@@ -150,9 +150,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """Time passed; nothing else is known."""
+    """Time passed; nothing else is known, but perhaps what to add to `at_ns` to get the time on the wall."""
 
     at_ns: int
+    wall_offset_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,16 @@ def polygon(text: str) -> list[list[float]]:
     return corners
 
 
+def polyline(text: str) -> list[list[float]]:
+    """Return the points of "x,y x,y", fractions of the picture from its upper left corner."""
+    points = [_corner(part) for part in text.split()]
+    if not 2 <= len(points) <= 64:
+        raise typer.BadParameter(f'a line has 2 to 64 points, this one {len(points)}. For example "0.1,0.6 0.9,0.6".')
+    if all(point == points[0] for point in points):
+        raise typer.BadParameter('this line has no length. For example "0.1,0.6 0.9,0.6".')
+    return points
+
+
 _EXAMPLE = 'For example "0.1,0.5 0.9,0.5 0.9,1 0.1,1".'
 
 

@@ -1,4 +1,4 @@
-"""`vedette zone`: parts of the picture with rules; `vedette mask` (its twin) is in mask.py."""
+"""`vedette zone`: parts of the picture with rules, and lines; `vedette mask` (its twin) is in mask.py."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,65 +6,128 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.look import spec_of, take_picture, write_jpeg
-from agent.cli.options import AsJson, ConfigFile, known, name, polygon
+from agent.cli.options import AsJson, ConfigFile, known, name, polygon, polyline
 from agent.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from agent.config.schema import Camera
     from agent.types import Uint8Array
 
-app = typer.Typer(help="Zones: where in the picture somebody should not be, or not stay.")
+app = typer.Typer(help="Zones and lines: where somebody should not be, not stay, or not pass.")
 
 CameraName = Annotated[str, typer.Argument(metavar="CAMERA", callback=name, help="The camera's name.")]
-ZoneName = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="The zone's name.")]
-Corners = Annotated[
-    str,
+ZoneName = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="The zone's or line's name.")]
+_POLYGON = typer.Option(
+    "--polygon",
+    metavar='"x,y x,y x,y"',
+    help="Corners in fractions of the picture, from its upper left corner.",
+    show_default=False,
+)
+Corners = Annotated[str, _POLYGON]
+
+
+LinePoints = Annotated[
+    str | None,
     typer.Option(
-        "--polygon",
-        metavar='"x,y x,y x,y"',
-        help="Corners in fractions of the picture, from its upper left corner.",
+        "--line",
+        metavar='"x,y x,y"',
+        help="Instead of --polygon: a line on the ground that people cross, with two points or more.",
         show_default=False,
     ),
 ]
+ZONE_ONLY = (
+    "rules", "crowding_count", "object_labels", "intrusion_dwell_s", "loitering_dwell_s", "crowding_dwell_s",
+    "running_dwell_s", "abandoned_dwell_s", "removed_dwell_s",
+)  # fmt: skip
 
 
 @app.command()
 def add(
     camera: CameraName,
     zone: ZoneName,
-    corners: Corners,
+    corners: Annotated[str | None, _POLYGON] = None,
+    line: LinePoints = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(metavar="in|out|both|none", help="Which crossings of a line are told; none: only counted."),
+    ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(metavar="intrusion|loitering", help="What is not allowed; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="What is not allowed: intrusion, loitering, crowding, running, abandoned_object, removed_object; "
+            "may be repeated.",
+        ),
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="What counts; may be repeated.")] = None,
+    object_label: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL", help="What may be left or taken; may be repeated.")
+    ] = None,
+    hours: Annotated[
+        list[str] | None, typer.Option(metavar='"mon-fri 22:00-06:00"', help="When it holds; may be repeated.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="Europe/Vienna", help="Of the hours.")] = None,
+    crowding_count: Annotated[int | None, typer.Option(min=2, help="So many are a crowd.")] = None,
     intrusion_dwell_s: Annotated[float | None, typer.Option(min=0, help="Seconds before it is an intrusion.")] = None,
     loitering_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds before it is loitering.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Change a zone that exists.")] = False,
+    crowding_dwell_s: Annotated[float | None, typer.Option(min=0, help="Seconds before a crowd is told.")] = None,
+    running_dwell_s: Annotated[float | None, typer.Option(min=0.2, help="Seconds before running is told.")] = None,
+    abandoned_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is alone.")] = None,
+    removed_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is gone.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Change a zone or line that exists.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Add a zone to a camera.
+    """Add a zone, or a line, to a camera.
 
     For example: vedette zone add door yard --polygon "0.1,0.5 0.9,0.5 0.9,1 0.1,1" --rule loitering
+
+    or: vedette zone add door gate --line "0.1,0.6 0.9,0.6" --direction in
     """
-    given = {
+    if (corners is None) == (line is None):
+        raise typer.BadParameter("a zone has --polygon, a line has --line: give one of them.")
+    given: dict[str, Any] = {
+        "direction": direction,
         "rules": rule,
         "labels": label,
+        "object_labels": object_label,
+        "hours": hours,
+        "timezone": timezone,
+        "crowding_count": crowding_count,
         "intrusion_dwell_s": intrusion_dwell_s,
         "loitering_dwell_s": loitering_dwell_s,
+        "crowding_dwell_s": crowding_dwell_s,
+        "running_dwell_s": running_dwell_s,
+        "abandoned_dwell_s": abandoned_dwell_s,
+        "removed_dwell_s": removed_dwell_s,
     }
-    values = {"polygon": polygon(corners), **{key: value for key, value in given.items() if value is not None}}
-    put_part(camera, "zones", zone, values, replace=replace, config=config)
-    say(f"{camera} has the zone {zone}. Look at it: vedette zone draw {camera}")
+    values = {key: value for key, value in given.items() if value is not None}
+    wrong = [key for key in (("direction",) if line is None else ZONE_ONLY) if key in values]
+    if wrong:
+        option = {"rules": "rule", "object_labels": "object-label"}.get(wrong[0], wrong[0].replace("_", "-"))
+        raise typer.BadParameter(f"--{option} is not for {'zones' if line is None else 'lines'}.")
+    if line is not None:
+        values = {"line": polyline(line)} | values
+        put_part(camera, "lines", zone, values, replace=replace, config=config)
+    else:
+        values = {"polygon": polygon(corners or "")} | values
+        put_part(camera, "zones", zone, values, replace=replace, config=config)
+    say(f"{camera} has the {'zone' if line is None else 'line'} {zone}. Look at it: vedette zone draw {camera}")
 
 
 def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, replace: bool, config: Path | None) -> None:
-    """Write a zone or a mask (`table`) of `camera`; typer.BadParameter where it may not be."""
+    """Write a zone, a line or a mask (`table`) of `camera`; typer.BadParameter where it may not be."""
     from agent.config.edit import edit, with_key
     from agent.config.text import parse
 
     def change(text: str) -> str:
         cameras = parse(text, "the configuration").get("cameras", {})
         known(cameras, camera, "camera")
+        other = {"zones": "lines", "lines": "zones"}.get(table, "")
+        if part in cameras[camera].get(other, {}):
+            raise typer.BadParameter(f"{camera} has {part} among its {other} already. Take another name.")
         if part in cameras[camera].get(table, {}) and not replace:
             raise typer.BadParameter(f"{camera} has {part} among its {table} already. Add --replace to change it.")
         return with_key(text, ("cameras", camera, table, part), values)
@@ -73,7 +136,7 @@ def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, repl
 
 
 def remove_part(camera: str, table: str, part: str, config: Path | None) -> None:
-    """Take a zone or a mask out of the configuration."""
+    """Take a zone, a line or a mask out of the configuration."""
     from agent.config.edit import edit, without_key
     from agent.config.load import load
 
@@ -89,24 +152,26 @@ def list_(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """List the zones."""
+    """List the zones and lines."""
+    cameras = cameras_of(camera, config)
     rows = [
-        {"camera": name, "zone": zone_name, **zone.model_dump(mode="json")}
-        for name, its in cameras_of(camera, config).items()
-        for zone_name, zone in its.zones.items()
+        {"camera": name, "zone": part_name, **part.model_dump(mode="json")}
+        for name, its in cameras.items()
+        for part_name, part in (*its.zones.items(), *its.lines.items())
     ]
     if as_json:
         print_json(rows)
         return
     print_table(
-        ("camera", "zone", "rules", "labels", "polygon", "enabled"),
+        ("camera", "zone", "rules", "labels", "hours", "corners", "enabled"),
         [
             (
                 row["camera"],
                 row["zone"],
-                ", ".join(row["rules"]),
+                f"crossing: {row['direction']}" if "line" in row else ", ".join(row["rules"]) or "counts",
                 ", ".join(row["labels"]),
-                spelled(row["polygon"]),
+                ", ".join(row["hours"]) or "always",
+                spelled(row["line"] if "line" in row else row["polygon"]),
                 "yes" if row["enabled"] else "no",
             )
             for row in rows
@@ -130,8 +195,9 @@ def spelled(corners: list[list[float]]) -> str:
 
 @app.command()
 def remove(camera: CameraName, zone: ZoneName, config: ConfigFile = None) -> None:
-    """Take a zone out of the configuration."""
-    remove_part(camera, "zones", zone, config)
+    """Take a zone or a line out of the configuration."""
+    its = cameras_of(camera, config)[camera]
+    remove_part(camera, "lines" if zone in its.lines else "zones", zone, config)
 
 
 @app.command()
@@ -140,7 +206,7 @@ def draw(
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Draw the zones and masks of a camera over a picture taken now."""
+    """Draw the zones, lines and masks of a camera over a picture taken now."""
     its = cameras_of(camera, config)[camera]
     picture = take_picture(spec_of(camera, config))
     target = out or Path(f"{camera}-zones.jpg")
@@ -149,7 +215,8 @@ def draw(
 
 
 def drawn(picture: "Uint8Array", camera: "Camera") -> "Uint8Array":
-    """Return `picture` (RGB) with zones in green, masks in red, and a grid of tenths to read corners from."""
+    """Return `picture` (RGB) with zones in green, lines in yellow with an arrow that points in, masks in red, and a
+    grid of tenths to read corners from."""
     import cv2
     import numpy as np
 
@@ -168,4 +235,24 @@ def drawn(picture: "Uint8Array", camera: "Camera") -> "Uint8Array":
         cv2.polylines(canvas, [corners], True, colour, 2)
         at = (int(corners[0][0]) + 4, max(24, int(corners[0][1]) + 16))
         cv2.putText(canvas, part, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1)
+    for part, line in camera.lines.items():
+        _draw_line(canvas, part, np.array(line.line) * (width_px - 1, height_px - 1))
     return canvas
+
+
+def _draw_line(canvas: "Uint8Array", name: str, points: "NDArray[np.float64]") -> None:
+    """Draw a line with `points` in pixels, and from the middle of its longest part an arrow that points in."""
+    import cv2
+    import numpy as np
+
+    colour = (240, 220, 0)
+    cv2.polylines(canvas, [points.round().astype(np.int32)], False, colour, 2)
+    parts = np.diff(points, axis=0)
+    longest = int(np.argmax(np.hypot(parts[:, 0], parts[:, 1])))
+    middle = points[longest] + parts[longest] / 2
+    # Right of the way in a picture whose y points down: (x, y) turns to (-y, x).
+    right = np.array([-parts[longest][1], parts[longest][0]]) / max(1.0, float(np.hypot(*parts[longest])))
+    tip = middle + right * canvas.shape[0] * 0.08
+    start, end = (tuple(int(value) for value in point.round()) for point in (middle, tip))
+    cv2.arrowedLine(canvas, start, end, colour, 2, tipLength=0.4)
+    cv2.putText(canvas, f"{name} in", (end[0] + 4, end[1]), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1)

@@ -5,10 +5,12 @@ comments, `vedette config schema` prints them as JSON Schema.
 """
 
 import re
-from typing import Annotated, Literal, TypeAlias
+import zoneinfo
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from agent.config import hours as week
 from agent.kinds import KINDS
 
 RESERVED_CAMERA_NAMES = frozenset(
@@ -41,6 +43,24 @@ def _whole_host(url: str) -> str:
     return url
 
 
+def _possible_hours(text: str) -> str:
+    week.parsed(text)
+    return text
+
+
+def _known_timezone(name: str) -> str:
+    """Refuse a name that the time zones of this machine do not have; empty stands for another setting."""
+    try:
+        if name:
+            zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no time zone that this machine knows",
+            "For example Europe/Vienna; `timedatectl list-timezones`.",
+        ) from None
+    return name
+
+
 NAME_PATTERN = r"^[a-z0-9_-]{1,32}$"
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 CameraName: TypeAlias = Annotated[Name, AfterValidator(_free_name)]
@@ -49,8 +69,12 @@ SourceUrl: TypeAlias = Annotated[str, AfterValidator(_whole_host)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]
 Point: TypeAlias = tuple[Fraction, Fraction]
 Polygon: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=3, max_length=64)]
+Polyline: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=2, max_length=64)]
+Hours: TypeAlias = Annotated[str, AfterValidator(_possible_hours)]
+TimeZone: TypeAlias = Annotated[str, AfterValidator(_known_timezone)]
 Sensitivity = Literal["low", "normal", "high"]
-ZoneRule = Literal["intrusion", "loitering"]
+ZoneRule = Literal["intrusion", "loitering", "crowding", "running", "abandoned_object", "removed_object"]
+Direction = Literal["in", "out", "both", "none"]
 
 
 class Table(BaseModel):
@@ -63,6 +87,9 @@ class Node(Table):
     """This box."""
 
     name: Name = Field("vedette", description="Name of this box; the MQTT base is vedette/<name>.")
+    timezone: TimeZone = Field(
+        "UTC", description="IANA name of the place's time zone, such as Europe/Vienna: what `hours` are meant in."
+    )
 
 
 class Broker(Table):
@@ -160,11 +187,45 @@ class Zone(Table):
     """A part of the picture with rules."""
 
     polygon: Polygon = Field(description="Corners as [x, y] in fractions of the picture, at least three.")
-    rules: tuple[ZoneRule, ...] = Field(("intrusion",), description="intrusion, loitering, or both.")
+    rules: tuple[ZoneRule, ...] = Field(
+        ("intrusion",),
+        description="Any of intrusion, loitering, crowding, running, abandoned_object, removed_object; "
+        "none: the zone only counts.",
+    )
     labels: tuple[str, ...] = Field(("person",), description="COCO names of what counts.")
     intrusion_dwell_s: float = Field(0.5, ge=0, le=3600, description="Seconds inside before it is an intrusion.")
     loitering_dwell_s: float = Field(30.0, ge=1, le=86400, description="Seconds inside before it is loitering.")
+    crowding_count: int = Field(5, ge=2, le=1000, description="So many inside at once are a crowd.")
+    crowding_dwell_s: float = Field(10.0, ge=0, le=86400, description="Seconds before a crowd is crowding.")
+    running_dwell_s: float = Field(1.0, ge=0.2, le=60, description="Seconds of running before it is told.")
+    object_labels: tuple[str, ...] = Field(
+        ("backpack", "handbag", "suitcase"), description="COCO names of what may be left behind or taken away."
+    )
+    abandoned_dwell_s: float = Field(60.0, ge=1, le=86400, description="Seconds a thing is alone before it is told.")
+    removed_dwell_s: float = Field(5.0, ge=1, le=86400, description="Seconds a thing is gone before it is told.")
+    hours: tuple[Hours, ...] = Field(
+        (), description='When the rules hold: "mon-fri 22:00-06:00", "sat,sun" …; none: always.'
+    )
+    timezone: TimeZone = Field("", description="IANA name, where `hours` are not in node.timezone.")
     enabled: bool = Field(True, description="false: the zone is kept but ignored.")
+
+
+class Line(Table):
+    """A line on the ground that is counted and watched."""
+
+    line: Polyline = Field(description="Points as [x, y] in fractions of the picture, at least two.")
+    direction: Direction = Field(
+        "both",
+        description="Which crossings are told: in, out, both, none (only counted). Who walks from the first point to "
+        "the last has `in` on the right hand: with a line drawn from left to right, in is down the picture.",
+    )
+    labels: tuple[str, ...] = Field(("person",), description="COCO names of what counts.")
+    hours: tuple[Hours, ...] = Field(
+        (),
+        description='When crossings are told: "mon-fri 22:00-06:00", "sat,sun" …; none: always.',
+    )
+    timezone: TimeZone = Field("", description="IANA name, where `hours` are not in node.timezone.")
+    enabled: bool = Field(True, description="false: the line is kept but ignored.")
 
 
 class Mask(Table):
@@ -206,7 +267,15 @@ class Camera(Table):
     loop: bool = Field(False, description="Files only: start again at the end.")
     enabled: bool = Field(True, description="false: the camera is kept but not opened.")
     zones: dict[Name, Zone] = Field(default_factory=dict, description="Zones by name.")
+    lines: dict[Name, Line] = Field(default_factory=dict, description="Lines by name.")
     masks: dict[Name, Mask] = Field(default_factory=dict, description="Privacy masks by name.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        both = sorted(self.zones.keys() & self.lines.keys())
+        if both:
+            raise ValueError(f"{both[0]!r} is a zone and a line: incidents could not say which", "Rename one of them.")
+        return self
 
 
 class Config(Table):

@@ -5,7 +5,8 @@ with the observations.
 """
 
 from agent.scene.door import Scene
+from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS
 
-__all__ = ["LATENESS_NS", "Policy", "Scene"]
+__all__ = ["LATENESS_NS", "Crossings", "Policy", "Scene"]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from agent.config.schema import Zone
+from agent.config.schema import Line, Zone
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
 from agent.scene.following import Following
 from agent.scene.hearing import Ear
 from agent.scene.integrity import PictureWatch
+from agent.scene.lines import Crossings, LineWatch
 from agent.scene.policy import LOST_GRACE_S
 from agent.scene.sentences import REASONS
+from agent.scene.things import ThingWatch
 from agent.scene.zones import ZoneWatch
 from agent.types import NS_PER_S, Blind, Heard, Seen, Track
 
@@ -29,10 +31,12 @@ the two is told first."""
 class Camera:
     """What is known of one camera."""
 
-    def __init__(self, name: str, zones: Mapping[str, Zone]) -> None:
+    def __init__(self, name: str, zones: Mapping[str, Zone], lines: Mapping[str, Line] | None = None) -> None:
         self.name = name
         self.following = Following()
         self._zones = ZoneWatch(zones)
+        self._lines = LineWatch(lines or {})
+        self._things = ThingWatch(zones)
         self._ear = Ear()
         self._integrity = PictureWatch()
         self._alive: set[str] = set()
@@ -40,11 +44,11 @@ class Camera:
         self._scene_ns: int | None = None
         self._drill = False
 
-    def observe(self, observation: Seen | Heard | Blind) -> Iterator[Clue]:
-        """Yield what one observation says."""
+    def observe(self, observation: Seen | Heard | Blind, wall_offset_ns: int = 0) -> Iterator[Clue]:
+        """Yield what one observation says; `wall_offset_ns` makes its time that of the wall."""
         if isinstance(observation, Seen):
             yield from self._revive("vision", observation.at_ns)
-            yield from self._see(observation)
+            yield from self._see(observation, observation.at_ns + wall_offset_ns)
         elif isinstance(observation, Heard):
             yield from self._revive("sound", observation.at_ns)
             yield from self._ear.hear(observation)
@@ -75,9 +79,16 @@ class Camera:
         newest_ns = max(blind.at_ns for blind in self._blind.values())
         return now_ns - newest_ns > LOST_GRACE_S * NS_PER_S
 
-    def adopt(self, zones: Mapping[str, Zone]) -> None:
-        """Watch these zones from now on."""
+    def adopt(self, zones: Mapping[str, Zone], lines: Mapping[str, Line]) -> None:
+        """Watch these zones and lines from now on."""
         self._zones.adopt(zones)
+        self._things.adopt(zones)
+        self._lines.adopt(lines)
+
+    @property
+    def crossings(self) -> Mapping[str, Crossings]:
+        """How often each line was crossed so far."""
+        return self._lines.counts
 
     @property
     def background_dbfs(self) -> float | None:
@@ -99,7 +110,7 @@ class Camera:
             self._integrity.reset()
             self._scene_ns = None
 
-    def _see(self, seen: Seen) -> Iterator[Clue]:
+    def _see(self, seen: Seen, wall_ns: int) -> Iterator[Clue]:
         yield from self._integrity.see(seen)
         yield from self._scene_scores(seen)
         if seen.detections is None:
@@ -108,7 +119,10 @@ class Camera:
         else:
             present = self.following.see(seen)
         yield from falls(seen.at_ns, self.following.known.values())
-        yield from self._zones.watch(seen.at_ns, present, self.following.known)
+        alive = self.following.known
+        yield from self._zones.watch(seen.at_ns, wall_ns, present, alive)
+        yield from self._lines.watch(seen.at_ns, wall_ns, present, alive)
+        yield from self._things.watch(seen.at_ns, wall_ns, present, alive)
 
     def _scene_scores(self, seen: Seen) -> Iterator[Clue]:
         if not seen.scene:

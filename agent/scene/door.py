@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from agent.scene.camera import Camera
 from agent.scene.incidents import Desk
+from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS, ReorderBuffer
 from agent.types import KINDS, Blind, CloseReason, IncidentChange, Observation, Tick, Track
@@ -14,14 +15,16 @@ class Scene:
 
     Observations may come up to `lateness_ns` out of order; the changes do not depend on the order in which they
     arrive, and the same observations always give the same changes. `step` never raises on an observation.
+    `wall_offset_ns` makes the time of observations that of the wall, for zones with hours; a Tick may correct it.
     """
 
-    def __init__(self, policy: Policy, *, lateness_ns: int = LATENESS_NS) -> None:
+    def __init__(self, policy: Policy, *, lateness_ns: int = LATENESS_NS, wall_offset_ns: int = 0) -> None:
         self._policy = policy
         self._buffer = ReorderBuffer(lateness_ns)
         self._desk = Desk(policy)
         self._cameras: dict[str, Camera] = {}
         self._now_ns = 0
+        self._wall_offset_ns = wall_offset_ns
 
     @property
     def dropped(self) -> int:
@@ -48,13 +51,18 @@ class Scene:
         """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""
         self._policy = policy
         for name, camera in self._cameras.items():
-            camera.adopt(policy.zones.get(name, {}))
+            camera.adopt(policy.zones.get(name, {}), policy.lines.get(name, {}))
         return tuple(self._desk.adopt(policy, self._now_ns))
 
     def background_dbfs(self, camera: str) -> float | None:
         """The usual level of sound at `camera`; None until enough was heard."""
         known = self._cameras.get(camera)
         return known.background_dbfs if known else None
+
+    def crossings(self, camera: str) -> Mapping[str, Crossings]:
+        """How often each line of `camera` was crossed which way since the scene began."""
+        known = self._cameras.get(camera)
+        return known.crossings if known else {}
 
     def beliefs(self, camera: str) -> Mapping[str, float]:
         """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""
@@ -71,8 +79,10 @@ class Scene:
         if not isinstance(observation, Tick):
             camera = self._camera(observation.camera)
             drill = not isinstance(observation, Blind) and observation.drill
-            for clue in camera.observe(observation):
+            for clue in camera.observe(observation, self._wall_offset_ns):
                 self._desk.note(camera.name, clue, now_ns, drill=drill)
+        elif observation.wall_offset_ns is not None:
+            self._wall_offset_ns = observation.wall_offset_ns
         for name, camera in sorted(self._cameras.items()):
             for clue in camera.pass_time(now_ns):
                 self._desk.note(name, clue, now_ns)
@@ -92,5 +102,7 @@ class Scene:
     def _camera(self, name: str) -> Camera:
         camera = self._cameras.get(name)
         if camera is None:
-            camera = self._cameras[name] = Camera(name, self._policy.zones.get(name, {}))
+            camera = self._cameras[name] = Camera(
+                name, self._policy.zones.get(name, {}), self._policy.lines.get(name, {})
+            )
         return camera

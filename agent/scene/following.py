@@ -35,6 +35,9 @@ INHERIT_S, INHERIT_GAP_FRAC = 1.5, 0.03
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
 
+PRESENCE_LLR_PER_PROB_S, NO_PRESENCE_PROB, MOST_PRESENCE_LLR = 12.0, 0.2, 6.0
+"""Evidence that there is somebody at all: (score − 0.2) · 12 nats per second; a score of 0.5 for 0.5 s gives 1.8."""
+
 
 @dataclass(slots=True)
 class Followed:
@@ -57,6 +60,11 @@ class Followed:
     def label(self) -> str:
         """The label that has most of the votes."""
         return max(sorted(self.votes), key=lambda label: self.votes[label])
+
+    @property
+    def presence_llr(self) -> float:
+        """What all its detections so far say for there being anything at all."""
+        return min(MOST_PRESENCE_LLR, PRESENCE_LLR_PER_PROB_S * (self.mean_prob - NO_PRESENCE_PROB) * self.presence_s)
 
     @property
     def behaviour(self) -> str:

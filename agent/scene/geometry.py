@@ -2,10 +2,26 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from agent.types import Box
 
 Point = tuple[float, float]
+
+BORDER_FRAC, BORDER_HEIGHTS = 0.015, 0.05
+"""Clearly beyond a border: this far, in fractions of the picture (about half a foot's length at 20 m), and in heights
+of the box, which jitters by a few hundredths of its size."""
+
+
+def ground_point(box: Box) -> Point:
+    """Where a thing touches the ground; one that reaches below the picture stands on its border."""
+    x, y = box.foot
+    return min(1.0, max(0.0, x)), min(1.0, max(0.0, y))
+
+
+def margin_frac(box: Box) -> float:
+    """How far from a border the foot of `box` must be to be clearly beyond it."""
+    return max(BORDER_FRAC, BORDER_HEIGHTS * box.height_frac)
 
 
 def is_inside(point: Point, polygon: Sequence[Point]) -> bool:
@@ -21,6 +37,30 @@ def is_inside(point: Point, polygon: Sequence[Point]) -> bool:
 def distance_to(point: Point, polygon: Sequence[Point]) -> float:
     """Distance in fractions from `point` to the border of `polygon`."""
     return min(_to_segment(point, a, b) for a, b in zip(polygon, (*polygon[1:], polygon[0]), strict=True))
+
+
+def distance_to_path(point: Point, path: Sequence[Point]) -> float:
+    """Distance in fractions from `point` to an open line of at least two points."""
+    return min(_to_segment(point, a, b) for a, b in pairwise(path))
+
+
+def meeting(start: Point, end: Point, path: Sequence[Point]) -> float | None:
+    """Where the straight way from `start` to `end` first meets `path`, as a share of the way; None where it does not.
+
+    A way that ends on the path has not met it: it meets it when it goes on.
+    """
+    shares = []
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    for a, b in pairwise(path):
+        ex, ey = b[0] - a[0], b[1] - a[1]
+        cross = dx * ey - dy * ex
+        if cross == 0.0:
+            continue
+        along = ((a[0] - start[0]) * ey - (a[1] - start[1]) * ex) / cross
+        across = ((a[0] - start[0]) * dy - (a[1] - start[1]) * dx) / cross
+        if 0.0 <= along < 1.0 and 0.0 <= across <= 1.0:
+            shares.append(along)
+    return min(shares, default=None)
 
 
 def _to_segment(point: Point, a: Point, b: Point) -> float:

@@ -8,7 +8,7 @@ the thing happens than on an ordinary day. A threshold is therefore the prior od
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.config.schema import Config, Sensitivity, Zone
+from agent.config.schema import Config, Line, Sensitivity, Zone
 from agent.types import KINDS, Severity
 
 SENSITIVITY_LLR: Mapping[Sensitivity, float] = {"low": 1.2, "normal": 0.0, "high": -1.2}
@@ -99,6 +99,11 @@ RULES: Mapping[str, KindRule] = {
     ),
     "intrusion": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=8.0),
     "loitering": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
+    "line_crossing": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=5.0),
+    "crowding": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
+    "running": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=5.0),
+    "abandoned_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
+    "removed_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
     # The senses themselves.
     "camera_covered": replace(_SENSOR, silences=("camera_dark", "camera_frozen")),
     "camera_dark": replace(_SENSOR, silences=("camera_frozen",)),
@@ -141,6 +146,7 @@ class Policy:
     """What counts as an incident on which camera."""
 
     zones: Mapping[str, Mapping[str, Zone]] = field(default_factory=dict)  # camera → zone name → zone
+    lines: Mapping[str, Mapping[str, Line]] = field(default_factory=dict)  # camera → line name → line
     sensitivity: Sensitivity = "normal"
     armed: bool = True
     disarmed_cameras: frozenset[str] = frozenset()
@@ -157,7 +163,19 @@ class Policy:
         """The policy that a configuration describes."""
         return cls(
             zones={
-                name: {zone_name: zone for zone_name, zone in camera.zones.items() if zone.enabled}
+                name: {
+                    zone_name: zone.model_copy(update={"timezone": zone.timezone or config.node.timezone})
+                    for zone_name, zone in camera.zones.items()
+                    if zone.enabled
+                }
+                for name, camera in config.cameras.items()
+            },
+            lines={
+                name: {
+                    line_name: line.model_copy(update={"timezone": line.timezone or config.node.timezone})
+                    for line_name, line in camera.lines.items()
+                    if line.enabled
+                }
                 for name, camera in config.cameras.items()
             },
             sensitivity=config.policy.sensitivity,

@@ -23,6 +23,12 @@ _OPENINGS: Mapping[str, str] = {
     "alarm:T4": "Carbon monoxide alarm sounding {where}: {cycles:.0f} cycles of four short beeps (T4)",
     "intrusion": "{who} where nobody should be, {where}, for {inside_s:.1f} s",
     "loitering": "{who} lingering {where}, for {inside_s:.0f} s",
+    "line_crossing": "{who} crossed a line (going {way}) {where}",
+    "crowding": "A crowd of {count:.0f} people {where}, for {lasted_s:.0f} s",
+    "running": "{who} running {where}, for {inside_s:.1f} s",
+    "abandoned_object": "A {what} stands alone {where}, for {alone_s:.0f} s; who brought it was not seen",
+    "abandoned_object:owner": "A {what} stands alone {where}, for {alone_s:.0f} s; its owner went away",
+    "removed_object": "A {what} that stood {where} is gone for {gone_s:.0f} s; somebody other than its owner was near",
     "camera_covered": "Camera {camera} is covered: the picture no longer shows the place it watched",
     "camera_dark": "Camera {camera} sees nothing: the picture is dark",
     "camera_frozen": "Camera {camera} is frozen: the same picture for {still_s:.0f} s",
@@ -57,15 +63,16 @@ def sentence(kind: str, words: Words, *, cameras: Sequence[str], zones: Sequence
     """One sentence: what, where, why. `agreeing` are the signals of another sense that confirm it."""
     variant = f"{kind}:{words['variant']}" if "variant" in words else kind
     template = _OPENINGS.get(variant, _OPENINGS.get(kind, kind.replace("_", " ").capitalize() + " {where}"))
-    told: dict[str, str | float] = {"who": "Person", "where": _where(cameras, zones), "camera": cameras[0]}
+    told: dict[str, str | float] = {"who": "Person", "where": _where(kind, cameras, zones), "camera": cameras[0]}
     said = template.format_map({**told, **words})
     confirmed = [_HEARD[signal] for signal in agreeing if signal in _HEARD]
     return "; ".join([said, *confirmed]) + "."
 
 
-def _where(cameras: Sequence[str], zones: Sequence[str]) -> str:
+def _where(kind: str, cameras: Sequence[str], zones: Sequence[str]) -> str:
     place = f"at {_listed(cameras)}"
-    return f"{place}, zone {_listed(zones)}" if zones else place
+    what = "line" if kind == "line_crossing" else "zone"
+    return f"{place}, {what} {_listed(zones)}" if zones else place
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from agent.config.schema import Config
+from agent.config.schema import Camera, Config
 from agent.scene import LATENESS_NS, Scene
 from agent.service.film import Film
 from agent.service.node import LatestPicture
 from agent.service.overlay import View
 from agent.types import NS_PER_S, Closed, Frame, Heard, Incident, IncidentChange, Observation, SoundBlock
+
+
+def _outlines(camera: Camera) -> dict[str, tuple[tuple[float, float], ...]]:
+    zones = {name: zone.polygon for name, zone in camera.zones.items()}
+    return zones | {name: line.line for name, line in camera.lines.items()}
 
 
 class _Reel:
@@ -45,7 +50,7 @@ class Filming:
         folder.mkdir(parents=True, exist_ok=True)
         self.paths = {camera: folder / f"{camera}.mp4" for camera in config.cameras}
         self._reels = {
-            camera: _Reel(self.paths[camera], camera, {name: zone.polygon for name, zone in settings.zones.items()})
+            camera: _Reel(self.paths[camera], camera, _outlines(settings))
             for camera, settings in config.cameras.items()
         }
 

@@ -44,6 +44,7 @@ from agent.uplink.door import Uplink
 
 TAKE_TIMEOUT_S = 0.1
 TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
+WALL_EVERY_NS = 60 * NS_PER_S  # how often the scene is told the time on the wall
 STOP_STEP_S = 1.2
 TEND_EVERY_S = 0.5
 _MODALITIES: tuple[Literal["vision", "sound"], ...] = ("vision", "sound")
@@ -100,7 +101,10 @@ class Node:
         self._errands = Errands()
         self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
         self._uplink.listen(self._control.topics, self._control.take)
-        self._scene = Scene(self._control.policy, lateness_ns=lateness_ns(config))
+        self._wall_told_ns: int | None = None
+        self._scene = Scene(
+            self._control.policy, lateness_ns=lateness_ns(config), wall_offset_ns=clock.wall_offset_ns()
+        )
         remarks = (options.config_fault,) if options.config_fault else ()
         self._report = Report(self._control.config, self._senses, self._uplink, self._channels.frames, remarks)
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
@@ -278,6 +282,8 @@ class Node:
             self._errands.run()
             taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
+            if (tick := self._wall_tick(clock.now_ns() - TICK_LAG_NS)) is not None:
+                self._step(tick)
             self._drills.tend()
             for incident, picture in self._snapshots.arrived():
                 self._uplink.show(incident, picture)
@@ -287,6 +293,13 @@ class Node:
         self._drills.end()
         self._snapshots.close()
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
+
+    def _wall_tick(self, at_ns: int) -> Tick | None:
+        """Return what the wall's clock says, where it was not told for a while: zones have hours."""
+        if self._wall_told_ns is not None and at_ns - self._wall_told_ns < WALL_EVERY_NS:
+            return None
+        self._wall_told_ns = at_ns
+        return Tick(at_ns=at_ns, wall_offset_ns=clock.wall_offset_ns())
 
     def _step(self, observation: Observation) -> None:
         if isinstance(observation, Seen | Heard) and observation.drill:

@@ -21,7 +21,7 @@ from agent.service.film import Film
 from agent.service.observe import observations
 from agent.service.overlay import View
 from agent.service.sources import lateness_ns, sound_late_ns
-from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen
+from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen, Tick
 from agent.uplink.payload import incident_message, replay_id
 
 DEFAULT_CAMERA = "replay"
@@ -79,7 +79,7 @@ class ReplayScene:
         self._settings = settings
         self._models = models
         self._outputs = outputs
-        self._scene = Scene(Policy.of(settings.config), lateness_ns=lateness_ns)
+        self._scene = Scene(Policy.of(settings.config), lateness_ns=lateness_ns, wall_offset_ns=settings.start_wall_ns)
         self._zones = _zones(settings.config, settings.camera)
         self._moment = _Moment()
         self._seq = 0
@@ -240,6 +240,8 @@ class Replayer:
 def _shifted(observation: Observation, offset_ns: int) -> Observation:
     if not offset_ns:
         return observation
+    if isinstance(observation, Tick) and observation.wall_offset_ns is not None:
+        observation = dataclasses.replace(observation, wall_offset_ns=observation.wall_offset_ns - offset_ns)
     if not isinstance(observation, Heard):
         return dataclasses.replace(observation, at_ns=observation.at_ns + offset_ns)
     onset_ns = None if observation.onset_ns is None else observation.onset_ns + offset_ns
@@ -253,4 +255,7 @@ def _shifted(observation: Observation, offset_ns: int) -> Observation:
 
 def _zones(config: Config, camera: str) -> Mapping[str, Sequence[tuple[float, float]]]:
     settings = config.cameras.get(camera)
-    return {name: zone.polygon for name, zone in settings.zones.items()} if settings else {}
+    if settings is None:
+        return {}
+    zones = {name: zone.polygon for name, zone in settings.zones.items()}
+    return zones | {name: line.line for name, line in settings.lines.items()}

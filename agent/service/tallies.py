@@ -4,11 +4,11 @@ Everything is derived from what the scene knows already; nothing here looks at a
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.config.schema import Config
-from agent.scene import Scene
+from agent.scene import Crossings, Scene
 from agent.types import NS_PER_S, Heard, Observation, Score, Seen
 from agent.uplink.answers import Answer
 from agent.uplink.latest import Latest
@@ -31,6 +31,7 @@ class _Minute:
     since_ns: int
     most_people: int = 0
     dwell_ns: dict[str, int] = field(default_factory=dict)
+    crossings: Mapping[str, Crossings] = field(default_factory=dict)  # so far, when the minute began
     energy: float = 0.0
     windows: int = 0
     peak_dbfs: float = -math.inf
@@ -59,6 +60,7 @@ class Tallies:
     ) -> None:
         """`say` replaces retained content, `once` sends for the moment."""
         self._zones = {name: tuple(camera.zones) for name, camera in config.cameras.items()}
+        self._lines = {name: tuple(camera.lines) for name, camera in config.cameras.items()}
         self._topics = topics
         self._say = say
         self._once = once
@@ -116,9 +118,10 @@ class Tallies:
         for zone, count in inside.items():
             minute.dwell_ns[zone] = minute.dwell_ns.get(zone, 0) + count * (now_ns - before_ns)
         if now_ns - minute.since_ns >= STATS_EVERY_NS:
-            self._minutes[camera] = _Minute(now_ns)
-            background_dbfs = scene.background_dbfs(camera)
-            message = self._stats(camera, minute, people, inside, background_dbfs)
+            crossings = scene.crossings(camera)
+            self._minutes[camera] = _Minute(now_ns, crossings=crossings)
+            message = self._stats(camera, minute, people, inside, scene.background_dbfs(camera))
+            message["lines"] = _crossed(self._lines[camera], minute.crossings, crossings)
             self._say(Latest(self._topics.of_camera(camera, "stats"), encoded(message), retain=True))
 
     def _stats(
@@ -150,6 +153,22 @@ class Tallies:
 
     def _wall(self, at_ns: int) -> str:
         return rfc3339(at_ns + self._wall_offset_ns())
+
+
+def _crossed(lines: Iterable[str], before: Mapping[str, Crossings], now: Mapping[str, Crossings]) -> Message:
+    """Return how often each line was crossed each way since `before`, and since the agent began."""
+    none = Crossings()
+    counted = {line: (now.get(line, none), before.get(line, none)) for line in lines}
+    return {
+        line: {
+            # A line that was drawn anew, or switched off meanwhile, counts from nothing.
+            "in": max(0, total.came_in - old.came_in),
+            "out": max(0, total.went_out - old.went_out),
+            "in_total": total.came_in,
+            "out_total": total.went_out,
+        }
+        for line, (total, old) in counted.items()
+    }
 
 
 def top_labels(scores: tuple[Score, ...]) -> list[Score]:

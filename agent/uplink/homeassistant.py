@@ -126,6 +126,13 @@ def _camera(config: Config, name: str, camera: Camera, topics: Topics, version: 
     parts["people"] = _measured("People", topics.of_camera(name, "stats"), "{{ value_json.people }}") | {
         "icon": "mdi:account-group"
     }
+    for line in camera.lines:
+        for way in ("in", "out"):
+            template = f"{{{{ value_json.lines['{line}'].{way}_total }}}}"
+            parts[f"line_{line}_{way}"] = _measured(f"{line} {way}", topics.of_camera(name, "stats"), template) | {
+                "state_class": "total_increasing",
+                "icon": "mdi:swap-horizontal",
+            }
     if camera.sound != "none":
         parts |= _sounds(topics, name)
     if config.snapshots.enabled:

@@ -10,7 +10,7 @@ import typer
 from agent.cli.options import polygon
 from agent.cli.zone import drawn
 from agent.config.load import load
-from agent.config.schema import Camera, Mask, Zone
+from agent.config.schema import Camera, Line, Mask, Zone
 from tests.cli.conftest import Vedette
 
 SQUARE = "0.1,0.1 0.9,0.1 0.9,0.9 0.1,0.9"
@@ -37,6 +37,20 @@ def test_a_zone_is_added_listed_and_removed(with_camera: Vedette, config: Path) 
     assert json.loads(with_camera("zone", "list", "door", "--json").out)[0]["zone"] == "yard"
     assert with_camera("zone", "remove", "door", "yard").code == 0
     assert load(config).cameras["door"].zones == {}
+
+
+def test_a_line_is_added_listed_and_removed(with_camera: Vedette, config: Path) -> None:
+    added = with_camera(
+        "zone", "add", "door", "gate", "--line", "0.1,0.6 0.9,0.6", "--direction", "in",
+        "--hours", "mon-fri 22:00-06:00", "--timezone", "Europe/Vienna",
+    )  # fmt: skip
+    assert added.code == 0, added.err
+    line = load(config).cameras["door"].lines["gate"]
+    assert (line.line, line.direction, line.hours) == (((0.1, 0.6), (0.9, 0.6)), "in", ("mon-fri 22:00-06:00",))
+    assert "crossing: in" in with_camera("zone", "list").out
+    assert with_camera("zone", "add", "door", "gate", "--polygon", SQUARE).code == 2
+    assert with_camera("zone", "remove", "door", "gate").code == 0
+    assert load(config).cameras["door"].lines == {}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +89,14 @@ def test_a_polygon_has_3_to_64_corners(count: int, fits: bool) -> None:
         (("add", "shed", "yard", "--polygon", SQUARE), 2, "there are door"),
         (("add", "door", "The Yard", "--polygon", SQUARE), 2, "a-z, 0-9"),
         (("add", "door", "yard", "--polygon", SQUARE, "--rule", "loiter"), 3, "Did you mean loitering?"),
+        (("add", "door", "yard", "--polygon", SQUARE, "--hours", "mon-fry"), 3, "none of mon, tue"),
+        (("add", "door", "yard", "--polygon", SQUARE, "--timezone", "Vienna"), 3, "Europe/Vienna"),
+        (("add", "door", "yard", "--polygon", SQUARE, "--direction", "in"), 2, "not for zones"),
+        (("add", "door", "gate", "--line", "0,0 1,1", "--rule", "intrusion"), 2, "not for lines"),
+        (("add", "door", "gate", "--line", "0,0 1,1", "--direction", "inn"), 3, "Did you mean in?"),
+        (("add", "door", "gate", "--line", "0,0"), 2, "2 to 64 points"),
+        (("add", "door", "gate", "--line", "0.5,0.5 0.5,0.5"), 2, "no length"),
+        (("add", "door", "gate"), 2, "give one of them"),
         (("remove", "door", "yard"), 2, "there is none yet"),
         (("list", "shed"), 2, "there are door"),
         (("draw", "shed"), 2, "there are door"),
@@ -100,3 +122,11 @@ def test_the_drawing_shows_zones_in_green_and_masks_in_red() -> None:
     assert tuple(picture[25, 120]) == (0, 220, 0)
     assert tuple(picture[55, 20]) == (220, 0, 0)
     assert tuple(picture[33, 117]) == (0, 0, 0)
+
+
+def test_the_drawing_shows_a_line_with_an_arrow_to_its_inner_side() -> None:
+    camera = Camera(url="x", lines={"gate": Line(line=((0.1, 0.5), (0.9, 0.5)))})
+    picture = drawn(np.zeros((101, 201, 3), np.uint8), camera)
+    assert tuple(picture[50, 150]) == (240, 220, 0)
+    assert tuple(picture[55, 100]) == (240, 220, 0)
+    assert tuple(picture[45, 105]) == (0, 0, 0)

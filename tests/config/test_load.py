@@ -45,6 +45,12 @@ def failure(text: str, tmp_path: Path) -> ConfigError:
         (CAMERA + ZONE + "polygon = [[0, 1]]\n", 4, "cameras.door.zones.yard.polygon", "at least 3 entries"),
         (CAMERA + ZONE + "polygon = [[0,0],[0,1],[1,2]]\n", 4, "polygon[2][1]", "at most 1"),
         (CAMERA + ZONE + "polygon = [[0,0],[0,1],[1,1]]\nruels=[]\n", 5, "yard.ruels", "Did you mean rules?"),
+        (CAMERA + ZONE + "polygon = [[0,0],[0,1],[1,1]]\nhour=[]\n", 5, "yard.hour", "Did you mean hours?"),
+        (CAMERA + ZONE + 'polygon = [[0,0],[0,1],[1,1]]\nrules=["crowd"]\n', 5, "rules[0]", "Did you mean crowding?"),
+        (CAMERA + "[cameras.door.lines.gate]\nline = [[0,0],[1,1]]\ndirecton = 1\n", 5, "gate.directon", "direction?"),
+        (CAMERA + "[cameras.door.lines.gate]\nline = [[0,0]]\n", 4, "gate.line", "at least 2 entries"),
+        (CAMERA + "[cameras.door.line.gate]\n", 3, "cameras.door.line", "Did you mean lines?"),
+        ('[node]\ntimezone = "Mars/Base"\n', 2, "node.timezone", "no time zone"),
     ],
 )
 def test_a_mistake_is_told_with_line_key_and_cure(text: str, line: int, key: str, told: str, tmp_path: Path) -> None:

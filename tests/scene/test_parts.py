@@ -285,7 +285,8 @@ def test_the_tables_name_kinds_that_exist() -> None:
 def test_every_kind_has_a_sentence_a_guard_can_read(kind: str) -> None:
     words = {
         "from": "walking", "down_s": 0.6, "lying_s": 1.2, "over_db": 31.0, "inside_s": 2.0, "still_s": 3.0,
-        "reason": "it stopped answering",
+        "reason": "it stopped answering", "way": "in", "count": 6, "lasted_s": 12.0, "what": "suitcase",
+        "alone_s": 60.0, "gone_s": 6.0,
     }  # fmt: skip
     said = sentence(kind, words, cameras=("stairwell",), zones=(), agreeing=())
     assert "stairwell" in said

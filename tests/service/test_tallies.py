@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from agent.config.schema import Camera, Config, Node, Zone
+from agent.config.schema import Camera, Config, Line, Node, Zone
 from agent.scene import Policy, Scene
 from agent.service.tallies import Tallies, top_labels
 from agent.types import Observation
@@ -17,7 +17,10 @@ from agent.uplink.topics import Topics
 from tests.scene.observe import heard, in_order, listening, person, score, ticks, times, watching
 
 EVERYWHERE = Zone(polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
-CONFIG = Config(node=Node(name="box"), cameras={"cam": Camera(url="x", zones={"gate": EVERYWHERE})})
+DOOR = Line(line=((0.5, 0.0), (0.5, 1.0)))
+CONFIG = Config(
+    node=Node(name="box"), cameras={"cam": Camera(url="x", zones={"gate": EVERYWHERE}, lines={"door": DOOR})}
+)
 
 
 class Told:
@@ -110,6 +113,16 @@ def test_each_minute_tells_who_is_there_and_how_long_they_were() -> None:
     assert stats["zones"]["gate"]["dwell_s"] == pytest.approx(2 * 20 + 10, abs=6)
     assert stats["noise"]["level_dbfs"] == pytest.approx(-60.0, abs=1.0)
     assert stats["noise"]["peak_dbfs"] == pytest.approx(-47.0, abs=1.5)
+
+
+def test_each_minute_tells_how_often_a_line_was_crossed_and_how_often_in_all() -> None:
+    def people(at_s: float) -> list[Any]:
+        there = at_s % 10 < 5
+        return [person(0.3 + 0.08 * (at_s % 5 if there else 5 - at_s % 5), 0.8)]
+
+    first, second = play(watching(124.0, people)).stats
+    assert first["lines"]["door"] == {"in": 6, "out": 6, "in_total": 6, "out_total": 6}
+    assert second["lines"]["door"] == {"in": 6, "out": 6, "in_total": 12, "out_total": 12}
 
 
 def test_nobody_is_counted_where_nothing_is_seen() -> None:
