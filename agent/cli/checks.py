@@ -159,9 +159,10 @@ def _other_sound(
 
 def models(config: "Config") -> Iterator[Finding]:
     """The models are whole, and run where they should."""
+    from agent.config.places import state_dir
     from agent.service.senses import Senses
 
-    for name, told in Senses.load(config).describe().items():
+    for name, told in Senses.load(config, state_folder=state_dir()).describe().items():
         yield Finding(
             stage="model", subject=name, status="ok", what=f"{told['version']}, {told['file']}, sha256 {told['sha256']}"
         )

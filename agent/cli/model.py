@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from agent.inference.card import Card, ModelFile
     from agent.inference.device import Chosen
 
-app = typer.Typer(help="The models: list them, verify their bytes, read their cards.")
+app = typer.Typer(help="The models: list them, verify their bytes, read their cards, install others and go back.")
+
+_RESTART = "The agent takes it at its next start: sudo systemctl restart vedette"
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--folder", metavar="DIR", help="Models there, instead of those that came with Vedette."),
+    typer.Option("--folder", metavar="DIR", help="Models there, instead of those that the agent uses."),
 ]
 
 
@@ -38,11 +40,12 @@ def list_(folder: Folder = None, json: AsJson = False) -> None:
             _canvas(file),
             f"{file.bytes / 1e6:.2f} MB",
             file.sha256[:12],
+            _origin(card),
         )
         for card in cards
         for file in card.files
     ]
-    print_table(("model", "version", "file", "precision", "input", "size", "sha256"), rows)
+    print_table(("model", "version", "file", "precision", "input", "size", "sha256", "from"), rows)
 
 
 @app.command()
@@ -75,6 +78,7 @@ def info(
         raise typer.BadParameter(
             f"there is no model {name!r}; there are {' and '.join(CARD_NAMES)}.", param_hint="NAME"
         )
+    folder = folder or _used(name)
     card = load_card(name, folder)
     places = _places(name, folder)
     if json:
@@ -86,6 +90,46 @@ def info(
         say(f"  {place['file']} runs on {place['place']}, {place['run_ms']:.2f} ms ({place['reason']}{degraded})")
     say(f"  precision: {places[0]['arithmetic']}")
     _say_card(card)
+
+
+@app.command()
+def install(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A folder with a card, the card, a .zip or a .tar.gz of both.")
+    ],
+) -> None:
+    """Use other models from the agent's next start on: verified, tried on this machine, the present ones kept."""
+    from agent.config.places import state_dir
+    from agent.inference import installed
+
+    with installed.opened(source) as folder:
+        for card in installed.checked(folder):
+            for place in _places(card.name, folder):
+                say(f"{place['file']} runs on {place['place']}, {place['run_ms']:.2f} ms")
+        cards = installed.install(folder, state_dir())
+    for card in cards:
+        say(f"installed: {card.name} {card.version}; the one used before is kept (vedette model rollback)")
+    say(_RESTART)
+
+
+@app.command()
+def rollback(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="vision or hearing; without it all that can go back.")
+    ] = "",
+) -> None:
+    """Use again the models that were used before the last `install`; a second time: the newer ones again."""
+    from agent.config.places import state_dir
+    from agent.inference import installed
+    from agent.inference.card import CARD_NAMES
+
+    if name and name not in CARD_NAMES:
+        raise typer.BadParameter(
+            f"there is no model {name!r}; there are {' and '.join(CARD_NAMES)}.", param_hint="NAME"
+        )
+    for card in installed.rollback(state_dir(), (name,) if name else CARD_NAMES).values():
+        say(f"used from the next start on: {card.name} {card.version}, {_origin(card)}")
+    say(_RESTART)
 
 
 def _say_card(card: "Card") -> None:
@@ -121,7 +165,21 @@ def _lines(content: Any, path: str = "") -> Iterable[str]:
 def _cards(folder: Path | None) -> "list[Card]":
     from agent.inference.card import CARD_NAMES, load_card
 
-    return [load_card(name, folder) for name in CARD_NAMES]
+    return [load_card(name, folder or _used(name)) for name in CARD_NAMES]
+
+
+def _used(name: str) -> Path | None:
+    """Return the folder of the model that the agent uses, None for the shipped one."""
+    from agent.config.places import state_dir
+    from agent.inference.installed import candidates
+
+    return candidates(name, state_dir())[0]
+
+
+def _origin(card: "Card") -> str:
+    from agent.inference.card import zoo_folder
+
+    return "shipped with Vedette" if card.folder == zoo_folder() else str(card.folder)
 
 
 def _verified(card: "Card") -> "Iterable[tuple[str, str, ModelError | None]]":

@@ -95,7 +95,7 @@ class Node:
         self._config = config
         self._options = options
         self._channels = _Channels()
-        self._senses = Senses.load(config)
+        self._senses = Senses.load(config, state_folder=options.state_folder)
         self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
         self._uplink.describe_models(self._senses.model_versions())
         self._errands = Errands()

@@ -1,10 +1,14 @@
 """The loaded models, shared by all cameras, and the eyes and ears that are made from them per camera."""
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from agent.config.schema import Config
+from agent.config.schema import Config, Models
+from agent.errors import ModelError
+from agent.inference import installed
 from agent.inference.device import Chosen
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
@@ -12,6 +16,10 @@ from agent.inference.see import Seer
 from agent.inference.vision import VisionModel
 
 SHORT_SHA256 = 12
+
+_LOG = logging.getLogger(__name__)
+
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +29,28 @@ class Senses:
     config: Config
     vision: VisionModel
     hearing: HearingModel
+    refused: Mapping[str, str] = field(default_factory=dict)  # model → why not the one that should run
 
     @classmethod
-    def load(cls, config: Config, *, cache_folder: Path | None = None) -> "Senses":
-        """Open the models that `config` names on the device it names. Raises ModelError."""
-        vision = VisionModel.load(config.models, cache_folder=cache_folder)
-        vision.open(vision.export_for(config.analysis.width_px, config.analysis.height_px))
-        return cls(config, vision, HearingModel.load(config.models, cache_folder=cache_folder))
+    def load(cls, config: Config, *, cache_folder: Path | None = None, state_folder: Path | None = None) -> "Senses":
+        """Open the models that `config` names on the device it names. Raises ModelError.
+
+        With a `state_folder`, what was installed there goes before what was shipped; and a model that is refused
+        (wrong bytes, wrong features) gives way to the one before it, in the end to the shipped one.
+        """
+
+        def vision_of(models: Models) -> VisionModel:
+            vision = VisionModel.load(models, cache_folder=cache_folder)
+            vision.open(vision.export_for(config.analysis.width_px, config.analysis.height_px))
+            return vision
+
+        def hearing_of(models: Models) -> HearingModel:
+            return HearingModel.load(models, cache_folder=cache_folder)
+
+        refused: dict[str, str] = {}
+        vision = _first(vision_of, "vision", config.models, state_folder, refused)
+        hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
+        return cls(config, vision, hearing, refused)
 
     def seer(self) -> Seer:
         """Return the eye of one camera."""
@@ -43,12 +66,32 @@ class Senses:
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Return for each model its version, file, place, the reason for the place, and whether it is degraded."""
-        return {model.card.name: _described(model) for model in (self.vision, self.hearing)}
+        described = {model.card.name: _described(model) for model in (self.vision, self.hearing)}
+        for name, why in self.refused.items():
+            described[name] |= {"degraded": True, "reason": why}
+        return described
 
     @property
     def degraded(self) -> bool:
         """Whether a model runs on a worse place than it should."""
-        return any(chosen.degraded for model in (self.vision, self.hearing) for chosen in model.chosen)
+        chosen_degraded = any(chosen.degraded for model in (self.vision, self.hearing) for chosen in model.chosen)
+        return chosen_degraded or bool(self.refused)
+
+
+def _first(
+    load: Callable[[Models], Model], name: str, models: Models, state_folder: Path | None, refused: dict[str, str]
+) -> Model:
+    """Return the first of the models that may be used which is sound; note in `refused` why not the first."""
+    if state_folder is None:
+        return load(models)
+    places = [Path(models.folder), None] if models.folder else list(installed.candidates(name, state_folder))
+    for place in places[:-1]:
+        try:
+            return load(models.model_copy(update={"folder": str(place or "")}))
+        except ModelError as error:
+            _LOG.error("%s; the %s model of before is used", error.line(), name)
+            refused.setdefault(name, f"{error.what}: another one is used instead")
+    return load(models.model_copy(update={"folder": str(places[-1] or "")}))
 
 
 def _running(model: VisionModel | HearingModel) -> Chosen:

@@ -71,3 +71,28 @@ def test_the_shipped_models_are_intact_and_small(tmp_path):
     assert ended.code == 0, ended.err
     listed = json.loads(vedette("model", "list", "--json", cwd=tmp_path).out)
     assert sum(file["bytes"] for card in listed for file in card["files"]) <= 16_000_000
+
+
+def test_install_uses_the_models_of_a_folder_and_rollback_takes_it_back(zoo, tmp_path):
+    ended = vedette("model", "install", zoo, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "installed: hearing 0.0.1" in ended.out
+    assert "vedette model rollback" in ended.out
+    listed = json.loads(vedette("model", "list", "--json", cwd=tmp_path).out)
+    assert {card["version"] for card in listed} == {"0.0.1"}
+    ended = vedette("model", "rollback", "hearing", cwd=tmp_path)
+    assert (ended.code, "shipped with Vedette" in ended.out) == (0, True)
+    versions = {
+        card["name"]: card["version"] for card in json.loads(vedette("model", "list", "--json", cwd=tmp_path).out)
+    }
+    assert versions["vision"] == "0.0.1"
+    assert versions["hearing"] != "0.0.1"
+
+
+def test_install_refuses_other_bytes_with_six_and_changes_nothing(zoo, tmp_path):
+    (zoo / "hearing.int8.onnx").write_bytes(b"tampered")
+    ended = vedette("model", "install", zoo, cwd=tmp_path)
+    assert ended.code == 6
+    assert "hearing.int8.onnx is not the one its card describes" in ended.err
+    assert "Traceback" not in ended.err
+    assert vedette("model", "rollback", cwd=tmp_path).code == 6

@@ -1,0 +1,77 @@
+"""A model that is refused gives way to the one before it, which is said; the shipped one is always there."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from agent.config.load import of_data
+from agent.errors import ModelError
+from agent.inference import installed
+from agent.inference.card import load_card
+from agent.service.senses import Senses
+from tests.inference import tiny
+
+
+def offered(tmp_path: Path, version: str) -> Path:
+    folder = tmp_path / version
+    folder.mkdir()
+    tiny.save_hearing_card(folder, version=version)
+    return folder
+
+
+def config(**models: str) -> object:
+    return of_data({"models": {"device": "cpu", "runtime": "onnxruntime", **models}})
+
+
+def test_wrong_bytes_are_refused_and_the_model_of_before_is_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = tmp_path / "state"
+    for version in ("1.0.0", "2.0.0"):
+        installed.install(offered(tmp_path, version), state)
+    assert Senses.load(config(), state_folder=state).describe()["hearing"]["version"] == "2.0.0"
+
+    newest = installed.candidates("hearing", state)[0]
+    assert newest is not None
+    content = bytearray((newest / "hearing.int8.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (newest / "hearing.int8.onnx").write_bytes(content)
+    with caplog.at_level(logging.ERROR):
+        senses = Senses.load(config(), state_folder=state)
+    described = senses.describe()["hearing"]
+    assert described["version"] == "1.0.0"
+    assert described["degraded"]
+    assert "hearing.int8.onnx is not the one its card describes" in described["reason"]
+    assert "expected sha256" in caplog.text
+    assert senses.degraded
+    assert not senses.describe()["vision"]["degraded"]
+
+
+def test_the_shipped_model_is_the_last_resort(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    installed.install(offered(tmp_path, "1.0.0"), state)
+    newest = installed.candidates("hearing", state)[0]
+    assert newest is not None
+    (newest / "hearing.json").write_text("{}")
+    described = Senses.load(config(), state_folder=state).describe()["hearing"]
+    assert described["version"] == load_card("hearing").version
+    assert described["degraded"]
+
+
+def test_a_folder_that_is_named_in_the_configuration_goes_before_what_was_installed(tmp_path: Path) -> None:
+    state, named = tmp_path / "state", offered(tmp_path, "3.0.0")
+    tiny.save_vision_card(named)
+    installed.install(offered(tmp_path, "1.0.0"), state)
+    senses = Senses.load(config(folder=str(named)), state_folder=state)
+    assert senses.describe()["hearing"]["version"] == "3.0.0"
+    (named / "hearing.int8.onnx").write_bytes(b"")
+    senses = Senses.load(config(folder=str(named)), state_folder=state)
+    assert senses.describe()["hearing"]["version"] == load_card("hearing").version
+    assert senses.describe()["hearing"]["degraded"]
+
+
+def test_a_measuring_command_does_not_swap_models(tmp_path: Path) -> None:
+    named = offered(tmp_path, "3.0.0")
+    with pytest.raises(ModelError):
+        Senses.load(config(folder=str(named)))  # it has no vision model
