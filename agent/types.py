@@ -18,6 +18,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 NS_PER_S = 1_000_000_000
 SOUND_RATE_HZ = 16_000
+FUSION_STEPS = 16
 
 Modality = Literal["vision", "sound", "fusion", "rule", "normality", "sensor"]
 Severity = Literal["notice", "warning", "critical"]
@@ -116,7 +117,11 @@ class PictureStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one picture showed; `detections` is None where the picture stood still and was not analysed."""
+    """What one picture showed; `detections` is None where the picture stood still and was not analysed.
+
+    `embedding` is the vision graph's description of the whole scene, `motion` the flow since the picture before
+    (`agent.features.motion`); either may be empty.
+    """
 
     camera: str
     at_ns: int
@@ -125,6 +130,8 @@ class Seen:
     detections: tuple[Detection, ...] | None
     scene: tuple[Score, ...] = ()
     drill: bool = False
+    embedding: tuple[float, ...] = ()
+    motion: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +140,8 @@ class Heard:
 
     `tone_bands` tells, for the newest 0.5 s in steps of 20 ms, the index of the mel band in which one
     narrow tone stands out, or -1: what the alarm patterns T3 and T4 (ISO 8201, ANSI/ASA S3.41) are read from.
-    `onset_ns` is when the sharpest rise of level in the newest step happened, if there was one.
+    `onset_ns` is when the sharpest rise of level in the newest step happened, if there was one. `embedding` is the
+    hearing graph's description of the window; empty for digital silence.
     """
 
     camera: str
@@ -146,6 +154,7 @@ class Heard:
     onset_ns: int | None = None
     gap_before: bool = False
     drill: bool = False
+    embedding: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +175,48 @@ class Blind:
     reason: BlindReason
 
 
-Observation: TypeAlias = Seen | Heard | Tick | Blind
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """How much each half second of one stream (scene, people, sound) weighed, oldest first; all streams sum to 1."""
+
+    stream: str
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fused:
+    """What the fusion graph makes of the 8 s up to `at_ns`; speaks of what was observed, so it is never early or late.
+
+    `anomaly_prob` is how unusual the whole is; `attention` says where and when the graph looked and listened.
+    """
+
+    camera: str
+    at_ns: int
+    scores: tuple[Score, ...]
+    anomaly_prob: float = 0.0
+    attention: tuple[Attention, ...] = ()
+    drill: bool = False
+
+
+Observation: TypeAlias = Seen | Heard | Fused | Tick | Blind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FusionWindow:
+    """The last 8 s of one camera in `FUSION_STEPS` half seconds, oldest first: float32 [16, features] a stream.
+
+    `…_known` [16] is 1 where the half second holds anything; a stream never known has no features at all.
+    """
+
+    camera: str
+    at_ns: int
+    scene: FloatArray
+    people: FloatArray
+    sound: FloatArray
+    scene_known: FloatArray
+    people_known: FloatArray
+    sound_known: FloatArray
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ class Listener:
 
     def _heard(self, window: SoundWindow) -> Heard:
         newest = window.samples[_NEWEST : SAMPLES - window.pad_after_samples]
-        scores, tones = self._analysed(window)
+        scores, tones, embedding = self._analysed(window)
         return Heard(
             camera=self._camera,
             start_ns=window.start_ns + window.pad_before_samples * NS_PER_SAMPLE,
@@ -57,6 +57,7 @@ class Listener:
             onset_ns=self._onset_ns(window),
             gap_before=window.gap_before,
             drill=self._drill,
+            embedding=embedding,
         )
 
     def _onset_ns(self, window: SoundWindow) -> int | None:
@@ -67,14 +68,15 @@ class Listener:
         self._told_onset_ns = found_ns
         return found_ns
 
-    def _analysed(self, window: SoundWindow) -> tuple[tuple[Score, ...], tuple[int, ...]]:
-        """Scores, and the tones of the newest half second as far as it is real sound."""
+    def _analysed(self, window: SoundWindow) -> tuple[tuple[Score, ...], tuple[int, ...], tuple[float, ...]]:
+        """Scores, the tones of the newest half second as far as it is real sound, and the embedding."""
         real_tones = _TONES_PER_STEP - -(-window.pad_after_samples // _TONE_SAMPLES)
         if is_digital_silence(window.samples):
-            return self._model.silence(), (-1,) * real_tones
+            return self._model.silence(), (-1,) * real_tones, ()
         hearing = self._model.hear(window.samples)
         newest: FloatArray = hearing.log_mel[-_TONES_PER_STEP * STEP_FRAMES :]
-        return hearing.scores, tone_bands(newest)[:real_tones]
+        embedding = tuple(np.round(hearing.embedding.astype(np.float64), 4).tolist())
+        return hearing.scores, tone_bands(newest)[:real_tones], embedding
 
 
 def heard_in(blocks: Iterable[SoundBlock], model: HearingModel) -> Iterator[Heard]:

@@ -1,20 +1,25 @@
 """From frames to what was seen: statistics of every picture, the vision graph where something happens."""
 
 from agent.config.schema import Analysis
+from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.vision import VisionModel
-from agent.types import Frame, Seen, Uint8Array
+from agent.types import Detection, Frame, Seen, Uint8Array
+
+PERSON_PROB = 0.25
+"""Whose motion is read: surer than what tracking may still use, less sure than what starts a track."""
 
 
 class Seer:
     """The eye of one camera; the model behind it may serve many.
 
-    Keeps the picture before and the motion gate, nothing else.
+    Keeps the picture before, its motion and the motion gate, nothing else.
     """
 
     def __init__(self, model: VisionModel, analysis: Analysis) -> None:
         self._model = model
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
+        self._motion = Motion()
         self._previous: Uint8Array | None = None
 
     def see(self, frame: Frame) -> Seen:
@@ -26,6 +31,7 @@ class Seer:
         self._previous = frame.picture
         looked = self._gate.opens(frame.picture, stats, frame.at_ns)
         sight = self._model.look(frame.picture) if looked else None
+        people = [d.box for d in sight.detections if _is_person(d)] if sight else None
         return Seen(
             camera=frame.camera,
             at_ns=frame.at_ns,
@@ -34,4 +40,10 @@ class Seer:
             detections=sight.detections if sight else None,
             scene=sight.scene if sight else (),
             drill=frame.drill,
+            embedding=sight.embedding if sight else (),
+            motion=self._motion.see(frame.picture, frame.at_ns, people),
         )
+
+
+def _is_person(detection: Detection) -> bool:
+    return detection.label == "person" and detection.score_prob >= PERSON_PROB

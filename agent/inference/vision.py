@@ -40,10 +40,11 @@ _SHARP_ENOUGH_FRAC = 0.799
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one picture shows: boxes by falling score, and the scores of the whole scene."""
+    """What one picture shows: boxes by falling score, the scores of the whole scene, and its embedding."""
 
     detections: tuple[Detection, ...]
     scene: tuple[Score, ...]
+    embedding: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +133,7 @@ class VisionModel:
                 boxes[inside], found.scores_prob[inside], found.classes[inside], strict=True
             )
         )
-        return Sight(detections, self._scene(outputs))
+        return Sight(detections, self._scene(outputs), _embedding(outputs))
 
     def _scene(self, outputs: Inputs) -> tuple[Score, ...]:
         labels = self._card.scene_labels
@@ -146,6 +147,12 @@ class VisionModel:
             probe = {"image": to_tensor(probe_picture(*size_px))}
             self._graphs[size_px] = Graph(self._models, self._card, probe, self._machine, size_px=size_px)
         return self._graphs[size_px]
+
+
+def _embedding(outputs: Inputs) -> tuple[float, ...]:
+    """The scene embedding, to four digits (what a recording keeps of it); empty where the graph has none."""
+    found = outputs.get("scene_embedding")
+    return () if found is None else tuple(np.round(found[0].astype(np.float64), 4).tolist())
 
 
 def export_for(sizes_px: Sequence[tuple[int, int]], width_px: int, height_px: int) -> tuple[int, int]:

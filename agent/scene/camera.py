@@ -6,14 +6,16 @@ from agent.config.schema import Line, Zone
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
 from agent.scene.following import Following
+from agent.scene.fusing import Fusing
 from agent.scene.hearing import Ear
 from agent.scene.integrity import PictureWatch
 from agent.scene.lines import Crossings, LineWatch
 from agent.scene.policy import LOST_GRACE_S
 from agent.scene.sentences import REASONS
+from agent.scene.span import Span
 from agent.scene.things import ThingWatch
 from agent.scene.zones import ZoneWatch
-from agent.types import NS_PER_S, Blind, Heard, Seen, Track
+from agent.types import NS_PER_S, Blind, Fused, Heard, Seen, Track
 
 SCENE_KINDS = ("fire", "smoke")
 SCENE_LLR_PER_S, SCENE_FLOOR = 2.5, 0.5
@@ -34,17 +36,19 @@ class Camera:
     def __init__(self, name: str, zones: Mapping[str, Zone], lines: Mapping[str, Line] | None = None) -> None:
         self.name = name
         self.following = Following()
+        self.span = Span(name)
         self._zones = ZoneWatch(zones)
         self._lines = LineWatch(lines or {})
         self._things = ThingWatch(zones)
         self._ear = Ear()
         self._integrity = PictureWatch()
+        self._fusing = Fusing()
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
         self._scene_ns: int | None = None
         self._drill = False
 
-    def observe(self, observation: Seen | Heard | Blind, wall_offset_ns: int = 0) -> Iterator[Clue]:
+    def observe(self, observation: Seen | Heard | Fused | Blind, wall_offset_ns: int = 0) -> Iterator[Clue]:
         """Yield what one observation says; `wall_offset_ns` makes its time that of the wall."""
         if isinstance(observation, Seen):
             yield from self._revive("vision", observation.at_ns)
@@ -52,6 +56,9 @@ class Camera:
         elif isinstance(observation, Heard):
             yield from self._revive("sound", observation.at_ns)
             yield from self._ear.hear(observation)
+            self.span.hear(observation)
+        elif isinstance(observation, Fused):
+            yield from self._fusing.take(observation)
         elif observation.reason == "ended":
             self._alive.discard(observation.modality)
             self._blind.pop(observation.modality, None)
@@ -118,6 +125,7 @@ class Camera:
             present = [f for f in self.following.known.values() if seen.at_ns - f.seen_ns <= NS_PER_S // 2]
         else:
             present = self.following.see(seen)
+        self.span.see(seen, self.following.known.values())
         yield from falls(seen.at_ns, self.following.known.values())
         alive = self.following.known
         yield from self._zones.watch(seen.at_ns, wall_ns, present, alive)

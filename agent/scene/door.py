@@ -7,7 +7,7 @@ from agent.scene.incidents import Desk
 from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS, ReorderBuffer
-from agent.types import KINDS, Blind, CloseReason, IncidentChange, Observation, Tick, Track
+from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, IncidentChange, Observation, Tick, Track
 
 
 class Scene:
@@ -32,7 +32,12 @@ class Scene:
         return self._buffer.dropped
 
     def step(self, observation: Observation) -> tuple[IncidentChange, ...]:
-        """Take one observation; return what is now known to have changed."""
+        """Take one observation; return what is now known to have changed.
+
+        A Fused speaks of what this scene has taken already, so it is taken at once.
+        """
+        if isinstance(observation, Fused):
+            return tuple(self._take(observation))
         changes: list[IncidentChange] = []
         for ready in self._buffer.push(observation):
             changes += self._take(ready)
@@ -46,6 +51,13 @@ class Scene:
         self._now_ns = max(self._now_ns, at_ns)
         changes += self._desk.end(None, self._now_ns, reason)
         return tuple(changes)
+
+    def windows(self) -> tuple[FusionWindow, ...]:
+        """What the fusion graph should judge now: the windows that came due since this was last asked.
+
+        Who has no such graph may leave them; nothing else depends on it.
+        """
+        return tuple(window for _, camera in sorted(self._cameras.items()) for window in camera.span.taken())
 
     def adopt(self, policy: Policy) -> tuple[IncidentChange, ...]:
         """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""
@@ -74,7 +86,7 @@ class Scene:
         return known.tracks(self._now_ns) if known else ()
 
     def _take(self, observation: Observation) -> list[IncidentChange]:
-        self._now_ns = now_ns = observation.at_ns
+        self._now_ns = now_ns = max(self._now_ns, observation.at_ns)
         changes: list[IncidentChange] = []
         if not isinstance(observation, Tick):
             camera = self._camera(observation.camera)

@@ -78,6 +78,17 @@ RULES: Mapping[str, KindRule] = {
         reach_s=0.0,
         joins_cameras=True,
     ),
+    # Both together. Evidence comes at most at 4 a second (agent.scene.fusing): a strong fight opens 1 s after its first
+    # window, a weak one (2 a second) after 2 s.
+    "fight": KindRule(
+        severity="critical",
+        threshold_llr=3.5,
+        decay_s=6.0,
+        quiet_s=10.0,
+        silences=("scream", "crash", *_NOISE),
+        absorbs=("scream", "crash", *_NOISE),
+        reach_s=0.0,
+    ),
     # Sight.
     "fire": KindRule(
         severity="critical",
@@ -132,6 +143,9 @@ SUPPORTS: tuple[Support, ...] = (
     Support(kind="fall", signal="thud", most_llr=1.2),
     Support(kind="fall", signal="crash", most_llr=1.2),
     Support(kind="fall", signal="scream", most_llr=1.2),
+    Support(kind="fight", signal="scream", most_llr=1.5),
+    Support(kind="fight", signal="crash", most_llr=1.0),
+    Support(kind="fight", signal="loud_noise", most_llr=0.5),
     Support(kind="intrusion", signal="glass_break", most_llr=2.0),
     Support(kind="glass_break", signal="intrusion", most_llr=1.5, share=1.0),
     Support(kind="scream", signal="fall", most_llr=1.5),

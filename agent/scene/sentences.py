@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 Words = Mapping[str, str | float]
 
 _OPENINGS: Mapping[str, str] = {
+    "fight": "People fighting {where}",
     "fall:fell": "{who} fell {where}: went from {from} to lying in {down_s:.1f} s and stayed down {lying_s:.1f} s",
     "fall:fallen": "{who} lying on the floor {where} for {lying_s:.1f} s; how it came to that was not seen",
     "fire": "Fire seen {where}",
@@ -40,6 +41,7 @@ _HEARD: Mapping[str, str] = {
     "thud": "a thud was heard",
     "crash": "a crash was heard",
     "scream": "a scream was heard",
+    "loud_noise": "it was loud",
     "alarm": "an alarm was heard",
     "glass_break": "breaking glass was heard",
     "fire": "fire was seen",

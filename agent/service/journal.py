@@ -12,7 +12,7 @@ from types import TracebackType
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import SourceError
-from agent.types import Blind, Heard, Observation, Seen, Tick
+from agent.types import Blind, Fused, Heard, Observation, Seen, Tick
 
 OBSERVATIONS_FILE = "observations.jsonl"
 CONFIG_FILE = "vedette.toml"
@@ -20,6 +20,7 @@ CONFIG_FILE = "vedette.toml"
 _ADAPTERS: dict[str, TypeAdapter[Observation]] = {
     "seen": TypeAdapter(Seen),
     "heard": TypeAdapter(Heard),
+    "fused": TypeAdapter(Fused),
     "tick": TypeAdapter(Tick),
     "blind": TypeAdapter(Blind),
 }

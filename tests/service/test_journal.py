@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.errors import SourceError
 from agent.service import journal
-from agent.types import Blind, Box, Detection, Heard, Observation, PictureStats, Score, Seen, Tick
+from agent.types import Attention, Blind, Box, Detection, Fused, Heard, Observation, PictureStats, Score, Seen, Tick
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 SCORES = st.builds(Score, label=st.text(max_size=8), prob=FLOATS, llr=FLOATS)
@@ -32,6 +32,8 @@ SEEN = st.builds(
             ),
         ),
         scene=(score,),
+        embedding=values,
+        motion=values[:2],
     ),
     st.integers(0, 2**62),
     SCORES,
@@ -49,10 +51,20 @@ HEARD = st.builds(
     onset_ns=st.none() | st.integers(0, 2**62),
     gap_before=st.booleans(),
     drill=st.booleans(),
+    embedding=st.tuples(FLOATS, FLOATS),
+)
+FUSED = st.builds(
+    Fused,
+    camera=st.text(max_size=8),
+    at_ns=st.integers(0, 2**62),
+    scores=st.tuples(SCORES),
+    anomaly_prob=FLOATS,
+    attention=st.tuples(st.builds(Attention, stream=st.just("people"), shares=st.tuples(FLOATS, FLOATS))),
 )
 OBSERVATIONS = st.one_of(
     SEEN,
     HEARD,
+    FUSED,
     st.builds(Tick, at_ns=st.integers(0, 2**62)),
     st.builds(Blind, camera=st.just("a"), at_ns=st.integers(0), modality=st.just("vision"), reason=st.just("timeout")),
 )

@@ -1,0 +1,43 @@
+"""What the fusion graph says becomes evidence.
+
+Windows of 8 s that follow each other by half a second say nearly the same, so their evidence counts per second.
+Only a fight rests on the graph alone; other kinds have signals of their own.
+"""
+
+from collections.abc import Iterator
+
+from agent.scene.evidence import Clue
+from agent.types import NS_PER_S, Fused
+
+FUSED_KINDS = ("fight",)
+FUSED_LLR_PER_S, FUSED_FLOOR = 4.0, 0.0
+"""A window counts (llr − floor) a second, at most 4: against the threshold of 3 a strong fight (llr 4 and more) opens
+with the second window, a weak one (llr 1.5) after 2 s."""
+LONGEST_STEP_S = 0.5
+"""One window speaks for at most this long, however long ago the one before it was."""
+
+
+class Fusing:
+    """The words of the fusion graph on one camera."""
+
+    def __init__(self) -> None:
+        self._at_ns: int | None = None
+
+    def take(self, fused: Fused) -> Iterator[Clue]:
+        """Yield what one window says."""
+        elapsed_s = LONGEST_STEP_S
+        if self._at_ns is not None:
+            elapsed_s = min(LONGEST_STEP_S, max(0.0, (fused.at_ns - self._at_ns) / NS_PER_S))
+        self._at_ns = fused.at_ns
+        for score in fused.scores:
+            if score.label in FUSED_KINDS:
+                rate = min(FUSED_LLR_PER_S, max(-FUSED_LLR_PER_S, score.llr - FUSED_FLOOR))
+                yield Clue(
+                    kind=score.label,
+                    signal=f"{score.label}_fused",
+                    modality="fusion",
+                    adding="rate",
+                    llr=rate * elapsed_s,
+                    score=score.prob,
+                    since_ns=fused.at_ns,
+                )

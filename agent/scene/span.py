@@ -1,0 +1,189 @@
+"""The last eight seconds of one camera in steps of half a second: what the fusion graph is shown.
+
+Steps lie on a grid of time, so what is in one does not depend on when anybody asks. A step is over with the first
+observation beyond it; if anything moved or sounded in the newest two seconds, a `FusionWindow` is then due.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
+
+from agent.features.kinematics import COLUMNS, KINEMATIC_NAMES, kinematics
+from agent.features.motion import MOTION_NAMES
+from agent.scene.following import Followed
+from agent.types import FUSION_STEPS, NS_PER_S, FloatArray, FusionWindow, Heard, Seen
+
+STEP_NS = NS_PER_S // 2
+LIVELY_STEPS = 4
+LIVELY_FRAC, LIVELY_DBFS = 2.0 / 960.0, -55.0
+"""Something moves: two cells of a picture changed; something sounds: louder than a quiet room."""
+PRESENT_S, LOST_S = 0.3, 1.0
+PEOPLE_WIDTH = 2 * (len(KINEMATIC_NAMES) + len(MOTION_NAMES)) + 1
+MOST_LOG_ODDS = 8.0
+MOST_DUE = 8
+"""Windows that nobody asks for do not pile up."""
+
+
+class _Step:
+    """What half a second showed and sounded like."""
+
+    __slots__ = ("embeddings", "kinematics", "lively", "motions", "scenes", "sound")
+
+    def __init__(self) -> None:
+        self.embeddings: list[tuple[float, ...]] = []
+        self.scenes: list[tuple[float, ...]] = []
+        self.kinematics: list[FloatArray] = []
+        self.motions: list[tuple[float, ...]] = []
+        self.sound: tuple[float, ...] = ()
+        self.lively = False
+
+    def scene(self) -> FloatArray | None:
+        if not self.embeddings:
+            return None
+        known = np.asarray(self.embeddings, np.float32)
+        flicker = known.std(axis=0).mean(keepdims=True)
+        scores = np.asarray(self.scenes, np.float32).mean(axis=0)
+        return np.concatenate([known.mean(axis=0), scores, flicker]).astype(np.float32)
+
+    def people(self) -> FloatArray | None:
+        """Means and maxima over the pictures of the step; None where none was looked at."""
+        if not self.kinematics:
+            return None
+        rows = np.asarray(self.kinematics, np.float32)
+        known = bool(self.motions)
+        motions = np.asarray(self.motions if known else [(0.0,) * len(MOTION_NAMES)], np.float32)
+        parts = [rows.mean(axis=0), rows.max(axis=0), motions.mean(axis=0), motions.max(axis=0), [float(known)]]
+        return np.concatenate(parts).astype(np.float32)
+
+
+class Span:
+    """One camera's newest steps."""
+
+    def __init__(self, camera: str) -> None:
+        self._camera = camera
+        self._steps: deque[tuple[int, _Step]] = deque()
+        self._index: int | None = None
+        self._drill = False
+        self._due: list[FusionWindow] = []
+
+    def see(self, seen: Seen, known: Iterable[Followed]) -> None:
+        """Take one picture and who was there, tracked up to it."""
+        step = self._step(seen.at_ns)
+        self._drill = seen.drill
+        step.lively |= seen.stats.moving_frac >= LIVELY_FRAC
+        if seen.detections is None:
+            return
+        if seen.embedding:
+            step.embeddings.append(seen.embedding)
+            step.scenes.append(tuple(_bounded(score.llr) for score in seen.scene))
+        if seen.motion:
+            step.motions.append(seen.motion)
+        people, lost = _people(seen, known)
+        step.kinematics.append(kinematics(people, lost))
+
+    def hear(self, heard: Heard) -> None:
+        """Take one window of sound."""
+        # A window that ends on the grid belongs to the step that it closes.
+        step = self._step(heard.at_ns - 1)
+        self._drill = heard.drill
+        step.lively |= heard.level_dbfs > LIVELY_DBFS
+        if heard.embedding:
+            odds = tuple(_bounded(score.llr) for score in heard.scores)
+            step.sound = (*heard.embedding, *odds, heard.level_dbfs / 20.0 + 2.0, heard.peak_dbfs / 20.0 + 2.0)
+
+    def taken(self) -> tuple[FusionWindow, ...]:
+        """The windows that came due since this was last asked."""
+        due, self._due = tuple(self._due), []
+        return due
+
+    def _step(self, at_ns: int) -> _Step:
+        index = at_ns // STEP_NS
+        if self._index is None or index > self._index:
+            if self._index is not None:
+                self._finish(index)
+            self._index = index
+            self._steps.append((index, _Step()))
+        return self._steps[-1][1]
+
+    def _finish(self, index: int) -> None:
+        """The newest step is over; `index` is that of the next."""
+        newest = self._steps[-1][0]
+        while self._steps[0][0] <= newest - FUSION_STEPS:
+            self._steps.popleft()
+        if any(step.lively for at, step in self._steps if at > newest - LIVELY_STEPS):
+            self._due = [*self._due[1 - MOST_DUE :], self._window(newest)]
+
+    def _window(self, newest: int) -> FusionWindow:
+        places = {at - newest + FUSION_STEPS - 1: step for at, step in self._steps if at <= newest}
+        scenes = {place: row for place, step in places.items() if (row := step.scene()) is not None}
+        people = {place: row for place, step in places.items() if (row := step.people()) is not None}
+        sounds = {place: np.asarray(step.sound, np.float32) for place, step in places.items() if step.sound}
+        return FusionWindow(
+            camera=self._camera,
+            at_ns=(newest + 1) * STEP_NS,
+            scene=_rows(scenes),
+            people=_rows(people),
+            sound=_rows(sounds),
+            scene_known=_known(scenes),
+            people_known=_known(people),
+            sound_known=_known(sounds),
+            drill=self._drill,
+        )
+
+
+def _rows(known: dict[int, FloatArray]) -> FloatArray:
+    """Rows by place in the window; what has another width than the newest (a graph was changed) is left out."""
+    width = known[max(known)].size if known else 0
+    rows = np.zeros((FUSION_STEPS, width), np.float32)
+    for place, row in known.items():
+        if row.size == width:
+            rows[place] = row
+    return rows
+
+
+def _known(known: dict[int, FloatArray]) -> FloatArray:
+    mask = np.zeros(FUSION_STEPS, np.float32)
+    mask[list(known)] = 1.0
+    return mask
+
+
+def _people(seen: Seen, known: Iterable[Followed]) -> tuple[FloatArray, int]:
+    rows: list[tuple[float, ...]] = []
+    lost = 0
+    for followed in known:
+        gone_s = (seen.at_ns - followed.seen_ns) / NS_PER_S
+        if followed.label != "person" or gone_s > LOST_S:
+            continue
+        if gone_s > PRESENT_S:
+            lost += 1
+        else:
+            rows.append(_row(followed, seen))
+    return np.asarray(rows, np.float32).reshape(-1, len(COLUMNS)), lost
+
+
+def _row(followed: Followed, seen: Seen) -> tuple[float, ...]:
+    box, body = followed.box, followed.body
+    x, foot = box.foot
+    widens, shrinks = _changes(followed)
+    return (
+        x * seen.aspect_ratio, foot, box.width_frac * seen.aspect_ratio, box.height_frac, *followed.velocity,
+        body.speed_heights_per_s, body.down_llr, followed.score_prob, (seen.at_ns - followed.since_ns) / NS_PER_S,
+        widens, shrinks,
+    )  # fmt: skip
+
+
+def _changes(followed: Followed) -> tuple[float, float]:
+    """How fast width over height, and the logarithm of the height, change a second: the newest two looks."""
+    shapes = followed.body.shapes
+    if len(shapes) < 2:
+        return 0.0, 0.0
+    before, now = shapes[-2], shapes[-1]
+    elapsed_s = (now.at_ns - before.at_ns) / NS_PER_S
+    if not 0.0 < elapsed_s <= PRESENT_S:
+        return 0.0, 0.0
+    return (now.ratio - before.ratio) / elapsed_s, float(np.log(now.height / before.height)) / elapsed_s
+
+
+def _bounded(log_odds: float) -> float:
+    return min(MOST_LOG_ODDS, max(-MOST_LOG_ODDS, log_odds)) / 4.0

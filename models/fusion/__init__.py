@@ -1,0 +1,1 @@
+"""The fusion graph: eight seconds of what was seen and heard, judged together."""

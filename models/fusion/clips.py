@@ -1,0 +1,242 @@
+"""What the product's own senses make of every clip: observations, cached, resumable.
+
+    python -m models.fusion.clips                       # every clip of ../shared/data/video, as it is
+    python -m models.fusion.clips --variants 2          # besides: training clips mirrored, cropped, darkened, …
+    python -m models.fusion.clips --kinds fight,normal  # some of them first
+
+One file a clip and variant, as `vedette run --record` writes observations, under
+build/fusion/observations/<vision>-<hearing>/: the shas of the graphs that looked and listened, so that new graphs
+mean new files. The clips lie in ../shared/data (or $VEDETTE_SHARED/data).
+"""
+
+import argparse
+import csv
+import gzip
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from agent.capture.source import Media, SourceSpec, open_media
+from agent.config.load import of_data
+from agent.errors import SourceError
+from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
+from agent.service import journal
+from agent.service.observe import observations
+from agent.service.senses import Senses
+from agent.types import Frame, Observation, SoundBlock, Uint8Array
+from models.hearing.exclude import hits, read_never_train
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("VEDETTE_SHARED", ROOT.parent / "shared"))
+BUILD = ROOT / "build" / "fusion"
+CAMERA = "clip"
+LONGEST_VARIANT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip of the manifest; `events` are (start_s, end_s, label)."""
+
+    name: str
+    path: Path
+    kind: str
+    events: tuple[tuple[float, float, str], ...]
+    repo: str
+    licence: str
+    group: str
+    split: str
+    duration_s: float
+
+
+def manifest(shared: Path = SHARED) -> list[Clip]:
+    """Every clip of the video manifest. Raises FileNotFoundError where the data is missing."""
+    folder = shared / "data" / "video"
+    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as rows:
+        return [_clip(folder, row) for row in csv.DictReader(rows)]
+
+
+def may_train(clip: Clip, source_path: str, never_train: frozenset[str]) -> bool:
+    """Whether a clip is of the training split and not kept for outside tests."""
+    return clip.split == "train" and not hits(never_train, clip.repo, source_path)
+
+
+def trainable(shared: Path = SHARED) -> list[Clip]:
+    """The clips that may be trained on: split train, no hit of never_train.txt, no group of the validation split."""
+    never_train = read_never_train(shared / "data" / "never_train.txt")
+    with (shared / "data" / "video" / "manifest.csv").open(encoding="utf-8", newline="") as rows:
+        source_paths = {Path(row["file"]).stem: row["source_path"] for row in csv.DictReader(rows)}
+    clips = manifest(shared)
+    held_out = {clip.group for clip in clips if clip.split == "val"}
+    return [c for c in clips if may_train(c, source_paths[c.name], never_train) and c.group not in held_out]
+
+
+def senses_key(senses: Senses) -> str:
+    """What looked and listened, in a few letters: the folder of the cache."""
+    versions = senses.model_versions()
+    return f"{versions['vision'][:8]}-{versions['hearing'][:8]}-{MOTION_VERSION.replace('/', '')}"
+
+
+def read(path: Path) -> list[Observation]:
+    """The observations of one cached file."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [journal.decode(line) for line in lines]
+
+
+def extract(clip: Clip, senses: Senses, folder: Path, variant: int) -> None:
+    """Look at and listen to one clip as `vedette replay` would, and keep what was observed."""
+    path = folder / f"{clip.name}.{variant}.jsonl.gz"
+    if path.exists():
+        return
+    with open_media(_spec(clip, senses)) as media:
+        shown = Altered(media, Alteration.of(clip.name, variant)) if variant else media
+        stream = observations(
+            shown,  # type: ignore[arg-type]
+            camera=CAMERA,
+            seer=senses.seer() if media.info.has_picture else None,
+            listener=senses.listener() if media.info.has_sound else None,
+        )
+        lines = [journal.encode(observation) for observation in stream]
+    whole = path.with_suffix(".part")
+    with gzip.open(whole, "wt", encoding="utf-8") as out:
+        out.write("\n".join(lines) + "\n")
+    whole.rename(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """How one variant of a clip looks: the same for each of its pictures."""
+
+    mirrored: bool
+    left_frac: float
+    top_frac: float
+    keep_frac: float
+    gamma: float
+    blur_px: float
+    noise: float
+    grey: bool
+    seed: int
+
+    @classmethod
+    def of(cls, name: str, variant: int) -> "Alteration":
+        """The alteration of a clip by name and number: the same every time."""
+        seed = zlib.crc32(f"{name}/{variant}".encode())
+        rng = np.random.default_rng(seed)
+        keep = float(rng.uniform(0.65, 1.0))
+        return cls(
+            mirrored=variant % 2 == 1,
+            left_frac=float(rng.uniform(0.0, 1.0 - keep)),
+            top_frac=float(rng.uniform(0.0, 1.0 - keep)),
+            keep_frac=keep,
+            gamma=float(np.exp(rng.uniform(-0.5, 0.7))),
+            blur_px=float(rng.choice([0.0, 0.0, 0.8, 1.4])),
+            noise=float(rng.choice([0.0, 4.0, 10.0])),
+            grey=bool(rng.random() < 0.3),
+            seed=seed,
+        )
+
+    def apply(self, picture: Uint8Array, index: int) -> Uint8Array:
+        """The altered picture, same size."""
+        high, wide = picture.shape[:2]
+        top, left = int(self.top_frac * high), int(self.left_frac * wide)
+        part = picture[top : top + max(8, int(self.keep_frac * high)), left : left + max(8, int(self.keep_frac * wide))]
+        shown = cv2.resize(part, (wide, high), interpolation=cv2.INTER_LINEAR)
+        if self.mirrored:
+            shown = shown[:, ::-1]
+        if self.grey:
+            shown = np.repeat(cv2.cvtColor(np.ascontiguousarray(shown), cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        table = (255.0 * (np.arange(256) / 255.0) ** self.gamma).astype(np.uint8)
+        shown = table[shown]
+        if self.blur_px:
+            shown = cv2.GaussianBlur(shown, (0, 0), self.blur_px)
+        if self.noise:
+            grain = np.random.default_rng(self.seed + index).normal(0.0, self.noise, (high, wide, 1))
+            shown = np.clip(shown + grain, 0, 255)
+        return np.ascontiguousarray(shown, np.uint8)
+
+
+class Altered:
+    """A medium whose pictures are altered; its sound stays."""
+
+    def __init__(self, media: Media, alteration: Alteration) -> None:
+        self._media, self._alteration = media, alteration
+        self.info = media.info
+
+    def read(self) -> Iterator[Frame | SoundBlock]:
+        """The altered pictures and the sound, to the longest that a variant needs."""
+        for item in self._media.read():
+            if item.at_ns > LONGEST_VARIANT_S * 1e9:
+                return
+            if isinstance(item, Frame):
+                yield replace(item, picture=self._alteration.apply(item.picture, item.index))
+            else:
+                yield item
+
+
+def load_senses() -> Senses:
+    """The product's own models on one thread."""
+    return Senses.load(of_data({}, ["models.threads=1", "models.device=cpu"]))
+
+
+def _spec(clip: Clip, senses: Senses) -> SourceSpec:
+    analysis = senses.config.analysis
+    return SourceSpec(
+        camera=CAMERA,
+        url=str(clip.path),
+        analysis_fps=analysis.fps,
+        width_px=analysis.width_px,
+        height_px=analysis.height_px,
+    )
+
+
+def _clip(folder: Path, row: dict[str, str]) -> Clip:
+    path = folder / row["file"]
+    return Clip(
+        name=path.stem,
+        path=path,
+        kind=row["kind"],
+        events=tuple(_event(text) for text in row["events"].replace(",", ";").split(";") if ":" in text),
+        repo=row["source_repo"],
+        licence=row["licence"],
+        group=row["group"],
+        split=row["split"],
+        duration_s=float(row["duration_s"]),
+    )
+
+
+def _event(text: str) -> tuple[float, float, str]:
+    span, _, label = text.strip().partition(":")
+    start_s, _, end_s = span.partition("-")
+    return float(start_s), float(end_s or start_s), label.strip()
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variants", type=int, default=0, help="altered versions of each training clip")
+    parser.add_argument("--kinds", default="", help="only these kinds, comma separated")
+    options = parser.parse_args(words)
+    cv2.setNumThreads(1)
+    senses = load_senses()
+    folder = BUILD / "observations" / senses_key(senses)
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = set(options.kinds.split(",")) - {""}
+    wanted = [clip for clip in manifest() if not kinds or clip.kind in kinds]
+    wanted.sort(key=lambda clip: (clip.kind != "fight", clip.duration_s))
+    training = {clip.name for clip in trainable()}
+    for variant in range(options.variants + 1):
+        for clip in tqdm(wanted, desc=f"variant {variant}", mininterval=10.0):
+            if variant and clip.name not in training:
+                continue
+            try:
+                extract(clip, senses, folder, variant)
+            except SourceError as error:
+                print(error.line())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Eight seconds in steps: what the fusion graph is shown, and what its answer does."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from agent.features.motion import MOTION_NAMES
+from agent.scene import Policy, Scene
+from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation
+from tests.scene.observe import heard, in_order, kinds, ns, score, seen, walking
+
+MOVING = replace(seen(0.0).stats, moving_frac=0.1)
+
+
+def pictures(end_s: float, *, moving: bool = True, embedding: tuple[float, ...] = (1.0, 2.0)) -> list[Observation]:
+    found: list[Observation] = []
+    for index in range(round(end_s * 10)):
+        at_s = index / 10
+        picture = seen(at_s, [walking(at_s)], stats=replace(MOVING, moving_frac=0.1 if moving else 0.0))
+        found.append(replace(picture, embedding=embedding, motion=(0.5,) * len(MOTION_NAMES)))
+    return found
+
+
+def sounds(end_s: float, *, level_dbfs: float = -40.0) -> list[Observation]:
+    made = [heard(0.5 * (index + 1), level_dbfs=level_dbfs) for index in range(round(2 * end_s))]
+    return [replace(window, embedding=(0.1, 0.2, 0.3)) for window in made]
+
+
+def shown(observations: Iterable[Observation]) -> list[FusionWindow]:
+    scene = Scene(Policy(), lateness_ns=0)
+    windows: list[FusionWindow] = []
+    for observation in observations:
+        scene.step(observation)
+        windows += scene.windows()
+    return windows
+
+
+def test_a_window_comes_due_every_half_second_while_something_moves() -> None:
+    windows = shown(pictures(3.0))
+    assert [window.at_ns for window in windows] == [ns(t) for t in (0.5, 1.0, 1.5, 2.0, 2.5)]
+
+
+def test_no_window_comes_due_where_nothing_moves_or_sounds() -> None:
+    assert shown(pictures(3.0, moving=False)) == []
+
+
+def test_sound_alone_makes_windows_without_people() -> None:
+    window = shown(sounds(3.0))[-1]
+    assert window.people.shape == (FUSION_STEPS, 0)
+    assert window.sound_known.sum() == window.at_ns // ns(0.5)
+
+
+def test_quiet_sound_alone_makes_none() -> None:
+    assert shown(sounds(3.0, level_dbfs=-80.0)) == []
+
+
+def test_the_newest_half_second_stands_last_and_what_was_not_observed_is_unknown() -> None:
+    window = shown(pictures(1.1))[-1]
+    assert window.scene_known.tolist() == [0.0] * 14 + [1.0, 1.0]
+    assert np.allclose(window.scene[-1, :2], (1.0, 2.0))
+    assert not window.scene[:14].any()
+
+
+def test_a_window_never_reaches_back_further_than_eight_seconds() -> None:
+    window = shown(pictures(12.0))[-1]
+    assert window.people_known.sum() == FUSION_STEPS
+
+
+def test_the_windows_do_not_depend_on_the_order_of_arrival() -> None:
+    stream = in_order(pictures(4.0), sounds(4.0))
+    swapped = list(stream)
+    swapped[10], swapped[11] = swapped[11], swapped[10]
+
+    def late(observations: list[Observation]) -> list[FusionWindow]:
+        scene = Scene(Policy())
+        found: list[FusionWindow] = []
+        for observation in observations:
+            scene.step(observation)
+            found += scene.windows()
+        return found
+
+    for first, second in zip(late(stream), late(swapped), strict=True):
+        assert first.at_ns == second.at_ns
+        assert np.array_equal(first.people, second.people)
+        assert np.array_equal(first.sound, second.sound)
+
+
+def test_windows_nobody_asks_for_do_not_pile_up() -> None:
+    scene = Scene(Policy(), lateness_ns=0)
+    for observation in pictures(20.0):
+        scene.step(observation)
+    assert 0 < len(scene.windows()) <= 8
+    assert scene.windows() == ()
+
+
+def fused(at_s: float, llr: float) -> Fused:
+    return Fused(camera="cam", at_ns=ns(at_s), scores=(score("fight", llr),))
+
+
+def fought(llr: float, end_s: float = 5.0) -> list[tuple[float, str]]:
+    """When what opened, with the graph saying `llr` from 1 s on."""
+    scene = Scene(Policy(), lateness_ns=0)
+    found = []
+    for picture in pictures(end_s):
+        changes = list(scene.step(picture))
+        for window in scene.windows():
+            changes += scene.step(fused(window.at_ns / 1e9, llr if window.at_ns > ns(1.0) else -3.0))
+        found += [(picture.at_ns / 1e9, kind) for kind in kinds(changes)]
+    return found
+
+
+def test_a_strong_fight_opens_within_the_contract() -> None:
+    opened = fought(6.0)
+    assert [kind for _, kind in opened] == ["fight"]
+    assert opened[0][0] <= 1.0 + 1.2
+
+
+def test_a_weak_fight_opens_later_within_the_contract() -> None:
+    opened = fought(2.0)
+    assert [kind for _, kind in opened] == ["fight"]
+    assert 1.0 + 1.2 < opened[0][0] <= 1.0 + 2.5
+
+
+def test_what_the_graph_finds_unlikely_never_opens() -> None:
+    assert fought(-0.5) == []
