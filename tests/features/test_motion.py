@@ -1,7 +1,6 @@
 """What optical flow says of pictures whose motion is known."""
 
 import numpy as np
-import pytest
 
 from agent.features.motion import MOTION_NAMES, Motion
 from agent.types import Box, Uint8Array
@@ -65,8 +64,8 @@ def test_a_camera_that_turns_moves_nothing_but_itself() -> None:
 def test_motion_inside_a_person_is_measured_in_body_heights_a_second() -> None:
     picture = textured()
     values = told([picture, moved_inside(picture, 6)], [BOX])
-    # 6 of 180 pixels in 0.1 s are a third of the picture, and the body is 0.6 of it high.
-    assert values["people_mean"] == pytest.approx(0.33 / 0.6, rel=0.4)
+    # 6 of 180 pixels in 0.1 s are a third of the picture and 0.55 of the body; the flow is lost at the borders.
+    assert 0.5 * 0.55 < values["people_mean"] < 1.2 * 0.55
     assert values["people_share"] > 0.6
 
 
