@@ -27,12 +27,15 @@ def listen(
         str | None, typer.Option(metavar="OUT|-", help="One line of JSON per half second; - is stdout.")
     ] = None,
     models: Annotated[str, typer.Option(metavar="FOLDER", help="Other models than those that came along.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="A sound taught with `calibrate label`; may be repeated.")
+    ] = None,
 ) -> None:
     """Listen to recordings: the probability of every sound the model knows, each half second."""
     from agent.config.schema import Models
     from agent.inference.hearing import HearingModel
 
-    model = HearingModel.load(Models(device="cpu", folder=models))
+    model = HearingModel.load(Models(device="cpu", folder=models, site_labels=tuple(label or ())))
     if json_lines is None:
         bad = _listen_all(model, files, None)
     else:
@@ -48,7 +51,7 @@ def listen(
 
 def _listen_all(model: "HearingModel", files: list[str], stream: TextIO | None) -> int:
     bad = 0
-    least = _told_from(model.card)
+    least = _told_from(model.card) | {label.name: label.threshold_prob for label in model.taught}
     for source in progress(files, count=len(files), what="Files"):
         try:
             for heard in _heard_in(source, model):

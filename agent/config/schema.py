@@ -164,6 +164,9 @@ class Models(Table):
     precision: Literal["int8", "fp16"] = Field("int8", description="int8 for CPUs, fp16 for GPUs and NPUs.")
     threads: int = Field(1, ge=1, le=64, description="CPU threads per model.")
     folder: str = Field("", description="Folder with models and cards; empty: those that came with Vedette.")
+    site_labels: tuple[str, ...] = Field(
+        (), description="Files of sounds that were taught here with `vedette calibrate label`."
+    )
 
 
 class Analysis(Table):

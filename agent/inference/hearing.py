@@ -16,6 +16,7 @@ from agent.inference.calibrated import score_at, scores_of
 from agent.inference.card import Card, load_card
 from agent.inference.device import Chosen, Inputs, Machine, this_machine
 from agent.inference.graph import Graph
+from agent.inference.site_label import CALIBRATION, PRIOR, SiteLabel, load_site_labels
 from agent.types import FloatArray, Score
 
 
@@ -33,6 +34,7 @@ class HearingModel:
 
     def __init__(self, card: Card, models: Models, machine: Machine) -> None:
         self._card = card
+        self._taught = load_site_labels(models.site_labels, card)
         self._graph = Graph(models, card, {"logmel": tensor_of(log_mel(probe_sound()))}, machine)
         self._silent: tuple[Score, ...] | None = None
 
@@ -69,8 +71,22 @@ class HearingModel:
         return self._graph.run({"logmel": tensor})
 
     def scores(self, outputs: Inputs) -> tuple[Score, ...]:
-        """Bare outputs as calibrated scores, a group at least as probable as its likeliest member."""
-        return _with_groups(self._card, scores_of(self._card, self._card.labels, outputs["logits"][0]))
+        """Bare outputs as calibrated scores, a group at least as probable as its likeliest member, taught ones last."""
+        own = scores_of(self._card, self._card.labels, outputs["logits"][0])
+        taught = tuple(label.score(outputs["embedding"][0]) for label in self._taught)
+        heard = (label for label, score in zip(self._taught, taught, strict=True) if score.prob >= label.threshold_prob)
+        explained = frozenset[str]().union(*(label.not_a for label in heard))
+        return _with_groups(self._card, tuple(self._unlikely(s) if s.label in explained else s for s in own)) + taught
+
+    def _unlikely(self, score: Score) -> Score:
+        """A score that is at most as probable as its label always is."""
+        calibration = self._card.calibration_of(score.label)
+        return score_at(score.label, min(score.prob, calibration.prior), calibration)
+
+    @property
+    def taught(self) -> tuple[SiteLabel, ...]:
+        """The sounds that were taught on this place."""
+        return self._taught
 
     def silence(self) -> tuple[Score, ...]:
         """The scores of digital silence: what the graph makes of it, but never evidence for anything.
@@ -79,12 +95,9 @@ class HearingModel:
         """
         if self._silent is None:
             heard = self.hear(np.zeros(SAMPLES, np.float32)).scores
-            calibrations = [self._card.calibration_of(score.label) for score in heard]
-            capped = tuple(
-                score_at(score.label, min(score.prob, calibration.prior), calibration)
-                for score, calibration in zip(heard, calibrations, strict=True)
-            )
-            self._silent = _with_groups(self._card, capped)
+            known = len(self._card.labels)
+            own = _with_groups(self._card, tuple(self._unlikely(score) for score in heard[:known]))
+            self._silent = own + tuple(score_at(s.label, min(s.prob, PRIOR), CALIBRATION) for s in heard[known:])
         return self._silent
 
 
