@@ -97,11 +97,15 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A calibrated probability and the log-likelihood ratio (natural log) it stands for."""
+    """A calibrated probability and the log-likelihood ratio (natural log) it stands for.
+
+    `alarm_llr` is the ratio at which the model's card would raise an alarm on this label alone, if it says so.
+    """
 
     label: str
     prob: float
     llr: float
+    alarm_llr: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +146,7 @@ class Heard:
     narrow tone stands out, or -1: what the alarm patterns T3 and T4 (ISO 8201, ANSI/ASA S3.41) are read from.
     `onset_ns` is when the sharpest rise of level in the newest step happened, if there was one. `embedding` is the
     hearing graph's description of the window; empty for digital silence.
+    `between` marks a look between two steps, soon after the onset that it names: only its scores are news.
     """
 
     camera: str
@@ -155,6 +160,7 @@ class Heard:
     gap_before: bool = False
     drill: bool = False
     embedding: tuple[float, ...] = ()
+    between: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,20 @@ class SoundWindows:
             if self._pending_samples == STEP_SAMPLES:
                 yield self._window()
 
+    @property
+    def pending_samples(self) -> int:
+        """How much of the half second that is being filled is there."""
+        return self._pending_samples
+
+    def newest(self) -> SoundWindow:
+        """The window that ends with the newest sample, between two steps; the next step comes all the same."""
+        return SoundWindow(
+            samples=self._held.copy(),
+            start_ns=self._end_ns - SAMPLES * NS_PER_SAMPLE,
+            at_ns=self._end_ns,
+            pad_before_samples=max(0, SAMPLES - self._heard_samples),
+        )
+
     def flush(self) -> Iterator[SoundWindow]:
         """Yield what is still unheard, filled up with zeros behind, and forget everything."""
         missing = STEP_SAMPLES - self._pending_samples

@@ -19,11 +19,12 @@ def scores_of(card: Card, labels: Sequence[str], logits: FloatArray) -> tuple[Sc
 def score_at(label: str, prob: float, calibration: Calibration) -> Score:
     """The score that a probability stands for, with the llr against the label's own prior."""
     prob = min(max(prob, 1.0 - _SUREST_PROB), _SUREST_PROB)
-    return Score(label=label, prob=prob, llr=math.log(prob / (1.0 - prob)) - calibration.prior_logit)
+    llr = math.log(prob / (1.0 - prob)) - calibration.prior_logit
+    return Score(label=label, prob=prob, llr=llr, alarm_llr=calibration.alarm_llr)
 
 
 def _score(label: str, logit: float, calibration: Calibration) -> Score:
     log_odds = calibration.scale * logit + calibration.offset
     # Written so that neither end overflows.
     prob = 1.0 / (1.0 + math.exp(-log_odds)) if log_odds >= 0 else math.exp(log_odds) / (1.0 + math.exp(log_odds))
-    return Score(label=label, prob=prob, llr=log_odds - calibration.prior_logit)
+    return Score(label=label, prob=prob, llr=log_odds - calibration.prior_logit, alarm_llr=calibration.alarm_llr)

@@ -7,6 +7,7 @@ A file is handed out (`Card.path_of`) only when its bytes have the sha256 that t
 import hashlib
 import json
 import math
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -52,16 +53,18 @@ class Calibration(_CardPart):
     """How a logit becomes a probability, and how often the label is true anyway.
 
     probability = sigmoid(scale · logit + offset); llr = scale · logit + offset − ln(prior / (1 − prior)).
+    `alarm_llr`: from which llr on the card's `thresholds` would raise an alarm, if they name the label.
     """
 
     scale: float = Field(1.0, gt=0, allow_inf_nan=False)
     offset: float = Field(0.0, allow_inf_nan=False)
     prior: float = Field(0.5, gt=0, lt=1)
+    alarm_llr: float | None = Field(None, allow_inf_nan=False)
 
     @property
     def prior_logit(self) -> float:
         """The log odds of the prior."""
-        return math.log(self.prior / (1.0 - self.prior))
+        return _logit(self.prior)
 
 
 class Card(_CardPart):
@@ -95,7 +98,20 @@ class Card(_CardPart):
 
     def calibration_of(self, label: str) -> Calibration:
         """The calibration of a label; one that changes nothing where the card has none."""
-        return self.calibration.get(label, Calibration())
+        return self._complete.get(label, Calibration())
+
+    @cached_property
+    def _complete(self) -> dict[str, Calibration]:
+        """The calibrations with their alarm thresholds: fitted through the scene, or else on single windows."""
+        complete = dict(self.calibration)
+        for label, threshold in self.thresholds.items():
+            calibration = self.calibration.get(label, Calibration())
+            said = threshold if isinstance(threshold, dict) else {}
+            alarm_llr = said.get("incident_llr")
+            if alarm_llr is None and 0.0 < said.get("probability", 0.0) < 1.0:
+                alarm_llr = _logit(said["probability"]) - calibration.prior_logit
+            complete[label] = calibration.model_copy(update={"alarm_llr": alarm_llr})
+        return complete
 
     def files_of(self, precision: Precision) -> tuple[ModelFile, ...]:
         """The files of one precision, the smallest canvas first.
@@ -159,6 +175,10 @@ def sha256_of(path: Path) -> str:
     except OSError as error:
         why = error.strerror or str(error)
         raise ModelError(f"The model file {path} cannot be read", why=why, cure=_INSTALL_AGAIN) from error
+
+
+def _logit(prob: float) -> float:
+    return math.log(prob / (1.0 - prob))
 
 
 def _parsed(text: str, path: Path) -> Card:

@@ -4,9 +4,9 @@ Three ways of adding, because observations are not equally independent:
 
 - `rate`: successive pictures say nearly the same, so their evidence counts per second (CUSUM: what is
   believed never falls below nothing, so an incident need not first make up for hours of quiet);
-- `peak`: one bang lies in up to four successive windows, so of overlapping windows the best counts in full and
-  the others by a fraction. Windows that do not overlap are not added: a model that takes one footstep for half a
-  shot takes the next one for the same;
+- `peak`: one bang lies in up to four successive windows, so the best of them counts. Others are not added, whether
+  they overlap or not: a model that takes one footstep for half a shot takes the next one for the same (on `dev` adding
+  a fraction of what overlaps found no more at the same number of false alarms);
 - `state`: a rule or a posture knows its own evidence as a whole (how long somebody has been lying).
 
 Every level decays, so what stops being said is forgotten. The same signal of several tracks counts once, with
@@ -25,9 +25,7 @@ Adding = Literal["rate", "peak", "state"]
 Sense = Literal["sight", "sound", "neither"]
 Key = tuple[str, int | None, str | None]
 
-_HISTORY_S = 3.0  # longer than any window of sound
-_AGAIN_SHARE, _AGAIN_LEAST_LLR = 0.3, 4.0
-"""What a further window of the same sound adds, if it is sure of itself; two at 5 are worth one at 6.5."""
+_HISTORY_S = 6.0  # longer than any window of sound, and than a fall takes to be told
 _GONE_LLR = 0.02
 _MOST_EVIDENCE = 8
 
@@ -93,7 +91,7 @@ class Level:
 class _Entry:
     """The level of one signal, and the strongest thing it said."""
 
-    __slots__ = ("at_ns", "began_ns", "best", "history", "level", "words")
+    __slots__ = ("adding", "at_ns", "began_ns", "best", "history", "level", "words")
 
     def __init__(self, clue: Clue, now_ns: int) -> None:
         self.level = 0.0
@@ -101,10 +99,22 @@ class _Entry:
         self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
         self.best: Evidence | None = None
         self.words: Mapping[str, str | float] = clue.words
-        self.history: list[tuple[int, float]] = []  # at_ns and llr of the newest clues
+        self.history: list[tuple[int, float, int]] = []  # at_ns, llr and beginning of the newest clues
+        self.adding = clue.adding
 
     def level_at(self, now_ns: int, decay_s: float) -> float:
         return self.level * math.exp(-max(0, now_ns - self.at_ns) / (decay_s * NS_PER_S))
+
+    def level_about(self, now_ns: int, decay_s: float, from_ns: int, to_ns: int) -> float:
+        """What is left of what began between two moments."""
+        if self.adding != "peak":
+            return self.level_at(now_ns, decay_s) if from_ns <= self.began_ns <= to_ns else 0.0
+        told = [
+            llr * math.exp(-max(0, now_ns - at_ns) / (decay_s * NS_PER_S))
+            for at_ns, llr, began_ns in self.history
+            if from_ns <= began_ns <= to_ns
+        ]
+        return max(0.0, *told) if told else 0.0
 
     def take(self, clue: Clue, now_ns: int, decay_s: float, most_llr: float) -> None:
         before = self.level_at(now_ns, decay_s)
@@ -113,23 +123,15 @@ class _Entry:
         elif clue.adding == "state":
             level = max(0.0, clue.llr)
         else:
-            level = max(before, self._together(clue))
+            level = max(before, clue.llr)
         if before < _GONE_LLR and level >= _GONE_LLR:
             self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
         elif clue.adding == "peak" and level > before and self.best is not None and clue.since_ns > self.best.at_ns:
             self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns  # a new and stronger sound
         self.level, self.at_ns = min(level, most_llr), now_ns
         self.history = [h for h in self.history if now_ns - h[0] <= _HISTORY_S * NS_PER_S]
-        self.history.append((now_ns, clue.llr))
+        self.history.append((now_ns, clue.llr, clue.begun_ns if clue.begun_ns is not None else now_ns))
         self._keep_best(clue, now_ns, decay_s)
-
-    def _together(self, clue: Clue) -> float:
-        """The llr of a window and those before that overlap it."""
-        if clue.llr < _AGAIN_LEAST_LLR:
-            return clue.llr
-        before = [llr for at_ns, llr in self.history if at_ns > clue.since_ns and llr >= _AGAIN_LEAST_LLR]
-        best = max(clue.llr, *before) if before else clue.llr
-        return best + _AGAIN_SHARE * (sum(before) + clue.llr - best)
 
     def _keep_best(self, clue: Clue, now_ns: int, decay_s: float) -> None:
         # A running sum or a whole state is best told by its newest word; of windows the strongest one counts,
@@ -176,12 +178,16 @@ class Ledger:
         """Let the level of what comes from now on rise to `most_llr`."""
         self._most_llr = most_llr
 
-    def level(self, now_ns: int) -> Level:
-        """What is believed at `now_ns`."""
+    def level(self, now_ns: int, *, began_ns: tuple[int, int] | None = None) -> Level:
+        """What is believed at `now_ns`; with `began_ns`, only of what began between those two moments."""
         best: dict[tuple[str, Sense], float] = {}
         for key, entry in self._entries.items():
             place = key[0], self._senses[key]
-            best[place] = max(best.get(place, 0.0), entry.level_at(now_ns, self._decay_s))
+            if began_ns is None:
+                level = entry.level_at(now_ns, self._decay_s)
+            else:
+                level = entry.level_about(now_ns, self._decay_s, *began_ns)
+            best[place] = max(best.get(place, 0.0), level)
         sums = dict.fromkeys(("sight", "sound", "neither"), 0.0)
         for (_, sense), llr in best.items():
             sums[sense] += llr
@@ -202,6 +208,12 @@ class Ledger:
     def began_ns(self) -> int | None:
         """When the earliest of what is believed began."""
         return min((entry.began_ns for entry in self._entries.values() if entry.best is not None), default=None)
+
+    def strongest_began_ns(self, now_ns: int) -> int | None:
+        """When that began of which most is believed."""
+        known = [entry for entry in self._entries.values() if entry.best is not None]
+        best = max(known, key=lambda entry: (entry.level_at(now_ns, self._decay_s), -entry.began_ns), default=None)
+        return None if best is None else best.began_ns
 
     def evidence(self) -> tuple[Evidence, ...]:
         """The strongest reasons, strongest first."""

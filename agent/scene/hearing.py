@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from agent.scene.evidence import Clue
+from agent.scene.policy import SOUND_LLR
 from agent.scene.rhythm import Beeping, Rhythm
 from agent.scene.steps import LOUDER_DB, Steps
 from agent.types import NS_PER_S, Heard, Score
@@ -23,7 +24,11 @@ THUD_SHARE = 0.6
 
 USUAL_LLR_MEMORY_S, USUAL_MOST_LLR = 8.0, 3.0
 """What a place sounds like all the time is no news: footsteps that half sound like shots do so at every step. The
-mean of what was heard of a label in the last 8 s is taken off, up to 3, unless this is louder than all of it."""
+mean of what was heard of a label in the 8 s before the window is taken off, up to 3, unless this is louder than all
+of it. What lies in the window itself is not usual yet, or a bang would speak against its own second window."""
+
+_SAME_MOMENT_NS = 50_000_000
+"""Windows overlap by 15 ms more than whole steps."""
 
 KNOCKS = ("gunshot", "explosion", "crash")
 RHYTHM_LLR = 3.0
@@ -86,7 +91,7 @@ class Ear:
         self._onset_ns: int | None = None
         self._pattern: tuple[int, Beeping] | None = None
         self._alarm_since_ns: int | None = None
-        self._usual_llr: dict[str, float] = {}
+        self._usual_llr: deque[tuple[int, dict[str, float]]] = deque()  # as it was at the end of each window
         self._loud: Clue | None = None
         self._steps = Steps()
         self._peaks: deque[tuple[int, float]] = deque()
@@ -98,6 +103,10 @@ class Ear:
 
     def hear(self, heard: Heard) -> Iterator[Clue]:
         """Yield what one window says."""
+        if heard.between:
+            self._onset_ns = heard.onset_ns
+            yield from self._bangs(heard, {score.label: score for score in heard.scores})
+            return
         elapsed_s = 0.5 if self._at_ns is None else min(1.0, max(0.0, (heard.at_ns - self._at_ns) / NS_PER_S))
         if heard.gap_before:
             self._rhythm.reset()
@@ -106,7 +115,7 @@ class Ear:
         self._steps.hear(heard.onset_ns, heard.peak_dbfs)
         scores = {score.label: score for score in heard.scores}
         yield from self._bangs(heard, scores)
-        self._learn_usual(scores, elapsed_s)
+        self._learn_usual(heard, scores, elapsed_s)
         yield from self._alarms(heard, scores, elapsed_s)
         yield from self._beeps(heard)
         yield from self._loudness(heard, elapsed_s)
@@ -121,12 +130,10 @@ class Ear:
     def _bangs(self, heard: Heard, scores: dict[str, Score]) -> Iterator[Clue]:
         in_rhythm = self._steps.explain(heard.at_ns, heard.peak_dbfs)
         louder = heard.peak_dbfs > max((peak for _, peak in self._peaks), default=0.0) + LOUDER_DB
-        self._peaks.append((heard.at_ns, heard.peak_dbfs))
-        while heard.at_ns - self._peaks[0][0] > USUAL_LLR_MEMORY_S * NS_PER_S:
-            self._peaks.popleft()
+        usual_llr = self._usual_before(heard.start_ns)
         for label in BANGS:
             if label in scores:
-                less_llr = 0.0 if louder else self._usual_llr.get(label, 0.0)
+                less_llr = 0.0 if louder else usual_llr.get(label, 0.0)
                 less_llr += RHYTHM_LLR if in_rhythm and label in KNOCKS else 0.0
                 yield self._window(label, label, scores[label], heard, less_llr=less_llr)
         thuds = [scores[label] for label in THUDS if label in scores]
@@ -134,23 +141,36 @@ class Ear:
             best = max(thuds, key=lambda score: (score.llr, score.label))
             yield self._window("thud", best.label, best, heard, share=THUD_SHARE)
 
-    def _learn_usual(self, scores: dict[str, Score], elapsed_s: float) -> None:
+    def _usual_before(self, start_ns: int) -> dict[str, float]:
+        """What was usual when a window began."""
+        while len(self._usual_llr) > 1 and self._usual_llr[1][0] <= start_ns + _SAME_MOMENT_NS:
+            self._usual_llr.popleft()
+        known = self._usual_llr and self._usual_llr[0][0] <= start_ns + _SAME_MOMENT_NS
+        return self._usual_llr[0][1] if known else {}
+
+    def _learn_usual(self, heard: Heard, scores: dict[str, Score], elapsed_s: float) -> None:
+        self._peaks.append((heard.at_ns, heard.peak_dbfs))
+        while heard.at_ns - self._peaks[0][0] > USUAL_LLR_MEMORY_S * NS_PER_S:
+            self._peaks.popleft()
         share = min(0.5, elapsed_s / USUAL_LLR_MEMORY_S)
+        usual = dict(self._usual_llr[-1][1]) if self._usual_llr else {}
         for label in BANGS:
             if label in scores:
-                before = self._usual_llr.get(label, 0.0)
+                before = usual.get(label, 0.0)
                 heard_llr = min(2.0 * USUAL_MOST_LLR, max(0.0, scores[label].llr))
-                self._usual_llr[label] = min(USUAL_MOST_LLR, before + share * (heard_llr - before))
+                usual[label] = min(USUAL_MOST_LLR, before + share * (heard_llr - before))
+        self._usual_llr.append((heard.at_ns, usual))
 
     def _window(
         self, kind: str, signal: str, score: Score, heard: Heard, *, share: float = 1.0, less_llr: float = 0.0
     ) -> Clue:
+        own_kind = kind == score.label and score.alarm_llr is not None
         return Clue(
             kind=kind,
             signal=signal,
             modality="sound",
             adding="peak",
-            llr=share * score.llr - less_llr,
+            llr=share * score.llr - less_llr + (SOUND_LLR - (score.alarm_llr or 0.0) if own_kind else 0.0),
             score=score.prob,
             since_ns=heard.start_ns,
             begun_ns=self._begun_ns(heard),

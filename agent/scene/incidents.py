@@ -19,6 +19,7 @@ from agent.scene.policy import (
     UPDATE_EVERY_S,
     KindRule,
     Policy,
+    Support,
 )
 from agent.scene.sentences import sentence
 from agent.types import NS_PER_S, Closed, CloseReason, Evidence, Incident, IncidentChange, Opened, Updated
@@ -168,7 +169,7 @@ class Desk:
             said = ledger.evidence() if ledger else ()
             if ledger is None or not said:
                 continue
-            theirs = ledger.level(now_ns)
+            theirs = ledger.level(now_ns, began_ns=_about(support, case.ledger.strongest_began_ns(now_ns)))
             share = min(1.0, support.most_llr / max(1e-9, support.share * theirs.total)) * support.share
             given = Level(theirs.sight * share, theirs.sound * share, theirs.other * share)
             if given.total > 0.1:
@@ -350,6 +351,13 @@ class Desk:
             drill=draft.drill,
             close_reason=reason,
         )
+
+
+def _about(support: Support, began_ns: int | None) -> tuple[int, int] | None:
+    """Between which moments a signal has to have begun to support what began at `began_ns`."""
+    if support.within_s is None or began_ns is None:
+        return None
+    return began_ns + round(support.within_s[0] * NS_PER_S), began_ns + round(support.within_s[1] * NS_PER_S)
 
 
 def _confidence(draft: _Draft) -> float:

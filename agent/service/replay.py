@@ -135,6 +135,8 @@ class ReplayScene:
 
     def _show(self, observation: Observation, has_picture: bool) -> None:
         if isinstance(observation, Heard):
+            if observation.between:
+                return
             self._moment.heard = observation
         if isinstance(observation, Seen) or (isinstance(observation, Heard) and not has_picture):
             self._row(observation)

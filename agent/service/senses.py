@@ -10,7 +10,7 @@ from agent.config.schema import Config, Models
 from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.device import Chosen
-from agent.inference.hear import Listener
+from agent.inference.hear import AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import Seer
 from agent.inference.vision import VisionModel
@@ -58,7 +58,7 @@ class Senses:
 
     def listener(self) -> Listener:
         """Return the ear of one camera."""
-        return Listener(self.hearing)
+        return Listener(self.hearing, again_s=AGAIN_S)
 
     def model_versions(self) -> dict[str, str]:
         """Return the name of each model with the short sha256 of the file that runs."""

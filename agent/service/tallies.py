@@ -74,7 +74,7 @@ class Tallies:
         """Take note of what the scene has just taken."""
         if isinstance(observation, Seen):
             self._seen_ns[observation.camera] = observation.at_ns
-        elif isinstance(observation, Heard):
+        elif isinstance(observation, Heard) and not observation.between:
             self._hear(scene, observation)
         before_ns = self._now_ns
         if before_ns is None:

@@ -134,3 +134,43 @@ def test_a_device_that_dies_between_two_steps_costs_no_answer(tmp_path):
     heard = heard_of(shared, noise(3.0))
     assert len(heard) == 6
     assert (shared.chosen[0].place, shared.chosen[0].degraded) == (TRUSTED, True)
+
+
+def between_of(model: HearingModel, samples: np.ndarray, block: int = 1600) -> list[Heard]:
+    listener, out = Listener(model, again_s=(0.1, 0.4, 0.7)), []
+    for first in range(0, len(samples), block):
+        part = samples[first : first + block]
+        out += listener.hear(SoundBlock(camera="yard", at_ns=first * 62_500, samples=part))
+    return [*out, *listener.finish()]
+
+
+def banging(at_s: float, seconds: float = 4.0) -> np.ndarray:
+    samples = noise(seconds, 0.001)
+    first = round(at_s * RATE)
+    samples[first : first + 800] += noise(0.05, 0.3, 1)
+    return samples
+
+
+def test_an_onset_is_listened_to_again_soon_and_the_steps_stay_as_they_were(model):
+    heard = between_of(model, banging(1.62))
+    looks = [one for one in heard if one.between]
+    assert [round(one.at_ns / NS, 3) for one in looks] == [1.8, 2.1, 2.4]
+    assert {round(one.onset_ns / NS, 2) for one in looks} == {1.62}
+    assert [one for one in heard if not one.between] == heard_of(model, banging(1.62))
+    assert [one.at_ns for one in heard] == sorted(one.at_ns for one in heard)
+
+
+def test_a_step_just_when_a_look_is_due_is_the_look(model):
+    looks = [one.at_ns / NS for one in between_of(model, banging(1.33)) if one.between]
+    assert looks == [pytest.approx(1.8), pytest.approx(2.1)]
+
+
+def test_without_an_onset_nobody_listens_between_steps(model):
+    assert not any(one.between for one in between_of(model, noise(3.0, 0.01)))
+
+
+@settings(max_examples=10, deadline=None)
+@given(block=st.integers(40, 20_000))
+def test_the_size_of_the_blocks_changes_no_look_between_steps(model, block):
+    samples = banging(0.87, 2.0)
+    assert between_of(model, samples, block=block) == between_of(model, samples, block=len(samples))

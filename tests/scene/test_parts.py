@@ -1,6 +1,7 @@
 """The smaller parts of the scene: ledger, reordering, rhythm, geometry, postures, sentences."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -56,18 +57,22 @@ def test_a_level_never_falls_below_nothing_nor_rises_above_its_cap() -> None:
     assert ledger.level(ns(2)).total == pytest.approx(5.0)
 
 
-def test_windows_of_one_bang_count_once_and_a_little() -> None:
+def test_windows_of_one_bang_count_once() -> None:
     ledger = Ledger(decay_s=1e9, most_llr=100.0)
     for end_s in (10.0, 10.5, 11.0, 11.5):
         ledger.note(clue(5.0, "peak", at_s=end_s - 2.0), ns(end_s))
-    assert ledger.level(ns(11.5)).total == pytest.approx(5.0 + 0.3 * 15.0)
+    assert ledger.level(ns(11.5)).total == pytest.approx(5.0)
 
 
-def test_unsure_windows_do_not_add_up() -> None:
+def test_only_what_began_near_a_moment_is_said_about_it() -> None:
     ledger = Ledger(decay_s=1e9, most_llr=100.0)
-    for end_s in (10.0, 10.5, 11.0, 11.5, 14.0, 14.5):
-        ledger.note(clue(3.9, "peak", at_s=end_s - 2.0), ns(end_s))
-    assert ledger.level(ns(14.5)).total == pytest.approx(3.9)
+    ledger.note(replace(clue(4.0, "peak", at_s=8.2), begun_ns=ns(10.0)), ns(10.2))
+    ledger.note(replace(clue(3.0, "peak", at_s=12.2), begun_ns=ns(14.0)), ns(14.2))
+
+    def about(from_s: float, to_s: float) -> float:
+        return ledger.level(ns(14.2), began_ns=(ns(from_s), ns(to_s))).total
+
+    assert [about(9.0, 15.0), about(13.0, 15.0), about(11.0, 13.0)] == [pytest.approx(4.0), pytest.approx(3.0), 0.0]
 
 
 def test_a_state_says_its_own_whole() -> None:
