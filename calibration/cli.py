@@ -5,14 +5,20 @@ Only typer and the command line's own printing are imported before a command run
 
 import json
 import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.options import AsJson
-from agent.cli.output import print_json, remark, say, warn
+from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import VedetteError
+
+if TYPE_CHECKING:
+    from calibration.thresholds import Judged, Margin
 
 app = typer.Typer(help="Fit Vedette to this place: its own recordings and your verdicts, with before and after.")
 
@@ -87,6 +93,91 @@ def label(
         warn("It is not told apart well. More clips, from more places, and recordings of the place without it help.")
     remark(f"Try it: vedette listen CLIP --label {path}")
     remark(f"Keep it: vedette config set models.site_labels '[\"{path}\"]'")
+
+
+@app.command("thresholds")
+def thresholds(
+    ordinary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RECORDING", help="A recording of this place in which nothing happened; repeatable."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="F", help="The configuration, instead of the usual one.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The state folder with the history, instead of the usual one.")
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the margins into the configuration.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Raise the thresholds of kinds that were false here: from `incidents mark` and from ordinary recordings."""
+    from agent.config.load import load
+    from calibration.thresholds import from_ordinary, margins
+
+    settings = load(config)
+    judged = _judged(state)
+    if ordinary:
+        false, hours = from_ordinary(ordinary, settings)
+        remark(f"{len(false)} incidents in {hours:.2f} h of ordinary recordings.")
+        judged += false
+    if not judged:
+        raise VedetteError(
+            "There is nothing to learn from",
+            why="no incident has a verdict, and no ordinary recording was given",
+            cure="Give verdicts with `vedette incidents mark ID true|false`, or recordings with --ordinary.",
+        )
+    found = margins(judged, settings.policy.margin_llr)
+    if as_json:
+        print_json([asdict(margin) for margin in found])
+    else:
+        _show_margins(found)
+    _keep_margins({margin.kind: margin.after_llr for margin in found if margin.after_llr}, config, apply)
+
+
+def _judged(state: Path | None) -> "list[Judged]":
+    from agent.config.places import state_dir
+    from agent.uplink.door import DATABASE
+    from agent.uplink.history import Query, find, judged
+    from agent.uplink.store import open_for_reading
+    from calibration.thresholds import from_history
+
+    path = (state or state_dir()) / DATABASE
+    if not path.exists():
+        return []
+    with closing(open_for_reading(path)) as store:
+        verdicts = {incident: verdict.true for incident, verdict in judged(store).items()}
+        return from_history(find(store, Query()), verdicts)
+
+
+def _show_margins(found: "Sequence[Margin]") -> None:
+    rows = [
+        (
+            margin.kind,
+            f"{margin.before_llr:+.2f}",
+            f"{margin.after_llr:+.2f}",
+            f"{margin.true_kept} of {margin.true}",
+            f"{margin.false_kept} of {margin.false}",
+        )
+        for margin in found
+    ]
+    print_table(("kind", "margin before", "after", "true that stay", "false that stay"), rows)
+
+
+def _keep_margins(margins: dict[str, float], config: Path | None, apply: bool) -> None:
+    from agent.config.edit import edit, with_key
+
+    if not apply:
+        if margins:
+            remark("Keep them: the same command with --apply.")
+        return
+
+    def changed(text: str) -> str:
+        for kind, margin_llr in margins.items():
+            text = with_key(text, ("policy", "margin_llr", kind), margin_llr)
+        return text
+
+    edit(changed, config)
+    remark("The margins are in the configuration; a running service takes them at its next start.")
 
 
 def _require_free(name: str, known: tuple[str, ...]) -> None:

@@ -184,6 +184,11 @@ class Policy(Table):
     armed: bool = Field(True, description="false: look and listen, but open no incident.")
     sensitivity: Sensitivity = Field("normal", description="low, normal or high: moves every threshold at once.")
     disabled_kinds: tuple[Kind, ...] = Field((), description="Kinds of incident that never open.")
+    margin_llr: dict[Kind, Annotated[float, Field(ge=-4.0, le=4.0)]] = Field(
+        default_factory=dict,
+        description="What each kind's threshold is raised by here, in natural log odds: 1.1 asks for three times the "
+        "evidence. `vedette calibrate thresholds` finds it from verdicts and ordinary recordings.",
+    )
 
 
 class Zone(Table):

@@ -173,6 +173,7 @@ class Policy:
     armed: bool = True
     disarmed_cameras: frozenset[str] = frozenset()
     disabled_kinds: frozenset[str] = frozenset()
+    margin_llr: Mapping[str, float] = field(default_factory=dict)  # kind → what its threshold is raised by here
     rules: Mapping[str, KindRule] = field(default_factory=lambda: RULES)
 
     def __post_init__(self) -> None:
@@ -203,6 +204,7 @@ class Policy:
             sensitivity=config.policy.sensitivity,
             armed=config.policy.armed,
             disabled_kinds=frozenset(config.policy.disabled_kinds),
+            margin_llr=dict(config.policy.margin_llr),
         )
 
     def allows(self, kind: str, camera: str = "") -> bool:
@@ -212,4 +214,5 @@ class Policy:
 
     def threshold_llr(self, kind: str) -> float:
         """The level from which `kind` opens at this sensitivity."""
-        return max(0.3, self.rules[kind].threshold_llr + SENSITIVITY_LLR[self.sensitivity])
+        moved_llr = SENSITIVITY_LLR[self.sensitivity] + self.margin_llr.get(kind, 0.0)
+        return max(0.3, self.rules[kind].threshold_llr + moved_llr)
