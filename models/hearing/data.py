@@ -4,8 +4,9 @@
     python -m models.hearing.data --extra DIR             # besides: DIR/<owner>+<name>/… (see catalogue.py)
     python -m models.hearing.data --extra DIR --teachers  # and the teachers' outputs (minutes to an hour)
 
-Writes under build/hearing: `manifest.csv` (a row for each piece of at most 10 s), `waves.npy` (int16, 16 kHz,
-all pieces in a row), and with --teachers `teachers.npz`. Each step is skipped when its file is there;
+Writes under build/hearing (or $VEDETTE_BUILD/hearing, for a run from nothing beside an older one): `manifest.csv`
+(a row for each piece of at most 10 s), `waves.npy` (int16, 16 kHz, all pieces in a row), and with --teachers
+`teachers.npz`. Each step is skipped when its file is there;
 delete it to do it anew. `--extra` takes clones of public repositories, e.g. made by
 `git clone https://github.com/Alejandro-131004/AC-II DIR/Alejandro-131004+AC-II` with the old commit that
 holds the sounds checked out; `models/hearing/README.md` lists them with what is read.
@@ -34,10 +35,11 @@ from models.hearing.labels import LABELS, ours
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("VEDETTE_SHARED", ROOT.parent / "shared"))
-BUILD = ROOT / "build" / "hearing"
+BUILD = Path(os.environ.get("VEDETTE_BUILD", ROOT / "build")) / "hearing"
 PIECE_S = 10.0
 PIECES_PER_FILE = 12
 DEV_SHARE = 0.15
+SYNTHESISED = 720
 SOUNDS = {".wav", ".ogg", ".mp3", ".flac"}
 
 
@@ -74,9 +76,10 @@ def decode(path: Path) -> NDArray[np.int16]:
 def dev_groups(pieces: list["Piece"]) -> set[str]:
     """Training groups that become dev: about 15 % of each label's pieces, chosen by the groups' names alone.
 
-    Rare labels choose first; a group that holds more than a quarter of a label's pieces stays in training.
+    Rare labels choose first; a group that holds more than a quarter of a label's pieces stays in training, and so
+    does what we synthesised: thresholds rest on recordings alone.
     """
-    held = [piece for piece in pieces if piece.split != "val"]
+    held = [piece for piece in pieces if piece.split != "val" and piece.kind != "synthetic"]
     sizes = {label: Counter(p.group for p in held if label in p.labels.split(";")) for label in (*LABELS, "")}
     chosen: set[str] = set()
     for counts in sorted(sizes.values(), key=lambda counts: sum(counts.values())):
@@ -197,7 +200,7 @@ def add_extra(store: Store, folder: Path) -> None:
 
 def add_synthetic(store: Store) -> None:
     """Our own alarm beeps and sirens (`synth.py`): exact patterns that no recording here has."""
-    for index, (label, samples) in enumerate(synth.alarms(400)):
+    for index, (label, samples) in enumerate(synth.alarms(SYNTHESISED)):
         listed = catalogue.Listing(("alarm", label), f"synth_{label}_{index // 8}", kind="synthetic", licence="ours")
         store.add(np.asarray(samples * 32767.0, np.int16), "vedette/synth", f"{label}/{index}", listed, "train")
 

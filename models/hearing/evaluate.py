@@ -17,6 +17,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from models.hearing.export import ZOO, Session
 from models.hearing.labels import INDEX, LABELS, SECURITY
 from models.hearing.metrics import interval, mean_ap
 from models.hearing.train import AIM, ClipScores
+from models.measured import measured
 
 COMMAND = "python -m models.hearing.evaluate --card"
 SHOWN = (*SECURITY, "siren", "thunder", "speech", "music", "dog_bark", "car_horn", "drilling", "door_slam", "knock")
@@ -154,7 +156,7 @@ def teachers_on(clips: ClipScores, pieces: list[data.Piece]) -> dict[str, NDArra
 
 def show(figures: list[Figure]) -> None:
     for f in figures:
-        low, high = f["ci95"]
+        low, high = cast(tuple[float, float], f["ci95"])
         print(
             f"  {f['metric']:34s} {f['label']:46s} {f['value']:.3f} "
             f"[{low:.3f}, {high:.3f}] n={f['n']} groups={f['groups']}"
@@ -185,7 +187,8 @@ def main() -> None:
         print(f"teacher {name}")
         show(figures_of(scores, clips, "fp32", name)[: 1 + len(SECURITY)])
     if options.card:
-        path.write_text(json.dumps({**sheet, "figures": figures}, indent=1, ensure_ascii=False) + "\n")
+        sheet = {**sheet, "measured": measured(COMMAND, ZOO, sheet["files"], date.today()), "figures": figures}
+        path.write_text(json.dumps(sheet, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,13 @@ INITIAL_WEIGHTS = (
     "mn04_as of EfficientAT (fschmid56/EfficientAT, MIT): convolutions, hidden layer and, by AudioSet classes, "
     "the label head; the frame and embedding heads are new"
 )
+VERSION = "0.4.0"
 ZOO = data.ROOT / "models" / "zoo"
+COMMANDS = (
+    "python -m models.hearing.data --extra DIR --teachers && python -m models.hearing.soften && "
+    "python -m models.hearing.train && python -m models.hearing.export && python -m models.hearing.evaluate --card"
+)
+"""One run from nothing; models/hearing/README.md says what lies in DIR."""
 INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
 OUTPUTS = {"logits": [1, len(LABELS)], "frame_logits": [1, STEPS, len(LABELS)], "embedding": [1, EMBEDDING]}
 PERCENTILE = {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}}
@@ -47,7 +53,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 """Only convolutions are quantised: squeezes, hard swishes and heads stay in float. `spared`: so do the first n."""
 
 
-class Windows(CalibrationDataReader):
+class Windows(CalibrationDataReader):  # type: ignore[misc]
     """Feeds windows one by one to the quantiser."""
 
     def __init__(self, windows: NDArray[np.float32]) -> None:
@@ -145,9 +151,6 @@ def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: Clip
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=data.BUILD / "hearing" / "best.pt")
-    parser.add_argument("--version", default="0.1.0")
-    parser.add_argument("--command", default="python -m models.hearing.train", help="how the weights were trained")
-    parser.add_argument("--seed", type=int, default=8)
     options = parser.parse_args()
     torch.set_num_threads(1)
     net = HearingMn()
@@ -165,11 +168,12 @@ def main() -> None:
     probability = calibrate.probabilities(logits, calibration)
     thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, soften.doubtful(dev.pieces), dev.pieces)
     files = [describe(int8, "int8"), describe(fp16, "fp16")]
+    recipe = json.loads((options.weights.parent / "options.json").read_text())
     training = {
-        "command": options.command, "seed": options.seed, "quantisation": chosen,
+        "command": COMMANDS, "seed": recipe["seed"], "options": recipe, "quantisation": chosen,
         "initial_weights": INITIAL_WEIGHTS, "multiply_adds": multiply_adds(net),
     }  # fmt: skip
-    text = card.write(options.version, FEATURE_VERSION, files, calibration, thresholds, training, pieces)
+    text = card.write(VERSION, FEATURE_VERSION, files, calibration, thresholds, training, pieces)
     (ZOO / "hearing.json").write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(thresholds, indent=1))
 

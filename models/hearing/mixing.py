@@ -10,16 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.features.logmel import BANDS, FLOOR_DB, FRAMES, HIGH_HZ, HOP_SAMPLES, LOW_HZ, level
+from agent.features.logmel import BANDS, FLOOR_DB, FRAMES, HIGH_HZ, HOP_SAMPLES, LOW_HZ, SAMPLES, level, mel_db
 from models.hearing.labels import INDEX, LABELS, SECURITY
 from models.hearing.soften import Targets
 
 SHARES = {
-    "gunshot": 8, "explosion": 4, "glass_break": 10, "scream": 9, "alarm": 6, "smoke_alarm": 2, "siren": 8, "crash": 6,
+    "gunshot": 8, "explosion": 4, "glass_break": 10, "scream": 9, "alarm": 6, "smoke_alarm": 3, "siren": 8, "crash": 6,
+    "footsteps": 3.5, "door_slam": 3.5, "knock": 3, "drilling": 3.5, "music": 4, "children_playing": 3.5,
 }  # fmt: skip
-"""How often each sound is drawn. Synthesised alarms crowd `alarm`, so real sirens have a share of their own."""
-CONFUSER_SHARE = 1.8
-BACKGROUND_SHARE = 14.0
+"""How often each sound is drawn. Synthesised alarms crowd `alarm`, so real sirens have a share of their own; so
+have those everyday sounds that set the thresholds on dev: drills, street music and children, and what knocks."""
+CONFUSER_SHARE = 2.2
+BACKGROUND_SHARE = 18.0
+HISS_SHARE = 0.1
+HISS_WEIGHT = 3.0
+ABSENT = 0.2
+"""A target under this says that the sound is not there."""
+NOISES = 200
+"""How many pictures of noise each mixer makes for itself."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Mixer:
         kept = [(name, share) for name, share in zip(names, shares, strict=True) if name in self._pools]
         self._names = [name for name, _ in kept]
         self._shares = np.array([share for _, share in kept]) / sum(share for _, share in kept)
-        self._quiet = self._pools["background"]
+        self._noises = _noise_pictures(self._rng)
 
     def batch(self, size: int) -> Batch:
         rng, t = self._rng, self._targets
@@ -77,10 +85,10 @@ class Mixer:
         target, weight = t.target[rows].copy(), t.weight[rows].copy()
         power = _far_field(power, rng)
         power, target, weight, clean = self._add_second(power, target, weight)
-        power = _add_noise(power, rng)
-        power, target, weight, clean = _only_hiss(power, target, weight, clean, rng)
+        power = _add_noise(power, self._noise(size), rng)
+        power, target, weight, clean = _only_hiss(power, self._noise(size), target, weight, clean, rng)
         power = _limit_band(power, rng)
-        power, heard, weight = _cut_edges(power, heard, weight, rng)
+        power, heard, weight = _cut_edges(power, heard, target, weight, rng)
         picture = level(_compress(10.0 * np.log10(power + 10.0 ** (FLOOR_DB / 10.0)).astype(np.float32), rng))
         return Batch(_mask(picture, rng)[:, None], target, weight, heard, t.embedding[rows], clean)
 
@@ -88,6 +96,11 @@ class Mixer:
         """A random recording of the pool, then one of its windows: long recordings do not dominate."""
         windows = pool[self._rng.integers(len(pool))]
         return int(windows[self._rng.integers(len(windows))])
+
+    def _noise(self, count: int) -> NDArray[np.float32]:
+        """`count` stretches of white noise as mel power around 1 per band: [n, 200, 64]."""
+        first = self._rng.integers(len(self._noises) - FRAMES, size=count)
+        return np.asarray(self._noises[first[:, None] + np.arange(FRAMES)], np.float32)
 
     def _windows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mel powers [n, 200, 64] at a jittered place and speed, and where the recording lies [n, 25]."""
@@ -103,7 +116,9 @@ class Mixer:
         start = pictures.first[rendering, piece][:, None]
         db = pictures.db[start + np.clip(place, 0, count[:, None] - 1)].astype(np.float32)
         db = np.where(inside[..., None], db, FLOOR_DB)
-        return 10.0 ** (db / 10.0), inside.reshape(len(rows), -1, 8).mean(axis=2).astype(np.float32)
+        return np.asarray(10.0 ** (db / 10.0), np.float32), inside.reshape(len(rows), -1, 8).mean(axis=2).astype(
+            np.float32
+        )
 
     def _add_second(
         self, power: NDArray[np.float32], target: NDArray[np.float32], weight: NDArray[np.float32]
@@ -172,7 +187,7 @@ def _reshape_spectrum(power: NDArray[np.float32], rng: np.random.Generator) -> N
 
 def _far_field(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Exponential tails, as a room or a street leaves behind sounds that come from afar; highs die first."""
-    chosen = np.flatnonzero(rng.random(len(power)) < 0.35)
+    chosen = np.flatnonzero(rng.random(len(power)) < 0.45)
     seconds = np.exp(rng.uniform(np.log(0.15), np.log(1.2), len(chosen)))[:, None] * np.linspace(1.1, 0.5, BANDS)
     keep = (10.0 ** (-6.0 * 0.01 / seconds)).astype(np.float32)
     wet = (10.0 ** (rng.uniform(-22, -6, len(chosen)) / 10.0)).astype(np.float32)[:, None]
@@ -186,35 +201,55 @@ def _far_field(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     return power
 
 
-def _add_noise(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Steady coloured noise from −5 to 40 dB under the loudest frame, with the flicker that noise has."""
+def _noise_pictures(rng: np.random.Generator) -> NDArray[np.float32]:
+    """White noise as `mel_db` shows it, in a row: mel power with a mean of 1 in each band, float32 [frames, 64].
+
+    Neighbouring frames and bands of real noise flicker alike; independent draws per cell taught a hiss that no
+    microphone makes.
+    """
+    noise = rng.normal(0, 0.1, NOISES * SAMPLES // 2).astype(np.float32)
+    power = 10.0 ** (mel_db(noise) / 10.0)
+    return np.asarray(power / power.mean(axis=0), np.float32)
+
+
+def _add_noise(power: NDArray[np.float32], noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Steady coloured noise from 5 dB over to 60 dB under the loudest frame."""
     n = len(power)
     chosen = rng.random(n) < 0.7
     slope = rng.uniform(-0.5, 0.15, n)[:, None] * np.arange(BANDS)[None]
     shape = 10.0 ** ((slope + rng.normal(0, 2.0, (n, BANDS))) / 10.0)
     shape /= shape.sum(axis=1, keepdims=True)
-    under_db = np.where(rng.random(n) < 0.3, rng.uniform(0, 15, n), rng.uniform(12, 60, n))
+    under_db = np.where(rng.random(n) < 0.3, rng.uniform(-5, 15, n), rng.uniform(12, 60, n))
     size = _loudest(power) * 10 ** (-under_db / 10) * chosen
-    flicker = rng.chisquare(6, (*power.shape[:2], 8)).repeat(BANDS // 8, axis=2) / 6.0
-    return np.asarray(power + flicker * (shape * size[:, None])[:, None, :], np.float32)
+    return np.asarray(power + noise * (shape * size[:, None])[:, None, :], np.float32)
 
 
 def _only_hiss(
     power: NDArray[np.float32],
+    noise: NDArray[np.float32],
     target: NDArray[np.float32],
     weight: NDArray[np.float32],
     clean: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """One window in twelve becomes the steady hiss of a room or a converter, in which there is nothing of ours."""
+    """One window in ten becomes the steady hiss of a room or a converter, in which there is nothing of ours."""
     n = len(power)
-    hiss = rng.random(n) < 1 / 12
+    hiss = rng.random(n) < HISS_SHARE
     slope = rng.uniform(-0.3, 0.3, n)[:, None] * np.arange(BANDS)[None] * (rng.random(n) < 0.6)[:, None]
-    degrees = rng.choice([4, 12, 30], BANDS, p=[0.3, 0.4, 0.3])
-    steady = rng.chisquare(degrees, power.shape) / degrees * 10.0 ** (slope / 10.0)[:, None, :] * 1e-5
+    knots = rng.normal(0.0, 3.0, (n, 9)) * (rng.random(n) < 0.5)[:, None]
+    slope = slope + knots[:, np.arange(BANDS) // 8] + (rng.random(n) < 0.5)[:, None] * _emphasis()
+    steady = noise * 10.0 ** (slope / 10.0)[:, None, :] * 1e-5
     power = np.where(hiss[:, None, None], steady, power).astype(np.float32)
     quiet = hiss[:, None]
-    return power, np.where(quiet, 0, target), np.where(quiet, 1, weight), np.where(hiss, 0, clean)
+    trusted = np.where(np.arange(len(LABELS)) < len(SECURITY), HISS_WEIGHT, 1.0).astype(np.float32)
+    return power, np.where(quiet, 0, target), np.where(quiet, trusted, weight), np.where(hiss, 0, clean)
+
+
+def _emphasis() -> NDArray[np.float64]:
+    """White noise in dB per mel band: wide bands hold more of it."""
+    mel = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), BANDS + 2)
+    width_hz = np.diff(700.0 * (10.0 ** (mel / 2595.0) - 1.0))[1:]
+    return np.asarray(10.0 * np.log10(width_hz / width_hz.mean()))
 
 
 def _limit_band(power: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -234,11 +269,15 @@ def _mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 
 
 def _cut_edges(
-    power: NDArray[np.float32], heard: NDArray[np.float32], weight: NDArray[np.float32], rng: np.random.Generator
+    power: NDArray[np.float32],
+    heard: NDArray[np.float32],
+    target: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Digital silence before or after, as at the beginning of a stream or the end of a file.
 
-    Where most of the energy went with it, the labels are no longer believed.
+    Where most of the energy went with it, what was there is no longer believed; what was not there still is not.
     """
     n = len(power)
     frames = np.arange(FRAMES)[None]
@@ -247,7 +286,7 @@ def _cut_edges(
     kept = ((frames >= first) & (frames < last)).astype(np.float32)
     energy = power.sum(axis=2)
     left = (energy * kept).sum(axis=1) / (energy.sum(axis=1) + 1e-12)
-    weight = weight * np.where(left > 0.4, 1.0, 0.0)[:, None].astype(np.float32)
+    weight = np.where((left > 0.4)[:, None] | (target < ABSENT), weight, 0.0).astype(np.float32)
     return power * kept[..., None], heard * kept.reshape(n, -1, 8).mean(axis=2), weight
 
 
@@ -257,7 +296,7 @@ def _compress(db: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     slope = np.where(rng.random(n) < 0.3, rng.uniform(0.6, 1.2, n), 1.0).astype(np.float32)[:, None, None]
     peak = db.max(axis=(1, 2), keepdims=True)
     gain_db = rng.uniform(-35, 0, n).astype(np.float32)[:, None, None] - peak
-    return np.maximum(peak + (db - peak) * slope + gain_db, np.float32(FLOOR_DB))
+    return np.asarray(np.maximum(peak + (db - peak) * slope + gain_db, FLOOR_DB), np.float32)
 
 
 def _mask(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ are its positives.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,7 +93,7 @@ def fit_head(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor, seed: int, 
         rows = torch.randint(len(x), (256,))
         loss = nn.functional.binary_cross_entropy_with_logits(head(x[rows]), y[rows], weight[rows])
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         schedule.step()
     return head.eval()
@@ -164,12 +165,12 @@ def main() -> None:
         target, weight = make_targets(soft, y, known, piece, short)
         soft = crossfit(x, y, usable * ((weight > 0) | (y == 0)), fold)
     target, weight = make_targets(soft, y, known, piece, short)
-    half = {"soft": soft, "embedding": x[:, :EMBEDDING], "target": target, "weight": weight}
+    kept: dict[str, Any] = {"soft": soft, "embedding": x[:, :EMBEDDING], "target": target, "weight": weight}
     np.savez(
         data.BUILD / "targets.npz",
         piece=piece,
         start=said["start"],
-        **{k: v.astype(np.float16) for k, v in half.items()},
+        **{k: v.astype(np.float16) for k, v in kept.items()},
     )
     print(f"{len(soft)} windows; doubted labels:", {
         label: int(((y[:, i] > 0) & (weight[:, i] < 1) & known).sum()) for i, label in enumerate(LABELS[:6])

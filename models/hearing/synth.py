@@ -1,4 +1,4 @@
-"""Alarm sounds made from nothing: T3 and T4 beeps, sweeps, two-tone and yelping sirens, clock beeps.
+"""Alarm sounds made from nothing: T3 and T4 beeps, bells, sweeps, steady tones, car alarms, sirens, clock beeps.
 
 No recording here has exact T3 or T4 patterns (ISO 8201, ANSI/ASA S3.41: three beeps of 0.5 s and a pause of
 1.5 s; four beeps of 0.1 s and a pause of 5 s), so they are synthesised with the tones of real sounders:
@@ -19,7 +19,9 @@ CLIP_S = 6.0
 def alarms(count: int, seed: int = 8) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield `count` clips of 6 s with their alarm label, in a fixed order."""
     rng = np.random.default_rng(seed)
-    makers = (_t3, _t4, _steady_beeps, _wail, _two_tone, _yelp, _clock, _chirps)
+    makers = (
+        _t3, _t4, _steady_beeps, _wail, _two_tone, _yelp, _clock, _chirps, _bell, _steady_tone, _car_alarm, _t3,
+    )  # fmt: skip
     for index in range(count):
         label, sound = makers[index % len(makers)](rng)
         yield label, _in_a_room(sound, rng)
@@ -67,6 +69,39 @@ def _chirps(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
     rate_hz, low, high = rng.uniform(1.5, 9.0), rng.uniform(600, 2_200), rng.uniform(2_400, 3_400)
     sweep = low + (high - low) * ((_time_s() * rate_hz) % 1.0)
     return "smoke_alarm", np.sin(2 * np.pi * np.cumsum(sweep) / RATE_HZ)
+
+
+def _bell(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
+    """A hammer on a gong many times a second: partials that do not fit each other, each stroke rings on."""
+    ring_s = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
+    partials = rng.uniform(700, 1_400) * np.array([1.0, 1.5, 2.3, 2.9, 4.1]) * rng.uniform(0.95, 1.05, 5)
+    decay = np.exp(-ring_s[:, None] * rng.uniform(6, 25, 5))
+    stroke = (decay * np.sin(2 * np.pi * ring_s[:, None] * partials)).sum(axis=1)
+    struck = np.zeros(_time_s().size)
+    period = RATE_HZ / rng.uniform(8.0, 22.0)
+    at = np.arange(0, struck.size, period) + rng.normal(0, 0.02 * period, int(np.ceil(struck.size / period)))
+    struck[np.clip(at, 0, struck.size - 1).astype(int)] = rng.uniform(0.7, 1.0, at.size)
+    return "smoke_alarm", fftconvolve(struck, stroke)[: struck.size]
+
+
+def _steady_tone(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
+    """One tone that does not stop, perhaps rattling as cheap sounders do."""
+    rattle = 1.0 + rng.uniform(0.0, 0.8) * np.sin(2 * np.pi * rng.uniform(15, 90) * _time_s())
+    return "burglar_alarm", _sounder(rng) * rattle
+
+
+def _car_alarm(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:
+    """The cycle that car alarms go through: a second or two each of yelps, sweeps, two tones and beeps."""
+    span_s = rng.uniform(1.0, 2.2)
+    kind = ((_time_s() + rng.uniform(0, 4 * span_s)) / span_s).astype(int) % 4
+    fast = (_time_s() * rng.uniform(4.0, 9.0)) % 1.0
+    slow = 0.5 - 0.5 * np.cos(2 * np.pi * _time_s() * rng.uniform(0.8, 2.0))
+    tones = (_time_s() * rng.uniform(2.0, 4.0)) % 1.0 > 0.5
+    shape = np.choose(kind, (fast, slow, tones, 1.0 - fast))
+    low, high = rng.uniform(600, 1_000), rng.uniform(1_500, 2_600)
+    sound = np.sin(2 * np.pi * np.cumsum(low + (high - low) * shape) / RATE_HZ)
+    gate = np.where(kind == 3, (_time_s() * 5.0) % 1.0 < 0.5, 1.0)
+    return "burglar_alarm", sound * np.convolve(gate, np.hanning(97) / np.hanning(97).sum(), mode="same")
 
 
 def _steady_beeps(rng: np.random.Generator) -> tuple[str, NDArray[np.float64]]:

@@ -2,20 +2,23 @@
 
     python -m models.hearing.data --extra DIR --teachers     # once: sounds and teachers
     python -m models.hearing.soften                          # once: targets
-    python -m models.hearing.train                           # about 12 minutes on two cores; resumes
+    python -m models.hearing.train                           # half an hour on two cores; resumes
     python -m models.hearing.train --name big --steps 60000 --device cuda
 
 Loss: binary cross-entropy against hard labels blended with the teachers' (masked where nobody knows), the
 same on the loudest frames with silence where the recording is not, and regression of the teachers'
 whitened features from the embedding. Weights are averaged over steps; the average that is best on `dev` is
-kept. `val` is never looked at here. Writes build/hearing/<name>/last.pt, best.pt, log.csv.
+kept. `val` is never looked at here. Writes build/hearing/<name>/last.pt, best.pt, log.csv, options.json; a run that
+was interrupted goes on only with the options that it began with, so that the weights come from one command.
 """
 
 import argparse
 import csv
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -33,6 +36,8 @@ from models.hearing.net import EMBEDDING
 from models.hearing.net_mn import HearingMn, start_from_teacher
 from models.hearing.teachers import FOLDER
 
+RECIPE = ("steps", "size", "rate", "seed", "renderings")
+"""The options that decide what comes out; threads, device and how often dev is looked at are not among them."""
 AIM = ("gunshot", "glass_break", "scream", "alarm")
 EMA = 0.996
 WARM_UP = 100
@@ -65,17 +70,21 @@ def _render(pieces: list[data.Piece], waves: NDArray[np.int16], index: int, file
         if piece.split != "train":
             parts.append(np.full((1, 64), FLOOR_DB, np.float16))
             continue
-        samples = waves[piece.start : piece.start + piece.samples] / np.float32(32768.0)
+        samples = as_float(waves[piece.start : piece.start + piece.samples])
         samples = np.pad(samples, (0, max(0, WINDOW_SAMPLES - samples.size)))
         damaged = index and set(piece.labels.split(";")) & set(SECURITY)
         parts.append(mel_db(degrade.render(samples, rng) if damaged else samples).astype(np.float16))
     np.save(file, np.concatenate(parts))
 
 
+def as_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    return np.asarray(samples / np.float32(32768.0), np.float32)
+
+
 def served(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     """The log-mel windows [n, 1, 200, 64] that serving makes of a whole clip."""
     windows = SoundWindows()
-    sound = samples / np.float32(32768.0)
+    sound = as_float(samples)
     cut = [*windows.push(sound, 0), *windows.flush()]
     return np.stack([log_mel(window.samples) for window in cut])[:, None]
 
@@ -99,8 +108,9 @@ class ClipScores:
         """Logits [windows, L]."""
         net.eval()
         with torch.inference_mode():
-            parts = torch.as_tensor(self.x).split(256)
-            return torch.cat([net(part.float().to(device))[0].cpu() for part in parts]).numpy()
+            parts = np.array_split(self.x, range(256, len(self.x), 256))
+            logits = [net(torch.as_tensor(part).float().to(device))[0].cpu() for part in parts]
+            return cast(NDArray[np.float32], torch.cat(logits).numpy())
 
     def clips(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Each clip's highest window: [clips, L]."""
@@ -141,7 +151,7 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.net = HearingMn()
         start_from_teacher(self.net, FOLDER / "mn04_as_mAP_432.pt", FOLDER / "audioset_class_labels_indices.csv")
-        self.net = self.net.to(options.device, memory_format=torch.channels_last)
+        self.net = self.net.to(options.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.project = nn.Linear(EMBEDDING, soften.EMBEDDING).to(options.device)
         self.average = HearingMn().to(options.device)
         self.average.load_state_dict(self.net.state_dict())
@@ -153,8 +163,15 @@ class Trainer:
         self.step, self.best = 0, -1.0
         if (self.folder / "last.pt").exists():
             self._resume()
+        (self.folder / "options.json").write_text(json.dumps(self.recipe()) + "\n")
+
+    def recipe(self) -> dict[str, float]:
+        return {name: getattr(self.options, name) for name in RECIPE}
 
     def _resume(self) -> None:
+        began_with = json.loads((self.folder / "options.json").read_text())
+        if began_with != self.recipe():
+            raise SystemExit(f"{self.folder} began with {began_with}: go on with these, or delete it to begin anew.")
         state = torch.load(self.folder / "last.pt", map_location=self.options.device, weights_only=True)
         for name in ("net", "project", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
@@ -173,13 +190,13 @@ class Trainer:
         self.net.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate() * group["share"]
-        x = torch.as_tensor(batch.x).to(self.options.device, memory_format=torch.channels_last)
+        x = torch.as_tensor(batch.x).to(self.options.device).contiguous(memory_format=torch.channels_last)
         half = self.options.device != "cpu"  # depthwise convolutions gain nothing from it on a CPU
         with torch.autocast(torch.device(self.options.device).type, torch.bfloat16, enabled=half):
             outputs = tuple(out.float() for out in self.net(x))
         parts = loss_of(outputs, self.project, batch, self.options.device)
         self.optimiser.zero_grad()
-        (parts[0] + 0.4 * parts[1] + 0.8 * parts[2]).backward()
+        torch.autograd.backward(parts[0] + 0.4 * parts[1] + 0.8 * parts[2])
         nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
         self.optimiser.step()
         self.step += 1
@@ -207,7 +224,7 @@ class Trainer:
             "step": self.step,
             "s": round(time.monotonic() - began),
             "aim": round(aim, 4),
-            "losses": [round(x, 4) for x in losses],
+            "losses": [round(float(x), 4) for x in losses],
         }
         row |= {label: round(scores[label], 3) for label in SECURITY}
         row["mean_all"] = round(float(np.nanmean(list(scores.values()))), 3)
@@ -231,7 +248,7 @@ def mixer(pieces: list[data.Piece], waves: NDArray[np.int16], renderings: int, s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default="hearing")
-    parser.add_argument("--steps", type=int, default=1900)
+    parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=8)
@@ -239,9 +256,13 @@ def main() -> None:
     parser.add_argument("--judge-every", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--pictures", action="store_true", help="only render the pictures (the teachers may still run)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     pieces, waves = data.load()
+    if options.pictures:
+        pictures(pieces, waves, options.renderings)
+        return
     dev, trainer = ClipScores("dev", pieces, waves), Trainer(options)
     batches = mixer(pieces, waves, options.renderings, options.seed + trainer.step)
     began, losses = time.monotonic(), []

@@ -24,7 +24,7 @@ from models.vision import exclude, records, sources
 from models.vision.records import Record
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build/vision"
+BUILD = Path(os.environ.get("VEDETTE_BUILD", ROOT / "build")) / "vision"
 INDEX = BUILD / "index.jsonl"
 LONG_SIDE_PX = 640
 
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--force", action="store_true", help="collect again")
     options = parser.parse_args()
     if INDEX.exists() and not options.force:
-        print(f"{INDEX.relative_to(ROOT)} is there; --force collects again")
+        print(f"{INDEX} is there; --force collects again")
         return
     (BUILD / "pictures").mkdir(parents=True, exist_ok=True)
     shared = shared_folder()

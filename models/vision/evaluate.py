@@ -1,6 +1,6 @@
 """Figures of `vision` on validation, per file, runtime and precision.
 
-    python -m models.vision.evaluate                       # the exported files; writes build/vision/figures.json
+    python -m models.vision.evaluate --card                # the exported files; writes the figures into the card
     python -m models.vision.evaluate --split dev           # while developing: pictures of training's dev part
 
 Person: average precision by pycocotools on the validation pictures that are not thermal (364), letterboxed
@@ -26,12 +26,17 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from agent.features.letterbox import STILL_STRETCH, letterbox, to_tensor
+from models.measured import measured
 from models.vision import records, sources
 from models.vision.data import BUILD, INDEX, ROOT, shared_folder
 from models.vision.detect import detections
 from models.vision.records import COCO_IDS, IGNORE, TWELVE_IDS
 
 ZOO = ROOT / "models/zoo"
+COMMANDS = {
+    "val": "python -m models.vision.evaluate --card",
+    "dev": "python -m models.vision.evaluate --split dev",
+}
 LEAST_SCORE = 0.01
 BOOTSTRAPS = 200
 SIZES = ((320, 320), (416, 416), (320, 192))
@@ -262,7 +267,7 @@ def figures(split: str, zoo: Path, card: dict[str, Any]) -> Iterator[Figure]:
     """All rows, file by file."""
     stills = validation_stills() if split == "val" else dev_stills()
     fires = list(sources.shared_fire_pictures(shared_folder(), "val")) if split == "val" else []
-    command, today = f"python -m models.vision.evaluate --split {split}", date.today().isoformat()
+    command, today = COMMANDS[split], date.today().isoformat()
     for width, height, precision in EXPORTS:
         for runtime, load in RUNTIMES.items():
             predict = load(zoo / f"vision-{width}x{height}.{precision}.onnx")
@@ -315,6 +320,8 @@ def main() -> None:
     parser.add_argument("--zoo", type=Path, default=ZOO)
     parser.add_argument("--card", action="store_true", help="write the figures into the card")
     options = parser.parse_args()
+    if options.card and options.split != "val":
+        parser.error("--card takes the figures of --split val")
     path = options.zoo / "vision.json"
     card = json.loads(path.read_text())
     rows = []
@@ -324,7 +331,7 @@ def main() -> None:
         rows.append(asdict(figure))
     (BUILD / f"figures-{options.split}.json").write_text(json.dumps(rows, indent=1))
     if options.card:
-        card["figures"] = rows
+        card |= {"measured": measured(COMMANDS["val"], options.zoo, card["files"], date.today()), "figures": rows}
         path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
 
 
