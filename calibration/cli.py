@@ -95,6 +95,34 @@ def label(
     remark(f"Keep it: vedette config set models.site_labels '[\"{path}\"]'")
 
 
+@app.command("int8")
+def int8(
+    model: Annotated[str, typer.Argument(metavar="vision|hearing", help="Which model.", show_default=False)],
+    recordings: Annotated[
+        list[str],
+        typer.Argument(metavar="RECORDING…", help="Recordings of ordinary life here.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model goes; `model install` takes it.")],
+    models: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Other models than those that came along.")
+    ] = None,
+) -> None:
+    """Fit the ranges of an int8 model to this place's light or sound; installed only if you say so."""
+    from calibration.int8 import JUDGED_OUTPUT, recalibrate
+
+    if model not in JUDGED_OUTPUT:
+        raise typer.BadParameter(f"{model!r} is neither vision nor hearing", param_hint="MODEL")
+    outcome = recalibrate("vision" if model == "vision" else "hearing", recordings, out, models)
+    say(
+        f"{outcome.file}: {outcome.lost_before:.4%} of FP16's variance lost before, {outcome.lost_after:.4%} after "
+        f"({outcome.candidate}; judged on {outcome.inputs} that were not fitted to)."
+    )
+    if outcome.better:
+        remark(f"Use it: vedette model install {out}")
+    else:
+        remark("The shipped ranges fit this place already; the folder holds the model as it came.")
+
+
 @app.command("thresholds")
 def thresholds(
     ordinary: Annotated[
