@@ -22,15 +22,18 @@ class Seer:
         self._motion = Motion()
         self._previous: Uint8Array | None = None
 
-    def see(self, frame: Frame) -> Seen:
+    def see(self, frame: Frame, *, smaller: bool = False) -> Seen:
         """What the frame shows; `detections` is None where the scene stands still and was not analysed.
+
+        `smaller`: look at it in the cheapest export, whatever the picture's size.
 
         Errors: ModelError when the graph cannot be run on any device.
         """
         stats = picture_stats(frame.picture, self._previous)
         self._previous = frame.picture
         looked = self._gate.opens(frame.picture, stats, frame.at_ns)
-        sight = self._model.look(frame.picture) if looked else None
+        size_px = self._model.smallest_px if smaller else None
+        sight = self._model.look(frame.picture, size_px=size_px) if looked else None
         people = [d.box for d in sight.detections if _is_person(d)] if sight else None
         return Seen(
             camera=frame.camera,

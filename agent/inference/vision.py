@@ -90,6 +90,11 @@ class VisionModel:
         """The canvas (width, height) of the export that pictures of this size go to."""
         return export_for(self._sizes_px, width_px, height_px)
 
+    @property
+    def smallest_px(self) -> tuple[int, int]:
+        """The canvas (width, height) of the cheapest export."""
+        return min(self._sizes_px, key=lambda size: size[0] * size[1])
+
     def open(self, size_px: tuple[int, int]) -> None:
         """Open one export ahead of its first picture.
 

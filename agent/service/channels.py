@@ -23,6 +23,12 @@ class NewestFrames:
         self._slots: OrderedDict[tuple[str, bool], Frame] = OrderedDict()
         self._replaced: dict[str, int] = {}
 
+    @property
+    def replaced_all(self) -> int:
+        """How many pictures of all cameras were never looked at because a newer one came."""
+        with self._changed:
+            return sum(self._replaced.values())
+
     def put(self, frame: Frame) -> None:
         """Offer a picture."""
         with self._changed:
@@ -53,6 +59,11 @@ class SoundQueue:
         self._blocks: deque[SoundBlock] = deque()
         self._limit_blocks = limit_blocks
         self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many blocks wait."""
+        return len(self._blocks)
 
     def put(self, block: SoundBlock) -> None:
         """Add a block."""

@@ -20,6 +20,7 @@ from agent.service.control import Control, Errands, Levers
 from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
 from agent.service.journal import Journal
+from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
@@ -105,8 +106,15 @@ class Node:
         self._scene = Scene(
             self._control.policy, lateness_ns=lateness_ns(config), wall_offset_ns=clock.wall_offset_ns()
         )
-        remarks = (options.config_fault,) if options.config_fault else ()
-        self._report = Report(self._control.config, self._senses, self._uplink, self._channels.frames, remarks)
+        remarks = [options.config_fault] if options.config_fault else []
+        self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
+        self._report = Report(
+            self._control.config,
+            self._senses,
+            self._uplink,
+            self._channels.frames,
+            remarks=lambda: [*remarks, *self._load.reasons()],
+        )
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
         self._cameras = Cameras(self._made, _clock_s, STOP_STEP_S)
@@ -239,11 +247,21 @@ class Node:
     def _see(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self._progress.beat("see")
+            if self._channels.sound.waiting > SOUND_BEHIND_BLOCKS:
+                stop.wait(YIELD_S)  # sound goes before pictures
             frame = self._channels.frames.take(TAKE_TIMEOUT_S)
+            started_s = _clock_s()
             if frame is not None and frame.drill:
                 self._drills.look(frame)
             elif frame is not None:
                 self._channels.observations.put(self._look(frame))
+            self._weigh(started_s, pictures=0 if frame is None else 1)
+
+    def _weigh(self, started_s: float, *, pictures: int) -> None:
+        """Note how the eyes keep up."""
+        now_s, replaced = _clock_s(), self._channels.frames.replaced_all
+        if self._load.note(now_s, pictures=pictures, busy_s=now_s - started_s, replaced=replaced):
+            _LOG.warning("%s", "; ".join(self._load.reasons()) or "no overload any more: every picture is looked at")
 
     def _look(self, frame: Frame) -> Seen:
         if frame.camera not in self._seers:
@@ -253,7 +271,7 @@ class Node:
             self._options.witness.frame(frame, source.latest_picture)
         if source is not None:
             self._snapshots.looking(frame.camera, frame.at_ns, source.picture_of(frame.at_ns))
-        seen = self._seers[frame.camera].see(frame)
+        seen = self._seers[frame.camera].see(frame, smaller=self._load.smaller)
         self._report.seen(seen)
         return seen
 

@@ -1,7 +1,7 @@
 """What the node says of itself on the retained state topic: cameras, models, outbox, broker, clock."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,9 +45,14 @@ class Report:
     """Collects from every thread, publishes from the supervisor: at a change, and every half minute."""
 
     def __init__(
-        self, config: Config, senses: Senses, uplink: Uplink, frames: NewestFrames, remarks: Sequence[str] = ()
+        self,
+        config: Config,
+        senses: Senses,
+        uplink: Uplink,
+        frames: NewestFrames,
+        remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`remarks` say what is degraded from the start."""
+        """`remarks` say what else is degraded now."""
         self._config = config
         self._senses = senses
         self._uplink = uplink
@@ -143,7 +148,7 @@ class Report:
     def _degraded(self) -> list[str]:
         outbox = self._uplink.outbox_state()
         reasons = [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
-        return [*self._remarks, *reasons] + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
+        return [*self._remarks(), *reasons] + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
 
     def _state(self, now_ns: int, degraded: list[str]) -> dict[str, Any]:
         health = self._uplink.health()

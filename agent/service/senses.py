@@ -52,6 +52,12 @@ class Senses:
         hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
         return cls(config, vision, hearing, refused)
 
+    @property
+    def can_shrink(self) -> bool:
+        """Whether there is a smaller export than the one that pictures of the analysis' size go to."""
+        analysis = self.config.analysis
+        return self.vision.smallest_px != self.vision.export_for(analysis.width_px, analysis.height_px)
+
     def seer(self) -> Seer:
         """Return the eye of one camera."""
         return Seer(self.vision, self.config.analysis)
