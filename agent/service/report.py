@@ -19,6 +19,7 @@ from agent.uplink.payload import rfc3339
 STATE_SCHEMA = "vedette.state/1"
 EVERY_NS = 30 * NS_PER_S
 FPS_WINDOW_NS = 10 * NS_PER_S
+SLOW_WRITE_MS = 1000.0  # a sound disk takes milliseconds, a memory card that tidies up tenths of a second
 
 
 @dataclass(slots=True)
@@ -148,7 +149,9 @@ class Report:
     def _degraded(self) -> list[str]:
         outbox = self._uplink.outbox_state()
         reasons = [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
-        return [*self._remarks(), *reasons] + ([f"outbox: {outbox.why}"] if outbox.degraded else [])
+        slow = [f"outbox: the disk is slow, a write takes longer than {SLOW_WRITE_MS / 1000:g} s"]
+        of_outbox = [f"outbox: {said}" for said in (outbox.why, outbox.remark) if said]
+        return [*self._remarks(), *reasons, *of_outbox, *(slow if outbox.write_ms > SLOW_WRITE_MS else [])]
 
     def _state(self, now_ns: int, degraded: list[str]) -> dict[str, Any]:
         health = self._uplink.health()

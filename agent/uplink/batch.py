@@ -36,6 +36,8 @@ class OutboxState:
     size_bytes: int
     degraded: bool
     why: str
+    write_ms: float = 0.0  # the longest of the last minute or two
+    remark: str = ""  # what happened to the database in this run, if something did
 
 
 class Batch:

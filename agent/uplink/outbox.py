@@ -21,6 +21,7 @@ from agent.errors import StoreError
 from agent.types import NS_PER_S
 from agent.uplink import queue
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
+from agent.uplink.pace import Pace
 from agent.uplink.payload import encoded, gap_message
 from agent.uplink.queue import Letter, Waiting
 from agent.uplink.seqfile import BLOCK, Mark, read_mark, write_mark
@@ -62,6 +63,8 @@ class Outbox:
         self._disk_bytes = 0
         self._why_degraded = ""
         self._heal_at_ns = 0
+        self._remark = ""
+        self._pace = Pace()
         self._mark = read_mark(self._mark_path)
         self._leases: dict[int, int] = {}  # id → when the lease ends
         self._backoff: dict[str, int] = {}  # topic → when to try again
@@ -179,6 +182,8 @@ class Outbox:
                 size_bytes=self._disk_bytes + self._memory_bytes,
                 degraded=bool(self._why_degraded),
                 why=self._why_degraded,
+                write_ms=self._pace.worst_ms(self._now().monotonic_ns),
+                remark=self._remark,
             )
 
     def close(self) -> None:
@@ -203,7 +208,7 @@ class Outbox:
             return
         with store.reading() as db:
             on_disk = queue.counter(db, "next_seq")
-            self._next_id = queue.counter(db, "next_id") or 1
+            self._next_id = max(queue.counter(db, "next_id") or 1, queue.highest_id(db) + 1)
         self._saved_until = self._next_seq = self._resumed(on_disk)
         try:
             self._adopt(store)
@@ -229,10 +234,13 @@ class Outbox:
             queue.remove(db, self._undeleted)
             queue.move(memory, db)
             if on_disk < self._saved_until:
-                self._give_up(batch, [(on_disk, self._saved_until - 1)], "store_lost")
+                last = self._saved_until - 1
+                salvaged = queue.waiting_seqs(db, on_disk, last)
+                self._give_up(batch, queue.without(on_disk, last, salvaged), "store_lost")
             self._keep_counters(batch)
             size_bytes = queue.size_bytes(db)
         self._disk, self._disk_bytes = store, size_bytes
+        self._remark = store.remark or self._remark
         self._saved_until = self._next_seq = batch.next_seq
         self._next_id = batch.next_id
         self._undeleted.clear()
@@ -282,6 +290,7 @@ class Outbox:
     def _write_to_disk(self, body: Callable[[Batch], Result]) -> tuple[Result] | None:
         """Return the result of `body` in a tuple, or None where the disk refused."""
         assert self._disk is not None
+        began_ns = self._now().monotonic_ns
         try:
             with self._disk.transaction() as db:
                 batch = self._batch(db)
@@ -293,6 +302,7 @@ class Outbox:
         except (RefusedError, BrokenError) as error:
             self._degrade(error)
             return None
+        self._pace.note(began_ns, self._now().monotonic_ns)
         self._disk_bytes += batch.added_bytes - freed
         self._saved_until = self._next_seq = batch.next_seq
         self._next_id = batch.next_id

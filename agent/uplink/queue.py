@@ -193,6 +193,26 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return result
 
 
+def waiting_seqs(db: sqlite3.Connection, first: int, last: int) -> list[int]:
+    """Return the numbers from `first` to `last` that wait to be delivered, ascending."""
+    rows = db.execute("SELECT seq FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last))
+    return [seq for (seq,) in rows]
+
+
+def highest_id(db: sqlite3.Connection) -> int:
+    """Return the highest id of a letter, 0 where none waits."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
+
+
+def without(first: int, last: int, kept: Iterable[int]) -> Ranges:
+    """Return `first` to `last` without the numbers `kept`, which ascend."""
+    ranges: Ranges = []
+    for seq in kept:
+        ranges += [(first, seq - 1)] if first < seq else []
+        first = seq + 1
+    return [*ranges, (first, last)] if first <= last else ranges
+
+
 def counter(db: sqlite3.Connection, name: str) -> int | None:
     """Return a counter, or None where it was never set."""
     row = db.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()

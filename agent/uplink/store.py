@@ -1,7 +1,7 @@
 """state.db: one SQLite file for outbox and history that keeps what it said it keeps, through a loss of power.
 
 WAL with `synchronous=FULL`: a transaction is on the disk when `transaction()` has returned. A file that SQLite
-finds broken is moved aside, never deleted, and a new one begun.
+finds broken is moved aside, never deleted, and a new one begun with what could be salvaged.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import StoreError
+from agent.uplink.salvage import salvage
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,7 +108,9 @@ class BrokenError(StoreError):
 class Store:
     """One database. One writer at a time; safe to use from several threads."""
 
-    def __init__(self, db: sqlite3.Connection, name: str, lock_fd: int | None = None) -> None:
+    def __init__(self, db: sqlite3.Connection, name: str, lock_fd: int | None = None, remark: str = "") -> None:
+        """`remark` says what happened to it, if it was not found sound."""
+        self.remark = remark
         self._db = db
         self._name = name
         self._lock_fd = lock_fd
@@ -166,16 +169,28 @@ def open_store(path: Path) -> Store:
     Raises RefusedError if the folder or the disk does not let us, or another Vedette has it.
     """
     lock_fd = _locked(path)
+    remark = ""
     try:
         try:
             db = _opened(path)
         except BrokenError as error:
-            _move_aside(path, error)
+            aside = _move_aside(path)
             db = _opened(path)
+            remark = f"{path.name} was broken and is {aside.name} now; {_salvaged(aside, db)}"
+            _LOG.error("%s; moved aside to %s, a new one begun; %s", error.line(), aside, remark)
     except BaseException:
         os.close(lock_fd)
         raise
-    return Store(db, str(path), lock_fd)
+    return Store(db, str(path), lock_fd, remark)
+
+
+def _salvaged(aside: Path, db: sqlite3.Connection) -> str:
+    """Copy what can be read of a broken file, and say how much that was."""
+    try:
+        saved = salvage(aside, db)
+    except sqlite3.DatabaseError as error:
+        return f"nothing of it could be salvaged ({error})"
+    return f"salvaged: {saved['outbox']} messages that waited, {saved['incident']} incidents of the history"
 
 
 def memory_store() -> Store:
@@ -293,8 +308,8 @@ class NewerError(StoreError):
     transient = False
 
 
-def _move_aside(path: Path, error: StoreError) -> None:
-    """Rename the file and its journals to the first free `.broken-N`."""
+def _move_aside(path: Path) -> Path:
+    """Rename the file and its journals to the first free `.broken-N`, and return that."""
     number = 1
     while (target := path.with_name(f"{path.name}.broken-{number}")).exists():
         number += 1
@@ -306,4 +321,4 @@ def _move_aside(path: Path, error: StoreError) -> None:
             continue
         except OSError as failure:
             raise _refused_by_os(path, failure) from failure
-    _LOG.error("%s; moved aside to %s, a new one begun", error.line(), target)
+    return target
