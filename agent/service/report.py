@@ -147,11 +147,14 @@ class Report:
         self._uplink.publish_state(state)
 
     def _degraded(self) -> list[str]:
+        """Return what is not as it should be, each in words that do not change while it lasts."""
         outbox = self._uplink.outbox_state()
-        reasons = [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
-        slow = [f"outbox: the disk is slow, a write takes longer than {SLOW_WRITE_MS / 1000:g} s"]
-        of_outbox = [f"outbox: {said}" for said in (outbox.why, outbox.remark) if said]
-        return [*self._remarks(), *reasons, *of_outbox, *(slow if outbox.write_ms > SLOW_WRITE_MS else [])]
+        said = [*self._remarks(), self._uplink.health().remark]
+        said += [f"{name}: {model['reason']}" for name, model in self._senses.describe().items() if model["degraded"]]
+        said += [f"outbox: {why}" for why in (outbox.why, outbox.remark) if why]
+        if outbox.write_ms > SLOW_WRITE_MS:
+            said.append(f"outbox: the disk is slow, a write takes longer than {SLOW_WRITE_MS / 1000:g} s")
+        return [why for why in said if why]
 
     def _state(self, now_ns: int, degraded: list[str]) -> dict[str, Any]:
         health = self._uplink.health()

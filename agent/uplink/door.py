@@ -26,6 +26,7 @@ from agent.uplink.mqtt import Health, MqttUplink
 from agent.uplink.outbox import Outbox
 from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, rfc3339, uuid7
 from agent.uplink.refusals import Patience
+from agent.uplink.rivals import Rivals
 from agent.uplink.snapshots import encode_jpeg
 from agent.uplink.topics import Topics
 
@@ -74,6 +75,7 @@ class Uplink:
         mqtt: MqttUplink,
         snapshots: Snapshots,
         clock: _Clock,
+        run_id: str = "",
         evidence: EvidenceFolder | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -82,6 +84,7 @@ class Uplink:
         self._mqtt = mqtt
         self._snapshots = snapshots
         self._clock = clock
+        self._run_id = run_id
         self._evidence = evidence
         self._random_bytes = random_bytes
         self._models: Mapping[str, str] = {}
@@ -112,6 +115,7 @@ class Uplink:
             outbox,
             status_topic=topics.of_node("status"),
             run_id=run_id,
+            rivals=Rivals(config.node.name, topics.of_node("state"), run_id),
             now=clock.now,
             random=random.random,
             patience=patience or Patience(),
@@ -122,6 +126,7 @@ class Uplink:
             mqtt=mqtt,
             snapshots=config.snapshots,
             clock=clock,
+            run_id=run_id,
             evidence=EvidenceFolder(state_folder),
         )
         uplink._begin(config.cameras.keys())
@@ -173,7 +178,8 @@ class Uplink:
 
     def publish_state(self, state: Mapping[str, Any]) -> None:
         """Replace the retained state of the node; only the newest matters, so it is not kept on the disk."""
-        self._mqtt.publish_latest(Latest(self._topics.of_node("state"), encoded(dict(state)), retain=True))
+        content = encoded({**state, "run": self._run_id})  # by which two boxes of one name know each other
+        self._mqtt.publish_latest(Latest(self._topics.of_node("state"), content, retain=True))
 
     def say(self, latest: Latest) -> None:
         """Replace the content of a topic, of which only the newest matters."""

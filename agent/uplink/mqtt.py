@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty
 from typing import Any, TypeAlias
 
@@ -35,6 +35,7 @@ from agent.uplink.outbox import Outbox
 from agent.uplink.payload import CONTENT_TYPE, DELAYED_AFTER_S, cloud_event
 from agent.uplink.queue import Letter
 from agent.uplink.refusals import Backoff, Patience, Refusals
+from agent.uplink.rivals import Rivals
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Health:
     fault: str
     why: str
     refused_topics: tuple[str, ...]
+    remark: str = ""  # what else a person should know
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class MqttUplink:
         *,
         status_topic: str,
         run_id: str,
+        rivals: Rivals,
         now: Callable[[], Moment],
         random: Callable[[], float],
         patience: Patience,
@@ -90,6 +93,7 @@ class MqttUplink:
         self._outbox = outbox
         self._status_topic = status_topic
         self._run_id = run_id
+        self._rivals = rivals
         self._now = now
         self._backoff = Backoff(patience.connect_first_s, patience.connect_most_s, random)
         self._dropped = 0  # short connections in a row that ended without a reason
@@ -99,6 +103,7 @@ class MqttUplink:
         self._latest = LatestBoard()
         self._answers = Answers()
         self._ears: tuple[tuple[str, ...], Callable[[Received], None]] | None = None
+        self._asked: list[tuple[str, ...]] = []  # subscriptions that the broker has yet to answer, in order
         self._refusals = Refusals(patience)
         self._connection: Connection | None = None
         self._flight: _Flight = {}
@@ -134,6 +139,7 @@ class MqttUplink:
             fault=fault.fault if fault else "",
             why=fault.line() if fault else "",
             refused_topics=self._refusals.topics,
+            remark=self._rivals.remark(time.monotonic()),
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -161,11 +167,13 @@ class MqttUplink:
             self._mqtt5 = speaks_mqtt5(self._place, stop)
             if not self._mqtt5:
                 _LOG.info("the broker %s speaks MQTT 3.1.1 only: refused messages stay unseen", self._place.address)
-        connection = Connection(self._place, mqtt5=self._mqtt5, will=Will(self._status_topic, OFFLINE))
+        place = replace(self._place, client_id=self._place.client_id + self._rivals.suffix)
+        connection = Connection(place, mqtt5=self._mqtt5, will=Will(self._status_topic, OFFLINE))
         try:
             connection.open(stop=stop)
         except BrokerError:
             self._mqtt5 = None  # by the next attempt it may be another broker
+            self._rivals.stand()
             raise
         return connection
 
@@ -175,8 +183,11 @@ class MqttUplink:
         if steady or self._refusing:  # a refused message waits by itself, the others shall not
             self._backoff.failures = 0
         self._dropped = 0 if steady or self._refusing or lost.fault != "lost" else self._dropped + 1
+        if lost.fault == "taken_over":
+            self._rivals.dodge()
         if self._dropped < DROPPED_OFTEN:
             return lost
+        self._rivals.dodge()
         # What a broker says when somebody else logs in with our name; Mosquitto 2.0.11 says nothing.
         return BrokerError(
             f"the broker {self._place.address} drops us again and again",
@@ -227,8 +238,11 @@ class MqttUplink:
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
         self._answers.clear()
-        if self._ears is not None:
-            connection.subscribe(self._ears[0])
+        self._asked = [
+            topics for topics in (self._ears[0] if self._ears else (), (self._rivals.state_topic,)) if topics
+        ]
+        for topics in self._asked:
+            connection.subscribe(topics)
         if self._told not in ("lost", "taken_over"):  # those come and go
             version = "5" if connection.mqtt5 else "3.1.1"
             _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
@@ -361,13 +375,20 @@ class MqttUplink:
                 delivered += self._acked(event)
             elif isinstance(event, Lost):
                 lost = event.error
+            elif isinstance(event, Received) and event.topic == self._rivals.state_topic:
+                self._rivals.hear(event.payload, retained=event.retain, now_s=time.monotonic())
             elif isinstance(event, Received) and self._ears is not None:
                 self._ears[1](event)
-            elif isinstance(event, Subscribed) and any(code >= FAILURE for code in event.codes):
-                _LOG.warning("the broker forbids us to listen: nothing can be set or asked over MQTT")
+            elif isinstance(event, Subscribed):
+                self._subscribed(event.codes)
         if delivered:
             self._outbox.delivered(delivered)
         return lost
+
+    def _subscribed(self, codes: tuple[int, ...]) -> None:
+        asked = self._asked.pop(0) if self._asked else ()
+        if any(code >= FAILURE for code in codes) and asked != (self._rivals.state_topic,):
+            _LOG.warning("the broker forbids us to listen: nothing can be set or asked over MQTT")
 
     def _acked(self, event: Acked) -> list[int]:
         """Return the ids that the broker took responsibility for."""

@@ -1,0 +1,230 @@
+"""The fault table against real parts: `vedette run` as a process, Mosquitto, real disks; what a person sees of each.
+
+`pytest -s` prints what was seen, for docs/service.md.
+"""
+
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.servers.agent import CONFIG, Agent, Ear, running
+from tests.servers.bent_libc import BentLibc
+from tests.servers.disk import small_disk
+from tests.servers.mosquitto import Mosquitto, find_mosquitto, mosquitto
+
+pytestmark = pytest.mark.integration
+
+# Somebody covers the lens every ten seconds, for five: incidents in a steady beat that cost next to nothing, so that
+# what is tested is the fault, also where the machine is busy.
+COVERED = """
+[cameras.yard]
+url = "lavfi:smptebars=size=320x180:rate=5,hue=b='if(lt(mod(t,10),5),0,-10)'"
+sound = "none"
+"""
+KIND = "camera_covered"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"    {text}\n")
+
+
+def config(broker: Mosquitto, node: str = "box", more: str = COVERED) -> str:
+    return CONFIG.format(port=broker.port, node=node) + more
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    if find_mosquitto() is None:
+        pytest.skip("needs mosquitto (Debian package mosquitto)")
+    with mosquitto(tmp_path / "broker") as server:
+        yield server
+
+
+@pytest.fixture
+def ear(broker: Mosquitto) -> Iterator[Ear]:
+    listening = Ear(broker)
+    yield listening
+    listening.close()
+
+
+def wait_next(ear: Ear, kind: str = KIND, phase: str = "open") -> None:
+    seen = len(ear.of(kind, phase))
+    ear.wait(f"the next {kind} to {phase}", lambda: len(ear.of(kind, phase)) > seen)
+
+
+def test_on_a_full_disk_it_goes_on_from_memory_and_says_so_until_there_is_room(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    with (
+        small_disk(tmp_path / "disk") as disk,
+        running(Agent(tmp_path / "box", config(broker), state=disk.folder / "state")) as agent,
+    ):
+        wait_next(ear)
+        disk.fill()
+        ear.wait("degraded", lambda: "the disk is full" in ear.because())
+        say(f"state: {ear.because()}")
+        for _ in range(2):
+            wait_next(ear)
+        disk.make_room()
+        ear.wait("sound again", lambda: ear.state()["status"] == "ok")
+        wait_next(ear)
+        assert agent.stop() == 0
+        ear.wait("the last", lambda: ear.topics["vedette/box/status"] == b"stopped")
+        assert ear.missing() == set()
+        assert "Traceback" not in agent.log
+        with closing(sqlite3.connect(disk.folder / "state" / "state.db")) as db:
+            kept = {row[0] for row in db.execute("SELECT id FROM incident WHERE phase = 'close'")}
+        assert {m["id"] for m in ear.incidents} <= kept, "what happened meanwhile is in the history, too"
+
+
+def test_a_state_folder_that_is_read_only_from_the_start_costs_neither_analysis_nor_incidents(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        disk.read_only(True)
+        with running(Agent(tmp_path / "box", config(broker), state=disk.folder)) as agent:
+            ear.wait("degraded", lambda: ear.state().get("status") == "degraded")
+            say(f"state: {ear.because()}")
+            assert "outbox" in ear.because()
+            for _ in range(2):
+                wait_next(ear)
+            disk.read_only(False)
+            ear.wait("sound again", lambda: ear.state()["status"] == "ok")
+            disk.read_only(True)
+            ear.wait("degraded again", lambda: ear.state()["status"] == "degraded")
+            wait_next(ear)
+            assert agent.stop() == 0
+            assert "Traceback" not in agent.log
+        assert ear.missing() == set()
+
+
+def test_a_disk_that_syncs_slowly_delays_incidents_and_stops_nothing(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    libc = BentLibc(tmp_path)
+    with running(Agent(tmp_path / "box", config(broker), environment=libc.environment)) as agent:
+        wait_next(ear)
+        libc.bend(sync_ms=1500)
+        ear.wait("it to be told", lambda: "the disk is slow" in ear.because())
+        say(f"state: {ear.because()}; outbox.write_ms {ear.state()['outbox']['write_ms']}")
+        for _ in range(2):
+            wait_next(ear)
+        assert ear.state()["cameras"]["yard"]["vision"]["status"] == "running"
+        libc.bend()
+        wait_next(ear)
+        assert agent.stop() == 0
+        assert "Traceback" not in agent.log
+        assert "no progress" not in agent.log
+    assert ear.missing() == set()
+
+
+def test_a_broken_database_is_set_aside_what_is_sound_in_it_salvaged_and_nothing_else_lost(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    agent = Agent(tmp_path / "box", config(broker))
+    with running(agent):
+        for _ in range(2):
+            wait_next(ear, phase="close")
+        broker.kill()  # what happens now waits on the disk
+        before = time.monotonic()
+        while _waiting(agent.state) < 4:
+            assert time.monotonic() - before < 240
+            time.sleep(0.2)
+        agent.kill()
+    known = {m["id"] for m in ear.incidents}
+    _damage(agent.state / "state.db")
+    broker.start()
+    with running(agent):
+        ear.wait("it to be told", lambda: "was broken" in ear.because())
+        say(f"state: {ear.because()}")
+        wait_next(ear)
+        assert agent.stop() == 0
+        assert "Traceback" not in agent.log
+    assert (agent.state / "state.db.broken-1").exists()
+    assert ear.missing() == set()
+    with closing(sqlite3.connect(agent.state / "state.db")) as db:
+        kept = {row[0] for row in db.execute("SELECT id FROM incident")}
+    assert known & kept, "some of the history was salvaged"
+
+
+def _waiting(state: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True)) as db:
+            return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def _damage(path: Path) -> None:
+    """Bring the journal into the file, then overwrite pages in its middle, as a dying memory card does."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("PRAGMA journal_mode=DELETE")
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'phase'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xa5" * size)
+
+
+def test_two_boxes_of_one_name_both_deliver_and_both_say_so(broker: Mosquitto, ear: Ear, tmp_path: Path) -> None:
+    first, second = (Agent(tmp_path / name, config(broker)) for name in ("one", "two"))
+    with running(first):
+        wait_next(ear)
+        with running(second):
+            for agent in (first, second):
+                ear.wait("it to be noticed", lambda agent=agent: "another box" in agent.log)
+            ear.wait("it to be told", lambda: "another box" in ear.because())
+            say(f"state: {ear.because()}")
+            drops = (broker.folder / "log").read_text().count("already connected, closing old connection")
+            for _ in range(2):
+                wait_next(ear)
+            later = (broker.folder / "log").read_text().count("already connected, closing old connection")
+            assert later - drops <= 1, "they do not go on throwing each other out"
+            assert drops < 20
+            assert second.stop() == 0
+        ear.wait("the end of it", lambda: "another box" not in ear.because())
+        assert first.stop() == 0
+
+
+def test_a_wall_clock_that_jumps_changes_no_duration_and_no_order(broker: Mosquitto, ear: Ear, tmp_path: Path) -> None:
+    libc = BentLibc(tmp_path)
+    with running(Agent(tmp_path / "box", config(broker), environment=libc.environment)) as agent:
+        wait_next(ear, phase="close")
+        for offset_s in (86_400, -3_600 * 5, 0):
+            libc.bend(offset_s=offset_s, synchronised=offset_s == 0)
+            wait_next(ear, phase="close")  # perhaps open when the clock jumped
+            wait_next(ear)
+            wait_next(ear, phase="close")
+            newest = ear.of(KIND, "close")[-1]
+            away_s = _seconds(newest["started_at"]) - time.time() - offset_s
+            assert abs(away_s) < 240, "new incidents carry the time of the clock as it is set"
+            assert newest["clock"] == ("synchronised" if offset_s == 0 else "unsynchronised")
+            assert ear.state()["clock"] in ("synchronised", "unsynchronised")
+        assert agent.stop() == 0
+        assert "Traceback" not in agent.log
+    lasted_s = []
+    for opened in ear.of(KIND, "open"):
+        life = [m for m in ear.incidents if m["id"] == opened["id"]]
+        if any(m["phase"] == "close" for m in life):
+            times_s = [_seconds(m["at"]) for m in life]
+            assert len({m["started_at"] for m in life}) <= 2, "only a clock that became right moves a beginning"
+            assert all(abs(b - a) < 60 for a, b in pairwise(times_s)) or life[0]["clock"] != life[-1]["clock"]
+            lasted_s.append(_seconds(life[-1]["ended_at"]) - _seconds(life[-1]["started_at"]))
+    say(f"incidents lasted {min(lasted_s):.1f} to {max(lasted_s):.1f} s over jumps of +1 day, -5 h and back")
+    assert all(0 <= one < 60 for one in lasted_s)
+    assert ear.missing() == set()
+    uptimes = [json.loads(p)["uptime_s"] for topic, p in ear.everything if topic == "vedette/box/state"]
+    assert uptimes == sorted(uptimes)
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
