@@ -17,9 +17,10 @@ from typing import Any, Protocol, TypeVar
 from agent.config.schema import Config
 from agent.errors import VedetteError
 from agent.scene import Policy
-from agent.service import settings
+from agent.service import clock, settings
+from agent.service.loglimit import LogLimit
 from agent.service.retained import Board, Retained
-from agent.types import Uint8Array
+from agent.types import NS_PER_S, Uint8Array
 from agent.uplink import control, homeassistant
 from agent.uplink.answers import Answer
 from agent.uplink.connection import Received
@@ -106,7 +107,9 @@ class Control:
         }
         self._retained = Retained(folder, uplink)
         self._waiting: queue.Queue[Received] = queue.Queue(WAITING_MOST)
-        self._overrun = False
+        self._dropped = 0  # written by the uplink's thread only
+        self._dropped_told = 0
+        self._logged = LogLimit(_LOG, "commands over MQTT, not logged one by one,")
 
     @property
     def config(self) -> Config:
@@ -125,14 +128,11 @@ class Control:
         return (*wanted, homeassistant.status_topic(self._config)) if self._config.homeassistant.enabled else wanted
 
     def take(self, received: Received) -> None:
-        """Take a message for later; more than can be obeyed are dropped, which is logged once."""
+        """Take a message for later; more than can be obeyed are dropped, which is logged now and then."""
         try:
             self._waiting.put_nowait(received)
-            self._overrun = False
         except queue.Full:
-            if not self._overrun:
-                _LOG.warning("more than %d commands wait: further ones are dropped", WAITING_MOST)
-            self._overrun = True
+            self._dropped += 1
 
     def run(self, stop: threading.Event) -> None:
         """Say how everything is set, then obey until `stop` is set."""
@@ -142,6 +142,7 @@ class Control:
                 self.obey(self._waiting.get(timeout=TAKE_S))
             except queue.Empty:
                 self._retained.tend()
+                self._logged.tend(_now_s())
 
     def begin(self) -> None:
         """Say how everything is set and what there is; take back what is no more."""
@@ -165,10 +166,11 @@ class Control:
         try:
             command = control.understood(received, self._topics, self._zones, self._levers.wall_ns())
             result = self._do(command)
-            _LOG.info("over MQTT: %s%s", control.asked(command), f" {result}" if isinstance(command, Setting) else "")
+            outcome = f" {result}" if isinstance(command, Setting) else ""
+            self._log(logging.INFO, "over MQTT: %s%s", control.asked(command), outcome)
         except CommandError as error:
             reason = error.what
-            _LOG.warning("refused over MQTT, %s: %s", ascii(received.topic[: control.MAX_TOPIC]), reason)
+            self._log(logging.WARNING, "refused over MQTT, %s: %s", ascii(received.topic[: control.MAX_TOPIC]), reason)
         message = control.response(
             received,
             node=self._topics.node,
@@ -179,6 +181,15 @@ class Control:
         )
         closed = (f"{self._config.homeassistant.discovery_prefix}/",)
         self._uplink.answer(control.addressed(received, message, self._topics, closed))
+
+    def _log(self, level: int, text: str, *values: object) -> None:
+        """Log what came of a command; whoever sends for ever does not fill the log."""
+        self._logged.write(_now_s(), level, text, *values)
+        dropped = self._dropped
+        if dropped > self._dropped_told:
+            count, self._dropped_told = dropped - self._dropped_told, dropped
+            told = "more than %d commands waited: %d were dropped"
+            self._logged.write(_now_s(), logging.WARNING, told, WAITING_MOST, count)
 
     def _introduce(self) -> None:
         """Home Assistant has started: it may have missed what there is, and how it is."""
@@ -239,3 +250,7 @@ class Control:
         if not self._uplink.mark(request.incident, verdict=request.verdict):
             raise CommandError(f"incident {request.incident} is not in the history of this box")
         return {"incident": request.incident, "verdict": request.verdict}
+
+
+def _now_s() -> float:
+    return clock.now_ns() / NS_PER_S

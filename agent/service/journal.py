@@ -1,7 +1,8 @@
 """Recorded observations: a folder with the stream of observations and the configuration it was seen under.
 
 `vedette run --record DIR` writes it, `vedette replay DIR` reads it: same observations, same incidents.
-One JSON object a line, `{"type": "seen", …}`; floats are written so that they read back bit for bit.
+One JSON object a line, `{"type": "seen", …}`; floats are written so that they read back bit for bit. What was
+decided meanwhile (armed, sensitivity, zones: the policy) stands between the observations that it came between.
 """
 
 import json
@@ -12,6 +13,7 @@ from types import TracebackType
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import SourceError
+from agent.scene import Policy
 from agent.types import Blind, Fused, Heard, Observation, Seen, Tick
 
 OBSERVATIONS_FILE = "observations.jsonl"
@@ -26,15 +28,27 @@ _ADAPTERS: dict[str, TypeAdapter[Observation]] = {
 }
 
 
+_POLICY = "policy"
+_POLICY_ADAPTER = TypeAdapter(Policy)
+
+
+def encode_policy(policy: Policy) -> str:
+    """Return what was decided as one line of JSON without its newline."""
+    content = _POLICY_ADAPTER.dump_python(policy, mode="json")
+    return json.dumps({"type": _POLICY, "policy": content}, separators=(",", ":"))
+
+
 def encode(observation: Observation) -> str:
     """Return `observation` as one line of JSON without its newline."""
     name = type(observation).__name__.lower()
     return json.dumps({"type": name} | _ADAPTERS[name].dump_python(observation), separators=(",", ":"))
 
 
-def decode(line: str) -> Observation:
-    """Return the observation of one line; ValueError says what is wrong with it."""
+def decode(line: str) -> Observation | Policy:
+    """Return the observation, or the policy, of one line; ValueError says what is wrong with it."""
     fields = json.loads(line)
+    if isinstance(fields, dict) and fields.get("type") == _POLICY:
+        return _POLICY_ADAPTER.validate_python(fields.get("policy"))
     if not isinstance(fields, dict) or (name := fields.pop("type", None)) not in _ADAPTERS:
         raise ValueError("not an observation")
     return _ADAPTERS[name].validate_python(fields)
@@ -47,6 +61,11 @@ def is_recording(folder: Path) -> bool:
 
 def read(folder: Path) -> Iterator[Observation]:
     """Yield the recorded observations; SourceError names the line that cannot be read."""
+    return (one for one in events(folder) if not isinstance(one, Policy))
+
+
+def events(folder: Path) -> Iterator[Observation | Policy]:
+    """Yield the recorded observations and what was decided between them; SourceError names the line."""
     path = folder / OBSERVATIONS_FILE
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
@@ -80,6 +99,10 @@ class Journal:
     def write(self, observation: Observation) -> None:
         """Add one observation."""
         self._lines.write(encode(observation) + "\n")
+
+    def adopted(self, policy: Policy) -> None:
+        """Note that the scene goes by `policy` from here on."""
+        self._lines.write(encode_policy(policy) + "\n")
 
     def close(self) -> None:
         """Finish the file."""

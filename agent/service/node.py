@@ -12,7 +12,7 @@ from agent.capture.live import LiveSource, Microphone, SourceState
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import Scene
+from agent.scene import Policy, Scene
 from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
@@ -130,6 +130,8 @@ class Node:
         self._drills = Drills(self._rig())
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
+        if self._journal:
+            self._journal.adopted(self._control.policy)  # what was set before lies over the configuration
 
     def _rig(self) -> Rig:
         return Rig(
@@ -194,13 +196,19 @@ class Node:
     def _levers(self) -> Levers:
         """What may be moved over MQTT; whatever touches the scene is an errand of the judge."""
         return Levers(
-            adopt=lambda policy: self._errands.ask(lambda: self._raise(self._scene.adopt(policy))),
+            adopt=lambda policy: self._errands.ask(lambda: self._adopt(policy)),
             switch=self._switch,
             picture=lambda camera: self._errands.ask(lambda: self._snapshots.picture(camera)),
             drill=lambda kind, camera: self._drills.start(kind, camera, self._ending),
             status=lambda: self._report.current(),  # noqa: PLW0108 - the report is made later
             wall_ns=lambda: clock.now_ns() + clock.wall_offset_ns(),
         )
+
+    def _adopt(self, policy: Policy) -> None:
+        """Go by `policy` from now on; on the judge's thread."""
+        if self._journal:
+            self._journal.adopted(policy)
+        self._raise(self._scene.adopt(policy))
 
     def _switch(self, camera: str, on: bool) -> None:
         """Begin or end to watch a camera; one that is off is neither lost nor dark."""

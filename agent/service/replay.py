@@ -88,11 +88,16 @@ class ReplayScene:
         self._source = ""
         self.newest_ns = 0
 
-    def play(self, source: str, stream: Iterator[Observation], *, offset_ns: int = 0, has_picture: bool) -> int:
+    def play(
+        self, source: str, stream: Iterator[Observation | Policy], *, offset_ns: int = 0, has_picture: bool
+    ) -> int:
         """Step through one source that begins at `offset_ns`; return the time at which it ended."""
         self._source = source
         self._first_source = self._first_source or source
         for observation in stream:
+            if isinstance(observation, Policy):
+                self._apply(self._scene.adopt(observation))
+                continue
             shifted = _shifted(observation, offset_ns)
             self.newest_ns = max(self.newest_ns, shifted.at_ns)
             self._apply(self._scene.step(shifted))
@@ -189,8 +194,8 @@ class Replayer:
     def play(self, source: str, scene: ReplayScene, *, offset_ns: int = 0, joined: bool = False) -> int:
         """Play `source` into `scene`; return when it ended. SourceError if it cannot be opened or read."""
         if journal.is_recording(Path(source)):
-            recorded = tuple(journal.read(Path(source)))
-            first_ns = min((observation.at_ns for observation in recorded), default=0)
+            recorded = tuple(journal.events(Path(source)))
+            first_ns = min((one.at_ns for one in recorded if not isinstance(one, Policy)), default=0)
             has_picture = any(isinstance(observation, Seen) for observation in recorded)
             return scene.play(source, iter(recorded), offset_ns=offset_ns - first_ns, has_picture=has_picture)
         with open_media(self._spec(source)) as media:

@@ -195,15 +195,14 @@ def _last_incident(topics: Topics, name: str) -> Message:
 
 
 def _group(group: Group, topics: Topics, name: str) -> Message:
-    """Return a binary sensor that is on while an incident of the group is open."""
+    """Return a binary sensor that is on while an incident of the group is open; a drill rings no siren."""
+    of_group = f"selectattr('kind', 'in', {_list(group.kinds)})"
     return {
         "platform": "binary_sensor",
         "name": group.name,
         "device_class": group.device_class,
         "state_topic": topics.of_camera(name, "active"),
-        "value_template": _truth(
-            f"value_json.incidents | selectattr('kind', 'in', {_list(group.kinds)}) | list | count > 0"
-        ),
+        "value_template": _truth(f"value_json.incidents | {of_group} | rejectattr('drill') | list | count > 0"),
     }
 
 

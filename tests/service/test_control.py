@@ -17,6 +17,7 @@ from agent.errors import WorkerError
 from agent.scene import Policy
 from agent.service import settings
 from agent.service.control import WAITING_MOST, Control, Errands, Levers
+from agent.service.loglimit import MOST_LINES, WINDOW_S
 from agent.service.retained import Retained
 from agent.types import Uint8Array
 from agent.uplink.answers import Answer
@@ -277,11 +278,34 @@ def test_what_a_removed_camera_left_at_the_broker_is_taken_back_until_that_is_ce
     assert not last.said
 
 
-def test_more_than_can_be_obeyed_is_dropped_and_told_once(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+def test_more_than_can_be_obeyed_is_dropped_and_told(box: Box, caplog: pytest.LogCaptureFixture) -> None:
     message = Received(topic="vedette/box/set/armed", payload=b"off", qos=1, retain=False)
     for _ in range(WAITING_MOST + 50):
         box.control.take(message)
-    assert sum("further ones are dropped" in record.message for record in caplog.records) == 1
+    box.control.obey(message)
+    box.control.obey(message)
+    assert [record.getMessage() for record in caplog.records if "dropped" in record.message] == [
+        f"more than {WAITING_MOST} commands waited: 50 were dropped"
+    ]
+
+
+def test_whoever_sends_for_ever_does_not_fill_the_log(
+    box: Box, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("agent.service.control._now_s", lambda: now_s[0])
+    with caplog.at_level(logging.INFO):
+        for _ in range(500):
+            box.control.obey(Received(topic="vedette/box/set/armed", payload=b"maybe", qos=1, retain=False))
+            box.control.obey(Received(topic="vedette/box/set/armed", payload=b"on", qos=1, retain=False))
+            now_s[0] += 0.1
+        assert len(caplog.records) == MOST_LINES
+        now_s[0] += WINDOW_S
+        box.send("set/armed", "maybe")
+    last, newest = (record.getMessage() for record in caplog.records[-2:])
+    assert last.startswith(f"{1000 - MOST_LINES} more commands over MQTT")
+    assert "neither on nor off" in newest
+    assert len(box.board.answers) == 1001, "everybody got an answer"
 
 
 def test_the_thread_obeys_what_is_taken(tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.load import of_data
+from agent.config.schema import Config
 from agent.errors import SourceError
+from agent.scene import Policy
 from agent.service import journal
 from agent.types import Attention, Blind, Box, Detection, Fused, Heard, Observation, PictureStats, Score, Seen, Tick
 
@@ -96,3 +99,30 @@ def test_garbage_in_the_middle_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / journal.OBSERVATIONS_FILE).write_text('{"type":"tick","at_ns":1}\n{"type":"tock"}\n')
     with pytest.raises(SourceError, match="line 2"):
         list(journal.read(tmp_path))
+
+
+GATE = {"polygon": [[0.1, 0.2], [0.9, 0.2], [0.5, 0.7]], "rules": ["intrusion", "loitering"], "loitering_dwell_s": 12.5}
+
+
+@given(
+    st.builds(
+        lambda **policy: of_data({"policy": policy, "cameras": {"hall": {"url": "x", "zones": {"gate": GATE}}}}),
+        armed=st.booleans(),
+        sensitivity=st.sampled_from(["low", "normal", "high"]),
+        disabled_kinds=st.lists(st.sampled_from(["fall", "fire"]), unique=True),
+    )
+)
+def test_a_policy_reads_back_as_it_was(config: Config) -> None:
+    policy = Policy.of(config)
+    assert journal.decode(journal.encode_policy(policy)) == policy
+
+
+def test_a_policy_stands_where_it_was_adopted_and_who_wants_observations_only_gets_those(tmp_path: Path) -> None:
+    armed, disarmed = (Policy.of(of_data({"policy": {"armed": armed}})) for armed in (True, False))
+    with journal.Journal(tmp_path, "") as written:
+        written.adopted(armed)
+        written.write(Tick(at_ns=1))
+        written.adopted(disarmed)
+        written.write(Tick(at_ns=2))
+    assert list(journal.events(tmp_path)) == [armed, Tick(at_ns=1), disarmed, Tick(at_ns=2)]
+    assert list(journal.read(tmp_path)) == [Tick(at_ns=1), Tick(at_ns=2)]

@@ -163,6 +163,13 @@ def test_a_binary_sensor_is_on_while_an_incident_of_its_group_is_open() -> None:
         assert rendered(template, none) == "OFF"
 
 
+def test_a_drill_switches_no_binary_sensor_on() -> None:
+    drill, real = opened(drill=True), opened()
+    template = part("fall")["value_template"]
+    for messages, expected in (([drill], "OFF"), ([drill, real], "ON")):
+        assert rendered(template, active_message("hall", messages, at_wall_ns=0, node="box")) == expected
+
+
 STATES: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, "OFF"),
     ({"hall": {"vision": {"status": "running"}, "sound": {"status": "absent"}}}, "OFF"),
