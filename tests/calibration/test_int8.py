@@ -55,7 +55,7 @@ def test_too_little_is_refused_before_anything_is_written(tmp_path: Path) -> Non
     clip = write_sound(tmp_path / "short.wav", np.full((1, 32_000), 0.1, np.float32), 16_000)
     with pytest.raises(VedetteError, match="too few"):
         recalibrate("hearing", [str(clip)], tmp_path / "out")
-    with pytest.raises(SourceError, match="has no picture"):
+    with pytest.raises(SourceError, match="no picture"):
         recalibrate("vision", [str(clip)], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
