@@ -4,9 +4,9 @@
     python -m models.fusion.clips --variants 2          # besides: training clips mirrored, cropped, darkened, …
     python -m models.fusion.clips --kinds fight,normal  # some of them first
 
-One file a clip and variant, as `vedette run --record` writes observations, under
-build/fusion/observations/<vision>-<hearing>/: the shas of the graphs that looked and listened, so that new graphs
-mean new files. The clips lie in ../shared/data (or $VEDETTE_SHARED/data).
+One file a clip, sense and variant, as `vedette run --record` writes observations, under build/fusion/observations/:
+folders carry the sha of the graph that looked or listened, so a new graph means a new folder, and only its sense is
+asked again. The clips lie in ../shared/data (or $VEDETTE_SHARED/data).
 """
 
 import argparse
@@ -14,7 +14,7 @@ import csv
 import gzip
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 from agent.service import journal
 from agent.service.observe import observations
 from agent.service.senses import Senses
-from agent.types import Frame, Observation, SoundBlock, Uint8Array
+from agent.types import Frame, Heard, Observation, Seen, SoundBlock, Uint8Array
 from models.hearing.exclude import hits, read_never_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,35 +76,56 @@ def trainable(shared: Path = SHARED) -> list[Clip]:
     return [c for c in clips if may_train(c, source_paths[c.name], never_train) and c.group not in held_out]
 
 
-def senses_key(senses: Senses) -> str:
-    """What looked and listened, in a few letters: the folder of the cache."""
+def folders(senses: Senses) -> dict[str, Path]:
+    """Where what was seen and what was heard is kept, by what looked and listened: new graphs, new folders."""
     versions = senses.model_versions()
-    return f"{versions['vision'][:8]}-{versions['hearing'][:8]}-{MOTION_VERSION.replace('/', '')}"
+    seen = f"seen-{versions['vision'][:8]}-{MOTION_VERSION.replace('/', '')}"
+    return {"seen": BUILD / "observations" / seen, "heard": BUILD / "observations" / f"heard-{versions['hearing'][:8]}"}
 
 
-def read(path: Path) -> list[Observation]:
-    """The observations of one cached file."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [journal.decode(line) for line in lines]
+def read(clip: Clip, variant: int, places: Mapping[str, Path]) -> list[Seen | Heard]:
+    """What was seen in one variant of a clip, and heard in the clip itself, by time."""
+    found: list[Seen | Heard] = []
+    for name, number in (("seen", variant), ("heard", 0)):
+        path = _file(places[name], clip, number)
+        if path.exists():
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                read = (journal.decode(line) for line in lines if line.strip())
+                found += [observation for observation in read if isinstance(observation, Seen | Heard)]
+    return sorted(found, key=lambda observation: (observation.at_ns, isinstance(observation, Heard)))
 
 
-def extract(clip: Clip, senses: Senses, folder: Path, variant: int) -> None:
-    """Look at and listen to one clip as `vedette replay` would, and keep what was observed."""
-    path = folder / f"{clip.name}.{variant}.jsonl.gz"
-    if path.exists():
+def extract(clip: Clip, senses: Senses, variant: int) -> None:
+    """Look at and listen to one clip as `vedette replay` would, and keep what was observed and is not yet kept."""
+    places = folders(senses)
+    look = not _file(places["seen"], clip, variant).exists()
+    listen = not variant and not _file(places["heard"], clip, 0).exists()
+    if not look and not listen:
         return
     with open_media(_spec(clip, senses)) as media:
         shown = Altered(media, Alteration.of(clip.name, variant)) if variant else media
         stream = observations(
             shown,  # type: ignore[arg-type]
             camera=CAMERA,
-            seer=senses.seer() if media.info.has_picture else None,
-            listener=senses.listener() if media.info.has_sound else None,
+            seer=senses.seer() if media.info.has_picture and look else None,
+            listener=senses.listener() if media.info.has_sound and listen else None,
         )
-        lines = [journal.encode(observation) for observation in stream]
+        found = list(stream)
+    if look:
+        _keep(_file(places["seen"], clip, variant), [one for one in found if isinstance(one, Seen)])
+    if listen:
+        _keep(_file(places["heard"], clip, 0), [one for one in found if isinstance(one, Heard)])
+
+
+def _file(folder: Path, clip: Clip, variant: int) -> Path:
+    return folder / f"{clip.name}.{variant}.jsonl.gz"
+
+
+def _keep(path: Path, found: Sequence[Observation]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".part")
     with gzip.open(whole, "wt", encoding="utf-8") as out:
-        out.write("\n".join(lines) + "\n")
+        out.writelines(journal.encode(observation) + "\n" for observation in found)
     whole.rename(path)
 
 
@@ -222,8 +243,6 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     cv2.setNumThreads(1)
     senses = load_senses()
-    folder = BUILD / "observations" / senses_key(senses)
-    folder.mkdir(parents=True, exist_ok=True)
     kinds = set(options.kinds.split(",")) - {""}
     wanted = [clip for clip in manifest() if not kinds or clip.kind in kinds]
     wanted.sort(key=lambda clip: (clip.kind != "fight", clip.duration_s))
@@ -233,7 +252,7 @@ def main(words: Sequence[str] | None = None) -> None:
             if variant and clip.name not in training:
                 continue
             try:
-                extract(clip, senses, folder, variant)
+                extract(clip, senses, variant)
             except SourceError as error:
                 print(error.line())
 

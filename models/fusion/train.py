@@ -1,0 +1,229 @@
+"""Trains the fusion network on the cached observations of clips.
+
+    python -m models.fusion.clips --variants 2    # once: what the product's senses make of every clip
+    python -m models.fusion.sounds                # once: recorded sounds to pair them with
+    python -m models.fusion.train                 # five members; about five minutes on one core
+    python -m models.fusion.ablation              # the table of fusing ways, on the same folds
+    python -m models.fusion.export                # calibrates, writes models/zoo/fusion.onnx and its card
+
+Cross-fitting: the training groups fall into five folds; member k never sees fold k, is stopped early on it and judged
+on it, so the whole of training serves as `dev` for calibration and thresholds, each clip by a member that knows neither
+it nor its place. The validation split is not read here. Loss: binary cross-entropy of the fused logits and of each
+stream's own, plus the KL divergence between the two, plus, where sound is known but unlabelled, what the hearing graph
+itself says.
+"""
+
+import argparse
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from agent.service.senses import Senses
+from models.fusion.clips import BUILD, folders, load_senses, trainable
+from models.fusion.net import KINDS, LABELS, STREAMS, Kind, Member, normalise
+from models.fusion.sounds import load as load_sounds
+from models.fusion.windows import PAST, WIDTHS, Example, Examples, Mix, Sequence16, Sound, cut_out, sequence
+
+FOLDS = 5
+STEPS = 900
+BATCH = 64
+RATE, DECAY = 2e-3, 0.02
+EMA = 0.98
+CHECK_EVERY = 100
+OWN_WEIGHT, KL_WEIGHT, ANOMALY_WEIGHT, HEARING_WEIGHT = 0.4, 0.3, 0.3, 0.3
+FIGHT_WEIGHT = 3.0
+HEARING_PRIOR_LOGIT = -2.944  # ln(0.05 / 0.95), the prior of the hearing card that its llr are against
+EMBEDDING = 128
+VARIANTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way of training, for the shipped network and for the ablation."""
+
+    kind: Kind = "gated"
+    kl: float = KL_WEIGHT
+    mix: Mix | None = None
+    steps: int = STEPS
+    seed: int = 0
+    streams: tuple[str, ...] = STREAMS
+
+
+def fold_of(group: str) -> int:
+    """The fold of a group: fixed by its name."""
+    return zlib.crc32(group.encode()) % FOLDS
+
+
+def load_sequences(senses: Senses, variants: int = VARIANTS) -> list[Sequence16]:
+    """Every training clip in every variant that is cached."""
+    places = folders(senses)
+    found = [sequence(clip, variant, places) for variant in range(variants) for clip in tqdm(trainable(), leave=False)]
+    return [one for one in found if one is not None]
+
+
+def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int, setting: Setting) -> Member:
+    """One network that never sees `fold`, stopped where it separates the fights of `fold` best."""
+    torch.manual_seed(1000 * setting.seed + fold)
+    mine = [one for one in clips if fold_of(one.clip.group) != fold]
+    held = [one for one in clips if fold_of(one.clip.group) == fold and one.variant == 0]
+    heard = [sound for sound in sounds if fold_of(sound.group) != fold]
+    member = Member(WIDTHS, setting.kind)
+    for name in STREAMS:
+        rows = np.concatenate([one.rows[name][one.known[name] > 0] for one in mine])
+        if name == "sound" and heard:
+            rows = np.concatenate([rows, *(sound.rows for sound in heard)])
+        normalise(member, name, torch.from_numpy(rows))
+    examples = Examples(mine, heard, 100 * setting.seed + fold, setting.mix)
+    optimiser = torch.optim.AdamW(member.parameters(), RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=setting.steps)
+    smooth = {name: value.clone() for name, value in member.state_dict().items()}
+    best, kept = -1.0, smooth
+    for step in range(setting.steps):
+        member.train()
+        loss = loss_of(member, examples.batch(BATCH), setting)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(member.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            for name, value in member.state_dict().items():
+                smooth[name].lerp_(value, 1.0 - EMA)
+        if (step + 1) % CHECK_EVERY == 0 and step >= setting.steps // 3:
+            found = separation(_with(setting.kind, smooth), held, setting.streams)
+            if found > best:
+                best, kept = found, {name: value.clone() for name, value in smooth.items()}
+    return _with(setting.kind, kept)
+
+
+def loss_of(member: Member, batch: Example, setting: Setting) -> Tensor:
+    """The joint loss of one batch."""
+    inputs = tensors(batch, setting.streams)
+    fused, _, own = member(inputs)
+    targets, weights = _targets(batch)
+    task = _weighted(fused, targets, weights)
+    known = torch.stack(inputs[3:], 1).amax(2)
+    alone = sum(_weighted(own[:, i], targets, weights * known[:, i : i + 1]) for i in range(len(STREAMS)))
+    told = torch.sigmoid(fused)[:, None]
+    apart = _kl(told.detach(), torch.sigmoid(own)) + 0.3 * _kl(torch.sigmoid(own).detach(), told)
+    return task + OWN_WEIGHT * alone + setting.kl * (apart * known[..., None]).mean()
+
+
+def _targets(batch: Example) -> tuple[Tensor, Tensor]:
+    """Targets and weights [b, 11], the anomaly last; what only the hearing graph knows counts a little."""
+    targets, weights = torch.from_numpy(batch["targets"]).clone(), torch.from_numpy(batch["weights"]).clone()
+    weights[:, 0] *= FIGHT_WEIGHT
+    event = ((targets > 0) & (weights > 0)).any(1).float()
+    for index, place in HEARING_PLACES.items():
+        heard = torch.from_numpy(4.0 * batch["sound"][:, -4:, EMBEDDING + place].max(1) + HEARING_PRIOR_LOGIT)
+        unknown = (weights[:, index] == 0) & torch.from_numpy(batch["sound_known"][:, -4:].max(1) > 0)
+        targets[:, index] = torch.where(unknown, torch.sigmoid(heard), targets[:, index])
+        weights[:, index] = torch.where(unknown, torch.full_like(heard, HEARING_WEIGHT), weights[:, index])
+    anomaly = torch.full_like(event, ANOMALY_WEIGHT)
+    return torch.cat([targets, event[:, None]], 1), torch.cat([weights, anomaly[:, None]], 1)
+
+
+HEARING_PLACES = {4: 1, 5: 0, 6: 2, 7: 3, 8: 4, 9: 5}
+"""Index in LABELS → place among the hearing card's labels (gunshot, explosion, glass_break, scream, alarm, crash)."""
+
+
+def _weighted(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    each = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (each * weights).sum() / max(1.0, float(len(logits)))
+
+
+def _kl(target: Tensor, found: Tensor) -> Tensor:
+    """KL divergence of Bernoulli probabilities, elementwise."""
+    target, found = target.clamp(1e-4, 1 - 1e-4), found.clamp(1e-4, 1 - 1e-4)
+    return target * (target / found).log() + (1 - target) * ((1 - target) / (1 - found)).log()
+
+
+def tensors(batch: Example, streams: Sequence[str] = STREAMS) -> list[Tensor]:
+    """The network's inputs of a batch; streams that are not asked for are unknown."""
+    masks = [torch.from_numpy(batch[f"{name}_known"]) * float(name in streams) for name in STREAMS]
+    return [torch.from_numpy(batch[name]) for name in STREAMS] + masks
+
+
+def every_window(one: Sequence16) -> Example:
+    """All windows of a clip, in order, as a batch."""
+    cuts = [cut_out(one, end + 1) for end in range(one.length)]
+    return {name: np.stack([cut[name] for cut in cuts]) for name in cuts[0]}
+
+
+@torch.no_grad()
+def fight_logits(member: Member, one: Sequence16, streams: Sequence[str] = STREAMS) -> NDArray[np.float32]:
+    """The fight logit of each window of a clip, as the product would ask for them."""
+    member.eval()
+    fused, _, _ = member(tensors(every_window(one), streams))
+    return np.asarray(fused[:, 0].numpy(), np.float32)
+
+
+def separation(member: Member, held: Sequence[Sequence16], streams: Sequence[str] = STREAMS) -> float:
+    """AUC of fights against calm clips by the highest window, with a little of the loss to break ties."""
+    wanted = [one for one in held if one.clip.kind in ("fight", "normal")]
+    scores = np.array([fight_logits(member, one, streams).max() for one in wanted])
+    truth = np.array([one.clip.kind == "fight" for one in wanted])
+    return auc(truth, scores)
+
+
+def auc(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Area under the receiver's curve; ties count half."""
+    positive, negative = scores[truth], scores[~truth]
+    if not len(positive) or not len(negative):
+        return float("nan")
+    wins = (positive[:, None] > negative[None]).sum() + 0.5 * (positive[:, None] == negative[None]).sum()
+    return float(wins) / (len(positive) * len(negative))
+
+
+def held_out_logits(
+    members: Sequence[Member], clips: Sequence[Sequence16], streams: Sequence[str] = STREAMS
+) -> list[tuple[Sequence16, NDArray[np.float32]]]:
+    """Each clip as it is, judged by the member that never saw its group."""
+    plain = [one for one in clips if one.variant == 0]
+    return [(one, fight_logits(members[fold_of(one.clip.group)], one, streams)) for one in plain]
+
+
+def _with(kind: Kind, state: dict[str, Tensor]) -> Member:
+    member = Member(WIDTHS, kind)
+    member.load_state_dict(state)
+    return member.eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", choices=KINDS, default="gated")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    senses = load_senses()
+    clips, sounds = load_sequences(senses), load_sounds(senses)
+    print(f"{len(clips)} sequences of {len({c.clip.name for c in clips})} clips, {len(sounds)} sounds")
+    setting = Setting(kind=options.kind, steps=options.steps, seed=options.seed)
+    members = []
+    for fold in range(FOLDS):
+        members.append(train_member(clips, sounds, fold, setting))
+        held = [one for one in clips if fold_of(one.clip.group) == fold and one.variant == 0]
+        print(f"fold {fold}: AUC {separation(members[-1], held):.3f} on {len(held)} clips", flush=True)
+    told = held_out_logits(members, clips)
+    pairs = [(one.clip.kind == "fight", z.max()) for one, z in told if one.clip.kind in ("fight", "normal")]
+    whole = auc(np.array([truth for truth, _ in pairs]), np.array([score for _, score in pairs]))
+    print(f"cross-fitted AUC of fight: {whole:.3f} on {len(pairs)} clips")
+    Path(BUILD).mkdir(parents=True, exist_ok=True)
+    torch.save({"kind": options.kind, "states": [m.state_dict() for m in members]}, BUILD / "members.pt")
+    record = {"kind": options.kind, "steps": options.steps, "seed": options.seed, "folds": FOLDS, "auc": whole}
+    record |= {"models": senses.model_versions(), "labels": LABELS, "past": PAST}
+    (BUILD / "members.json").write_text(json.dumps(record, indent=1))
+
+
+if __name__ == "__main__":
+    main()
