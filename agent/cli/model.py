@@ -67,7 +67,7 @@ def verify(folder: Folder = None, json: AsJson = False) -> None:
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="vision or hearing.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="vision, hearing or fusion.")],
     folder: Folder = None,
     json: AsJson = False,
 ) -> None:
@@ -75,9 +75,7 @@ def info(
     from agent.inference.card import CARD_NAMES, load_card
 
     if name not in CARD_NAMES:
-        raise typer.BadParameter(
-            f"there is no model {name!r}; there are {' and '.join(CARD_NAMES)}.", param_hint="NAME"
-        )
+        raise typer.BadParameter(f"there is no model {name!r}; there are {', '.join(CARD_NAMES)}.", param_hint="NAME")
     folder = folder or _used(name)
     card = load_card(name, folder)
     places = _places(name, folder)
@@ -115,7 +113,7 @@ def install(
 @app.command()
 def rollback(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="vision or hearing; without it all that can go back.")
+        str, typer.Argument(metavar="[NAME]", help="vision, hearing or fusion; without it all that can go back.")
     ] = "",
 ) -> None:
     """Use again the models that were used before the last `install`; a second time: the newer ones again."""
@@ -124,9 +122,7 @@ def rollback(
     from agent.inference.card import CARD_NAMES
 
     if name and name not in CARD_NAMES:
-        raise typer.BadParameter(
-            f"there is no model {name!r}; there are {' and '.join(CARD_NAMES)}.", param_hint="NAME"
-        )
+        raise typer.BadParameter(f"there is no model {name!r}; there are {', '.join(CARD_NAMES)}.", param_hint="NAME")
     for card in installed.rollback(state_dir(), (name,) if name else CARD_NAMES).values():
         say(f"used from the next start on: {card.name} {card.version}, {_origin(card)}")
     say(_RESTART)
@@ -163,9 +159,10 @@ def _lines(content: Any, path: str = "") -> Iterable[str]:
 
 
 def _cards(folder: Path | None) -> "list[Card]":
-    from agent.inference.card import CARD_NAMES, load_card
+    from agent.inference.card import CARD_NAMES, card_names, load_card
 
-    return [load_card(name, folder or _used(name)) for name in CARD_NAMES]
+    places = {name: folder or _used(name) for name in CARD_NAMES}
+    return [load_card(name, place) for name, place in places.items() if name in card_names(place)]
 
 
 def _used(name: str) -> Path | None:
@@ -195,12 +192,16 @@ def _verified(card: "Card") -> "Iterable[tuple[str, str, ModelError | None]]":
 def _places(name: str, folder: Path | None) -> list[dict[str, Any]]:
     """Open the model as the service would by default, and tell where each export came to run."""
     from agent.config.schema import Models
+    from agent.inference.fusion import FusionModel
     from agent.inference.hearing import HearingModel
     from agent.inference.vision import VisionModel
 
     models = Models(folder=str(folder or ""))
     if name == "hearing":
         return [_place(chosen) for chosen in HearingModel.load(models).chosen]
+    if name == "fusion":
+        fusion = FusionModel.load(models)
+        return [_place(chosen) for chosen in fusion.chosen] if fusion else []
     vision = VisionModel.load(models)
     for file in vision.card.files_of(models.precision):
         vision.open(file.size_px)

@@ -15,15 +15,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import ModelError
+from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.letterbox import FEATURE_VERSION as PICTURE_VERSION
 from agent.features.logmel import FEATURE_VERSION as SOUND_VERSION
+from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 
-CARD_NAMES = ("vision", "hearing")
+CARD_NAMES = ("vision", "hearing", "fusion")
 """The graphs that come with Vedette, each with its card <name>.json."""
+OPTIONAL_NAMES = ("fusion",)
+"""Those of them that a folder of models may lack."""
 
 Precision = Literal["int8", "fp16", "fp32"]
 
-_FEATURE_VERSIONS = {"vision": PICTURE_VERSION, "hearing": SOUND_VERSION}
+_FEATURE_VERSIONS = {
+    "vision": PICTURE_VERSION,
+    "hearing": SOUND_VERSION,
+    "fusion": f"{KINEMATICS_VERSION} {MOTION_VERSION}",
+}
 _INSTALL_AGAIN = "Install Vedette again, or set models.folder to a folder with intact models."
 
 
@@ -81,6 +89,7 @@ class Card(_CardPart):
     scene_labels: tuple[str, ...] = ()
     calibration: dict[str, Calibration] = Field(default_factory=dict)
     thresholds: dict[str, Any] = Field(default_factory=dict)
+    needs: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # graph → sha256 of the files it was trained beside
     training: Any = None
     figures: Any = None
     intended_use: Any = None
@@ -146,6 +155,16 @@ class Card(_CardPart):
 def zoo_folder() -> Path:
     """The folder of the models that came with Vedette."""
     return Path(str(files("models") / "zoo"))
+
+
+def has_card(name: str, folder: Path | None = None) -> bool:
+    """Whether there is a card `name`.json in `folder` (None: among the models that came with Vedette)."""
+    return ((folder or zoo_folder()) / f"{name}.json").is_file()
+
+
+def card_names(folder: Path | None = None) -> tuple[str, ...]:
+    """The models to be found in `folder`: all of CARD_NAMES but those that may be lacking and are."""
+    return tuple(name for name in CARD_NAMES if name not in OPTIONAL_NAMES or has_card(name, folder))
 
 
 def load_card(name: str, folder: Path | None = None) -> Card:

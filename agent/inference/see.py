@@ -1,10 +1,12 @@
 """From frames to what was seen: statistics of every picture, the vision graph where something happens."""
 
+from collections.abc import Sequence
+
 from agent.config.schema import Analysis
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.vision import VisionModel
-from agent.types import Detection, Frame, Seen, Uint8Array
+from agent.types import Box, Detection, Frame, Seen, Uint8Array
 
 PERSON_PROB = 0.25
 """Whose motion is read: surer than what tracking may still use, less sure than what starts a track."""
@@ -34,7 +36,7 @@ class Seer:
         looked = self._gate.opens(frame.picture, stats, frame.at_ns)
         size_px = self._model.smallest_px if smaller else None
         sight = self._model.look(frame.picture, size_px=size_px) if looked else None
-        people = [d.box for d in sight.detections if _is_person(d)] if sight else None
+        people = people_of(sight.detections) if sight else None
         return Seen(
             camera=frame.camera,
             at_ns=frame.at_ns,
@@ -48,5 +50,6 @@ class Seer:
         )
 
 
-def _is_person(detection: Detection) -> bool:
-    return detection.label == "person" and detection.score_prob >= PERSON_PROB
+def people_of(detections: Sequence[Detection]) -> list[Box]:
+    """Where the people are whose motion is worth reading."""
+    return [found.box for found in detections if found.label == "person" and found.score_prob >= PERSON_PROB]

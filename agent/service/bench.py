@@ -16,16 +16,18 @@ import psutil
 from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.schema import Config
 from agent.features.letterbox import letterbox, to_tensor
+from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
+from agent.inference.see import people_of
 from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
 
 DEFAULT_CLIP = "fire.mp4"
-_DETECTOR = ("letterbox", "vision", "boxes")
+_DETECTOR = ("letterbox", "vision", "boxes", "motion")
 _WARM_RUNS = 3
 
 Clock = Callable[[], "Moment"]
@@ -134,6 +136,8 @@ class _Run:
         self._listener = Listener(self._hearing)
         self._scene = Scene(Policy.of(config))
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
+        self._motion = Motion()
+        self._fuse = senses.fuse
         self._previous: Uint8Array | None = None
 
     def warm(self) -> None:
@@ -172,10 +176,12 @@ class _Run:
             outputs = self._vision.run(tensor)
         with self.stages.timed("boxes"):
             sight = self._vision.sight(outputs, fit)
+        with self.stages.timed("motion"):
+            motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
         self._step(
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
-                detections=sight.detections, scene=sight.scene,
+                detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion,
             )
         )  # fmt: skip
 
@@ -189,6 +195,13 @@ class _Run:
     def _step(self, observation: Seen | Heard) -> None:
         with self.stages.timed("scene"):
             self._scene.step(observation)
+        for window in self._scene.windows():
+            if self._fuse is None:
+                continue
+            with self.stages.timed("fusion"):
+                fused = self._fuse(window)
+            with self.stages.timed("scene"):
+                self._scene.step(fused)
 
 
 def _spec(url: str, config: Config) -> SourceSpec:
@@ -247,4 +260,4 @@ def _p95(values: list[float]) -> float:
 
 
 def _places(senses: Senses) -> dict[str, str]:
-    return {chosen.file: str(chosen.place) for model in (senses.vision, senses.hearing) for chosen in model.chosen}
+    return {chosen.file: str(chosen.place) for model in senses.models for chosen in model.chosen}

@@ -23,7 +23,7 @@ from agent.config.credentials import folder
 from agent.config.load import load
 from agent.config.places import config_path
 from agent.errors import ConfigError, StoreError, VedetteError, redacted
-from agent.inference.card import CARD_NAMES, load_card
+from agent.inference.card import card_names, load_card
 from agent.service import distribution
 from agent.service.machine import UNIT, Machine, Places
 from agent.service.status import service_status
@@ -189,7 +189,7 @@ def _state(state: Path) -> dict[str, Any]:
 
 
 def _models() -> list[dict[str, Any]]:
-    cards = [load_card(name) for name in CARD_NAMES]
+    cards = [load_card(name) for name in card_names()]
     return [
         {"name": card.name, "version": card.version, "files": {file.file: file.sha256 for file in card.files}}
         for card in cards

@@ -20,6 +20,7 @@ from agent.service.control import Control, Errands, Levers
 from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
 from agent.service.journal import Journal
+from agent.service.judging import judged
 from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
@@ -139,6 +140,7 @@ class Node:
             policy=lambda: self._control.policy,
             seer=self._senses.seer,
             listener=self._senses.listener,
+            fuse=self._senses.fuse,
             put_frame=self._channels.frames.put,
             put_sound=self._channels.sound.put,
             put_observation=self._channels.observations.put,
@@ -333,7 +335,8 @@ class Node:
             return
         if self._journal:
             self._journal.write(observation)
-        changes = self._scene.step(observation)
+        keep = self._journal.write if self._journal else None
+        changes = judged(self._scene, observation, self._senses.fuse, keep)
         if isinstance(observation, Seen):
             self._snapshots.note(observation, self._scene.tracks)
         if self._options.witness is not None:

@@ -18,6 +18,7 @@ from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service import journal
 from agent.service.film import Film
+from agent.service.judging import Fuse, judged
 from agent.service.observe import observations
 from agent.service.overlay import View
 from agent.service.sources import lateness_ns, sound_late_ns
@@ -74,11 +75,18 @@ class ReplayScene:
     """Steps one scene through its observations and hands on messages, rows and pictures."""
 
     def __init__(
-        self, settings: Settings, models: Mapping[str, str], outputs: Outputs, *, lateness_ns: int = 0
+        self,
+        settings: Settings,
+        models: Mapping[str, str],
+        outputs: Outputs,
+        *,
+        fuse: Fuse | None = None,
+        lateness_ns: int = 0,
     ) -> None:
         self._settings = settings
         self._models = models
         self._outputs = outputs
+        self._fuse = fuse
         self._scene = Scene(Policy.of(settings.config), lateness_ns=lateness_ns, wall_offset_ns=settings.start_wall_ns)
         self._zones = _zones(settings.config, settings.camera)
         self._moment = _Moment()
@@ -100,7 +108,7 @@ class ReplayScene:
                 continue
             shifted = _shifted(observation, offset_ns)
             self.newest_ns = max(self.newest_ns, shifted.at_ns)
-            self._apply(self._scene.step(shifted))
+            self._apply(judged(self._scene, shifted, self._fuse))
             self._show(shifted, has_picture)
         return self.newest_ns
 
@@ -182,12 +190,13 @@ class Replayer:
     listener: Callable[[], Listener]
     models: Mapping[str, str]
     outputs: Outputs
+    fuse: Fuse | None = None
 
     def scene(self, source: str) -> ReplayScene:
         """Return a new scene at time zero; a recording brings the configuration that it was made under."""
         folder = Path(source)
         if not journal.is_recording(folder):
-            return ReplayScene(self.settings, self.models, self.outputs)
+            return ReplayScene(self.settings, self.models, self.outputs, fuse=self.fuse)
         settings = dataclasses.replace(self.settings, config=load(folder / journal.CONFIG_FILE))
         return ReplayScene(settings, self.models, self.outputs, lateness_ns=lateness_ns(settings.config))
 

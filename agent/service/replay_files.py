@@ -63,7 +63,7 @@ def replay_files(request: Request, *, warn: Warn, on_message: Callable[[dict[str
     senses = Senses.load(config)
     with ExitStack() as stack:
         outputs, timeline = _outputs(request, stack, on_message)
-        replayer = Replayer(settings, senses.seer, senses.listener, senses.model_versions(), outputs)
+        replayer = Replayer(settings, senses.seer, senses.listener, senses.model_versions(), outputs, senses.fuse)
         bad = _play_all(request, replayer, warn)
     if timeline is not None and request.destinations.plot is not None:
         timeline.save(request.destinations.plot)

@@ -10,10 +10,12 @@ from agent.config.schema import Config, Models
 from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.device import Chosen
+from agent.inference.fusion import FusionModel
 from agent.inference.hear import AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import Seer
 from agent.inference.vision import VisionModel
+from agent.service.judging import Fuse
 
 SHORT_SHA256 = 12
 
@@ -24,11 +26,12 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """Both models, opened and tried. One thread may use the vision model, one the hearing model."""
+    """The models, opened and tried. Each may be used by one thread."""
 
     config: Config
     vision: VisionModel
     hearing: HearingModel
+    fusion: FusionModel | None = None  # a folder of models may lack it
     refused: Mapping[str, str] = field(default_factory=dict)  # model → why not the one that should run
 
     @classmethod
@@ -47,10 +50,15 @@ class Senses:
         def hearing_of(models: Models) -> HearingModel:
             return HearingModel.load(models, cache_folder=cache_folder)
 
+        def fusion_of(models: Models) -> FusionModel | None:
+            senses = {"vision": vision.card, "hearing": hearing.card}
+            return FusionModel.load(models, senses=senses, cache_folder=cache_folder)
+
         refused: dict[str, str] = {}
         vision = _first(vision_of, "vision", config.models, state_folder, refused)
         hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
-        return cls(config, vision, hearing, refused)
+        fusion = _first(fusion_of, "fusion", config.models, state_folder, refused)
+        return cls(config, vision, hearing, fusion, refused)
 
     @property
     def can_shrink(self) -> bool:
@@ -66,13 +74,24 @@ class Senses:
         """Return the ear of one camera."""
         return Listener(self.hearing, again_s=AGAIN_S)
 
+    @property
+    def fuse(self) -> Fuse | None:
+        """What judges the scene's windows; None without a fusion model."""
+        return None if self.fusion is None else self.fusion.fuse
+
+    @property
+    def models(self) -> "tuple[VisionModel | HearingModel | FusionModel, ...]":
+        """All that are there."""
+        found = (self.vision, self.hearing)
+        return found if self.fusion is None else (*found, self.fusion)
+
     def model_versions(self) -> dict[str, str]:
         """Return the name of each model with the short sha256 of the file that runs."""
-        return {model.card.name: _short_sha256(model) for model in (self.vision, self.hearing)}
+        return {model.card.name: _short_sha256(model) for model in self.models}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Return for each model its version, file, place, the reason for the place, and whether it is degraded."""
-        described = {model.card.name: _described(model) for model in (self.vision, self.hearing)}
+        described = {model.card.name: _described(model) for model in self.models}
         for name, why in self.refused.items():
             described[name] |= {"degraded": True, "reason": why}
         return described
@@ -80,7 +99,7 @@ class Senses:
     @property
     def degraded(self) -> bool:
         """Whether a model runs on a worse place than it should."""
-        chosen_degraded = any(chosen.degraded for model in (self.vision, self.hearing) for chosen in model.chosen)
+        chosen_degraded = any(chosen.degraded for model in self.models for chosen in model.chosen)
         return chosen_degraded or bool(self.refused)
 
 
@@ -100,16 +119,16 @@ def _first(
     return load(models.model_copy(update={"folder": str(places[-1] or "")}))
 
 
-def _running(model: VisionModel | HearingModel) -> Chosen:
+def _running(model: VisionModel | HearingModel | FusionModel) -> Chosen:
     return model.chosen[0]
 
 
-def _short_sha256(model: VisionModel | HearingModel) -> str:
+def _short_sha256(model: VisionModel | HearingModel | FusionModel) -> str:
     running = _running(model)
     return next(file.sha256 for file in model.card.files if file.file == running.file)[:SHORT_SHA256]
 
 
-def _described(model: VisionModel | HearingModel) -> dict[str, Any]:
+def _described(model: VisionModel | HearingModel | FusionModel) -> dict[str, Any]:
     running = _running(model)
     return {
         "version": model.card.version,

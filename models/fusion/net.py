@@ -70,7 +70,7 @@ class Member(nn.Module):
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Fused logits [b, 11], each stream's own [b, 3, 11], attention [b, 3, 16]."""
         steps, known = inputs[:3], torch.stack(list(inputs[3:]), 1)
-        tokens = torch.stack([self.streams[n](s, known[:, i]) for i, (n, s) in enumerate(zip(STREAMS, steps))], 1)
+        tokens = torch.stack([self.streams[n](steps[i], known[:, i]) for i, n in enumerate(STREAMS)], 1)
         if self.look is not None:
             tokens = self._looked(tokens, known)
         scores = torch.stack([self.weight[name](tokens[:, i])[..., 0] for i, name in enumerate(STREAMS)], 1)

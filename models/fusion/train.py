@@ -15,6 +15,7 @@ itself says.
 
 import argparse
 import json
+import pickle
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,9 +65,19 @@ def fold_of(group: str) -> int:
 
 
 def load_sequences(senses: Senses, variants: int = VARIANTS) -> list[Sequence16]:
-    """Every training clip in every variant that is cached."""
+    """Every training clip in every variant that is cached; the cut steps are kept beside the observations."""
     places = folders(senses)
-    found = [sequence(clip, variant, places) for variant in range(variants) for clip in tqdm(trainable(), leave=False)]
+    kept = BUILD / "steps" / f"{places['seen'].name}-{places['heard'].name}"
+    found = []
+    for variant in range(variants):
+        for clip in tqdm(trainable(), desc=f"steps, variant {variant}", leave=False, mininterval=10.0):
+            if not (places["seen"] / f"{clip.name}.{variant}.jsonl.gz").exists():
+                continue
+            path = kept / f"{clip.name}.{variant}.pickle"
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(pickle.dumps(sequence(clip, variant, places)))
+            found.append(pickle.loads(path.read_bytes()))
     return [one for one in found if one is not None]
 
 

@@ -31,7 +31,7 @@ KIND_LABELS = {"fight", "fall"}  # a clip of any other kind is known not to show
 
 @dataclass(frozen=True, slots=True)
 class Sequence16:
-    """The steps of one clip on the grid of half seconds: rows [t, features] and known [t] by stream, targets [t, 10]."""
+    """The steps of one clip on the grid of half seconds: by stream rows [t, n] and known [t]; targets [t, 10]."""
 
     clip: Clip
     variant: int

@@ -12,7 +12,7 @@ from tests.cli.outside import left_in_home, vedette
 from tests.inference import tiny
 
 STAGES = (
-    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "scene", "sound decode",
+    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "scene", "sound decode",
     "log-mel and hearing",
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ def test_every_stage_of_the_clip_that_came_along_is_measured(work):
     ended = vedette("bench", "--models", work.parent / "zoo", "--json", cwd=work)
     assert ended.code == 0, ended.err
     bill = json.loads(ended.out)
-    assert {cost["stage"] for cost in bill["stages"]} == set(STAGES)
+    assert {cost["stage"] for cost in bill["stages"]} - {"fusion"} == set(STAGES)  # fusion may be lacking
     assert all(cost["runs"] > 0 and 0 <= cost["p50_ms"] <= cost["p95_ms"] for cost in bill["stages"])
     assert bill["core_moving_frac"] == pytest.approx(sum(c["cpu_ms_per_media_s"] for c in bill["stages"]) / 1e3)
     assert 0 < bill["core_still_frac"] <= bill["core_moving_frac"]

@@ -54,7 +54,7 @@ def test_info_says_where_the_model_runs_and_why(zoo, tmp_path):
 def test_info_of_an_unknown_model_names_the_known_ones(tmp_path):
     ended = vedette("model", "info", "smell", cwd=tmp_path)
     assert ended.code == 2
-    assert "vision and hearing" in " ".join(ended.err.replace("│", " ").split())
+    assert "vision, hearing, fusion" in " ".join(ended.err.replace("│", " ").split())
 
 
 def test_a_missing_card_ends_with_six(tmp_path):

@@ -10,8 +10,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.letterbox import FEATURE_VERSION as PICTURE_VERSION
 from agent.features.logmel import FEATURE_VERSION as SOUND_VERSION
+from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 
 HEARING_LABELS = ("gunshot", "explosion", "glass_break", "scream", "alarm", "crash", "siren", "speech")
 VISION_LABELS = ("person", "car", *(f"thing{index}" for index in range(78)))
@@ -100,6 +102,41 @@ def save_vision(path: Path, width_px: int, height_px: int, *, scale: float = 1.0
     return _saved(helper.make_graph(nodes, "vision", [image], outputs, constants), path)
 
 
+FUSION_LABELS = ("fight", "fall", "fire", "smoke", "explosion", "gunshot", "glass_break", "scream", "alarm", "crash")
+FUSION_WIDTHS = {"scene": 131, "people": 89, "sound": 160}
+
+
+def save_fusion(path: Path, widths: dict[str, int] = FUSION_WIDTHS) -> Path:
+    """`logits[l]` = known half seconds of people − those of sound + l; attention is the masks over 48."""
+    nodes = [
+        helper.make_node("ReduceSum", ["people_known", "axis_1"], ["people_sum"], keepdims=1),
+        helper.make_node("ReduceSum", ["sound_known", "axis_1"], ["sound_sum"], keepdims=1),
+        helper.make_node("ReduceSum", ["scene", "axes_12"], ["scene_sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["people", "axes_12"], ["rows_sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["sound", "axes_12"], ["heard_sum"], keepdims=0),
+        helper.make_node("Sum", ["scene_sum", "rows_sum", "heard_sum"], ["all_sum"]),
+        helper.make_node("Mul", ["all_sum", "zero"], ["nothing"]),
+        helper.make_node("Sub", ["people_sum", "sound_sum"], ["difference"]),
+        helper.make_node("Add", ["difference", "nothing"], ["anomaly"]),
+        helper.make_node("Add", ["anomaly", "steps"], ["logits"]),
+        helper.make_node("Concat", ["scene_known", "people_known", "sound_known"], ["flat"], axis=1),
+        helper.make_node("Reshape", ["flat", "attention_shape"], ["shaped"]),
+        helper.make_node("Mul", ["shaped", "forty_eighth"], ["attention"]),
+    ]
+    constants = [
+        _constant("axis_1", np.array([1], np.int64)),
+        _constant("axes_12", np.array([1, 2], np.int64)),
+        _constant("zero", np.array(0.0, np.float32)),
+        _constant("steps", np.arange(len(FUSION_LABELS), dtype=np.float32)[None]),
+        _constant("attention_shape", np.array([1, 3, 16], np.int64)),
+        _constant("forty_eighth", np.array(1 / 48, np.float32)),
+    ]
+    inputs = [_value(name, [1, 16, width]) for name, width in widths.items()]
+    inputs += [_value(f"{name}_known", [1, 16]) for name in widths]
+    outputs = [_value("logits", [1, len(FUSION_LABELS)]), _value("anomaly", [1, 1]), _value("attention", [1, 3, 16])]
+    return _saved(helper.make_graph(nodes, "fusion", inputs, outputs, constants), path)
+
+
 def file_entry(path: Path, precision: str, size_px: tuple[int, int] | None = None) -> dict[str, Any]:
     """What a card says about one file."""
     content = path.read_bytes()
@@ -138,6 +175,18 @@ def save_vision_card(folder: Path, **changes: Any) -> Path:
         "calibration": {"fire": {"scale": 0.1, "offset": -8.0, "prior": 0.01}},
     }  # fmt: skip
     return _write(folder / "vision.json", card | changes)
+
+
+def save_fusion_card(folder: Path, **changes: Any) -> Path:
+    """A fusion model with its card; it needs no particular graphs beside it unless `needs` says so."""
+    entry = file_entry(save_fusion(folder / "fusion.onnx"), "fp32")
+    entry["inputs"] = {name: [1, 16, width] for name, width in FUSION_WIDTHS.items()}
+    card = {
+        "schema": "vedette.card/1", "name": "fusion", "version": "0.0.1",
+        "feature_version": f"{KINEMATICS_VERSION} {MOTION_VERSION}", "files": [entry], "labels": list(FUSION_LABELS),
+        "calibration": {"fight": {"scale": 1.0, "offset": -8.0, "prior": 0.5}},
+    }  # fmt: skip
+    return _write(folder / "fusion.json", card | changes)
 
 
 def _write(path: Path, card: dict[str, Any]) -> Path:

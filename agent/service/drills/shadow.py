@@ -20,6 +20,7 @@ from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service import clock
 from agent.service.drills.plans import PLANS, Piece, material
+from agent.service.judging import Fuse, judged
 from agent.types import NS_PER_S, Frame, Heard, IncidentChange, Observation, Opened, Seen, SoundBlock, Tick, Uint8Array
 from agent.uplink.door import Uplink
 
@@ -58,6 +59,7 @@ class Rig:
     put_observation: Callable[[Observation], None]
     source_status: Callable[[str, str], str]  # camera, modality → running, lost (why) …
     uplink: Uplink
+    fuse: Fuse | None = None
     now_ns: Callable[[], int] = clock.now_ns
 
 
@@ -117,7 +119,7 @@ class Drill:
     def step(self, observation: Observation) -> None:
         """Judge one observation, and raise what follows; from the judge's thread."""
         if observation.at_ns >= self.started_ns and not self.over.is_set():
-            self._raise(self._scene.step(observation))
+            self._raise(judged(self._scene, observation, self._rig.fuse))
             self._belief = max(self._belief, self._scene.beliefs(self.camera)[self.kind])
 
     def tend(self) -> None:

@@ -1,0 +1,42 @@
+"""What the scene's windows make of themselves through the fusion graph, live and from a recording."""
+
+from pathlib import Path
+
+from agent.scene import Policy, Scene
+from agent.service import journal
+from agent.service.judging import judged
+from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
+from tests.scene.observe import kinds
+from tests.scene.test_span import pictures
+
+
+def violent(window: FusionWindow) -> Fused:
+    return Fused(camera=window.camera, at_ns=window.at_ns, scores=(Score(label="fight", prob=0.99, llr=5.0),))
+
+
+def test_without_a_graph_the_windows_are_left_and_nothing_opens() -> None:
+    scene = Scene(Policy())
+    changes = [change for picture in pictures(4.0) for change in judged(scene, picture, None)]
+    assert changes == []
+    assert scene.windows() == ()
+
+
+def test_a_recording_with_its_judgements_replays_to_the_same_incidents_without_the_graph(tmp_path: Path) -> None:
+    live: list[IncidentChange] = []
+    with journal.Journal(tmp_path / "rec", "[node]\n") as written:
+        scene = Scene(Policy())
+        for picture in pictures(4.0):
+            written.write(picture)
+            live += judged(scene, picture, violent, written.write)
+        live += scene.finish(4_000_000_000, "stopped")
+    again: list[IncidentChange] = []
+    scene = Scene(Policy())
+    for observation in read(tmp_path / "rec"):
+        again += judged(scene, observation, None)
+    again += scene.finish(4_000_000_000, "stopped")
+    assert kinds(live) == ["fight"]
+    assert again == live
+
+
+def read(folder: Path) -> list[Observation]:
+    return list(journal.read(folder))
