@@ -1,0 +1,54 @@
+"""Make the scenes: `python -m models.scenes list`, `python -m models.scenes render NAME…|all`.
+
+Needs the extra `render` (bpy, anny, mujoco). Clips, labels and contact sheets go to build/scenes; what is there
+already is left alone, so a broken-off run goes on where it stopped (`--again` renders anew). Empty rooms are rendered
+once by Blender and kept in build/scenes/rooms.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from models.scenes.catalogue import SCENES
+from models.scenes.scene import render
+
+BUILD = Path("build/scenes")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m models.scenes", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="every scene, what it expects, and whether it is rendered")
+    making = commands.add_parser("render", help="render scenes")
+    making.add_argument("names", nargs="+", metavar="NAME|all")
+    making.add_argument("--again", action="store_true", help="even if it is rendered already")
+    making.add_argument("--build", type=Path, default=BUILD)
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "list":
+        return _list()
+    names = list(SCENES) if chosen.names == ["all"] else chosen.names
+    unknown = sorted(set(names) - set(SCENES))
+    if unknown:
+        parser.error(f"no such scene: {', '.join(unknown)}; `python -m models.scenes list` names them")
+    chosen.build.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if chosen.again or not (chosen.build / f"{name}.mp4").is_file():
+            begun_s = time.monotonic()
+            render(name, SCENES[name](), chosen.build)
+            print(f"  in {time.monotonic() - begun_s:.0f} s", flush=True)
+    return 0
+
+
+def _list() -> int:
+    for name, make in SCENES.items():
+        scene = make()
+        done = "rendered" if (BUILD / f"{name}.mp4").is_file() else ""
+        where = f"{scene.room} {scene.lighting} {scene.camera}"
+        print(f"{name:16} {scene.seconds:5.1f} s  {where:22} {' '.join(sorted(scene.expects)) or 'nothing':24} {done}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
