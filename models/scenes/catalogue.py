@@ -106,7 +106,7 @@ def _slides_off_a_chair() -> Scene:
     who.to("sit", 0.1, height_m=0.56, posture="sitting", move=(0.0, 0.0)).wait(2.2).to(
         "slump", 1.3, height_m=0.54, posture="sitting"
     )
-    fall(who.wait(0.4), "seat", turned_deg=-80).wait(4.0, restless=0.2)
+    fall(who.wait(0.4), "seat", turned_deg=-45).wait(4.0, restless=0.2)
     return _solo("lounge", "day", "corner", who, EMIL, expects=FALL, seed=8, from_s=0.0)
 
 
@@ -327,7 +327,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "walkby": _walks_by,
     "fall-trip": lambda: _falls("lobby", "lit", "corner", BEN, "trip", seed=11, speed=1.4),
     "sit-chair": lambda: _sit_and_rise("lounge", "day", "corner", DORA, (1.55, -0.9), 0.45, (0.9, -0.9), 180, 12),
-    "fall-slip": lambda: _falls("shop", "lit", "corner", CAN, "slip", seed=13, speed=1.3),
+    "fall-slip": lambda: _falls("shop", "lit", "corner", CAN, "slip", seed=13, speed=1.3, turned=-20),
     "bend": lambda: _picks_up("lobby", "lit", "corner", BEN, "bend", 14),
     "fight": lambda: _fight("lobby", "lit", "corner", 15),
     "greet": lambda: _greet("lobby", "lit", "corner", 16, "shake_hands", BEN, DORA),
@@ -342,7 +342,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "bed": lambda: _goes_to_bed("day", 24),
     "fall-shove": lambda: _fight("shop", "lit", "corner", 25, "down", HOOD, FAY),
     "hug": lambda: _greet("yard", "sun", "eaves", 26, "hug", FAY, CAN),
-    "fall-yard": lambda: _falls("yard", "sun", "eaves", GUS, "trip", seed=27, speed=1.5),
+    "fall-yard": lambda: _falls("yard", "sun", "eaves", GUS, "trip", seed=27, speed=1.5, turned=35),
     "squat": lambda: _picks_up("ward", "day", "corner", FAY, "squat", 28),
     "fire-yard": _barrel_burns,
     "fight-yard": lambda: _fight("yard", "sun", "eaves", 29, "apart", BEN, HOOD),
