@@ -27,7 +27,7 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     known_config = _known_config(config)
     if source not in known_config.cameras:
         address = (
-            source_address(source) if not _looks_like_a_name(source) else known(known_config.cameras, source, "camera")
+            source_address(source) if not looks_like_a_name(source) else known(known_config.cameras, source, "camera")
         )
         return SourceSpec(camera="probe", url=address.url, username=address.username, password=address.password or None)
     password = read_credential(f"camera-{source}", config)
@@ -65,7 +65,8 @@ def lasting_name(url: str) -> str:
     return next((camera.url for camera in found_cameras() if camera.device == url), url)
 
 
-def _looks_like_a_name(source: str) -> bool:
+def looks_like_a_name(source: str) -> bool:
+    """Whether `source` can only be meant as the name of a camera of the configuration."""
     return not source.isdecimal() and not any(mark in source for mark in "/:.") and not os.path.exists(source)
 
 

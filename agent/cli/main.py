@@ -40,6 +40,7 @@ from agent.cli import (
     service,
     support_bundle,
     track,
+    view,
     watch,
     zone,
 )
@@ -52,6 +53,7 @@ PANELS: dict[str, dict[str, Any]] = {
     "Cameras and microphones": {
         "camera": camera.app,
         "mic": mic.app,
+        "view": view.view,
         "zone": zone.app,
         "mask": mask.app,
         "config": config.app,

@@ -153,6 +153,10 @@ class Node:
         described = self._senses.describe()
         return "; ".join(f"{name} {model['precision']} on {model['place']}" for name, model in described.items())
 
+    def adopt(self, policy: Policy) -> None:
+        """Go by `policy` from the next observation on; from any thread. Raises CommandError while nothing is judged."""
+        self._errands.ask(lambda: self._adopt(policy))
+
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
         senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()

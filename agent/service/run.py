@@ -36,7 +36,7 @@ def run_service(
     )
     config, node = _begun(path, overrides, options)
     stop = threading.Event()
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     on_ready(f"watching {', '.join(config.cameras)}; {node.models_line()}; incidents go to {config.broker.url}")
     node.run(stop)
 
@@ -78,8 +78,8 @@ def _require_camera(config: Config) -> None:
         )
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    """A signal handler only sets the event."""
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT; a signal handler does no more than that."""
 
     def handler(number: int, _: FrameType | None) -> None:
         stop.set()

@@ -1,0 +1,60 @@
+"""`vedette view`: a page in the browser of this machine for whoever installs a camera."""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.options import ConfigFile, known
+from agent.cli.output import remark, say
+from agent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.config.schema import Config
+
+
+def view(
+    camera: Annotated[
+        str | None,
+        typer.Argument(metavar="[CAMERA|URL|FILE|0]", help="Which camera; all of the configuration without it."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    config: ConfigFile = None,
+) -> None:
+    """Show live pictures with boxes, sound and incidents in a browser here; draw zones, lines and masks in them."""
+    from agent.service.run import stop_on_signals
+    from agent.service.viewing.run import run_view
+
+    settings, saves, password = _settings(camera, config)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    run_view(settings, config_path=config, saves=saves, password=password, port=port, on_ready=_tell, stop=stop)
+
+
+def _tell(url: str) -> None:
+    say(url)
+    remark("Open it in a browser on this machine; it lets one in. From elsewhere: ssh -L PORT:127.0.0.1:PORT this-box.")
+    remark("Ctrl-C ends it.")
+
+
+def _settings(camera: str | None, path: Path | None) -> "tuple[Config, bool, str | None]":
+    """The configuration with the cameras to show, whether drawings can be kept in it, and the password of a URL."""
+    from agent.cli.address import source_address
+    from agent.cli.look import looks_like_a_name
+    from agent.config.load import load
+    from agent.config.schema import Camera, Config
+    from agent.service.viewing.run import OWN_CAMERA
+
+    if camera is not None and not looks_like_a_name(camera):
+        address = source_address(camera)
+        shown = Camera(url=address.url, username=address.username, loop=True)
+        return Config(cameras={OWN_CAMERA: shown}), False, address.password or None
+    settings = load(path)
+    if camera is not None:
+        only = {camera: known(settings.cameras, camera, "camera")}
+        return settings.model_copy(update={"cameras": only}), True, None
+    enabled = {name: its for name, its in settings.cameras.items() if its.enabled}
+    if not enabled:
+        raise ConfigError("there is no camera to show", cure="Add one: vedette camera add NAME URL")
+    return settings.model_copy(update={"cameras": enabled}), True, None

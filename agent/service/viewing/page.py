@@ -1,0 +1,269 @@
+"""The page on loopback: whoever holds the token that the terminal showed gets in, once; nobody else.
+
+The token is good for one visit and becomes a cookie. The Host of every request has to be loopback's, so that no
+page of another site can reach it through a name that points here (DNS rebinding); what changes something has to come
+from the page itself.
+"""
+
+import hmac
+import json
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from agent.errors import ConfigError, VedetteError
+from agent.service.viewing.screens import Screens
+
+COOKIE = "vedette_view"
+LONGEST_BODY = 20_000
+BOUNDARY = "vedette-picture"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What somebody drew with the mouse: a zone, a line or a mask, in fractions of the picture."""
+
+    camera: str
+    table: str
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the page may do: tell what is drawn, keep a drawing (None to take it away). Both raise VedetteError."""
+
+    parts: Callable[[str], Mapping[str, Any]]
+    keep: Callable[[Drawing], None]
+    remove: Callable[[str, str, str], None]
+
+
+class Page:
+    """A running page; `url` lets one browser in."""
+
+    def __init__(self, screens: Screens, desk: Desk, port: int = 0) -> None:
+        """Raises VedetteError where the port is taken."""
+        self.stop = threading.Event()
+        self._token, self._session = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        self._lock = threading.Lock()
+        try:
+            self._server = _Server(("127.0.0.1", port), screens, desk, self)
+        except OSError as error:
+            raise VedetteError(
+                f"The page cannot be served on port {port}",
+                why=error.strerror or str(error),
+                cure="Name another port with --port, or none.",
+            ) from None
+        self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """The address with the token."""
+        return f"http://127.0.0.1:{self.port}/enter/{self._token}"
+
+    def start(self) -> None:
+        """Serve until `close`."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End every picture stream and the server."""
+        self.stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def admit(self, token: str) -> str | None:
+        """The session of whoever brings the token, the first time; None otherwise."""
+        with self._lock:
+            if not self._token or not hmac.compare_digest(token.encode(), self._token.encode()):
+                return None
+            self._token = ""
+            return self._session
+
+    def knows(self, session: str) -> bool:
+        """Whether this is the session that was let in."""
+        return not self._token and hmac.compare_digest(session.encode(), self._session.encode())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], screens: Screens, desk: Desk, page: Page) -> None:
+        self.screens, self.desk, self.page = screens, desk, page
+        super().__init__(address, _Handler)
+
+
+class _RefusalError(Exception):
+    """What is answered instead; `status` and a sentence."""
+
+    def __init__(self, status: HTTPStatus, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "Vedette", ""
+    timeout = 30.0
+
+    def do_GET(self) -> None:
+        self._answered(self._get)
+
+    def do_POST(self) -> None:
+        self._answered(self._post)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the address of the first request holds the token."""
+
+    def _answered(self, answer: Callable[[], None]) -> None:
+        try:
+            self._require_loopback()
+            answer()
+        except _RefusalError as refused:
+            self._send(refused.status, {"error": refused.why})
+        except VedetteError as error:
+            self._send(HTTPStatus.BAD_REQUEST, {"error": error.line()})
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the browser went away
+
+    def _require_loopback(self) -> None:
+        port = self.server.page.port
+        if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            raise _RefusalError(HTTPStatus.FORBIDDEN, "this page answers on 127.0.0.1 only")
+
+    def _get(self) -> None:
+        levels = [unquote(level) for level in urlsplit(self.path).path.strip("/").split("/")]
+        if len(levels) == 2 and levels[0] == "enter":
+            self._let_in(levels[1])
+            return
+        self._require_session()
+        if levels == [""]:
+            self._send_page()
+        elif levels == ["cameras"]:
+            self._send(HTTPStatus.OK, list(self.server.screens.cameras))
+        elif len(levels) == 2 and levels[0] in ("picture", "state", "parts"):
+            getattr(self, f"_get_{levels[0]}")(self._camera(levels[1]))
+        else:
+            raise _RefusalError(HTTPStatus.NOT_FOUND, "there is nothing here")
+
+    def _post(self) -> None:
+        self._require_session()
+        if self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
+            raise _RefusalError(HTTPStatus.FORBIDDEN, "changes come from the page itself")
+        content = self._body()
+        if self.path == "/keep":
+            self.server.desk.keep(self._drawing(content))
+        elif self.path == "/remove":
+            camera = self._camera(str(content.get("camera")))
+            self.server.desk.remove(camera, str(content.get("table")), str(content.get("name")))
+        else:
+            raise _RefusalError(HTTPStatus.NOT_FOUND, "there is nothing here")
+        self._send(HTTPStatus.OK, {})
+
+    def _let_in(self, token: str) -> None:
+        session = self.server.page.admit(token)
+        if session is None:
+            raise _RefusalError(HTTPStatus.FORBIDDEN, "this address was used before; `vedette view` shows a new one")
+        self.send_response(HTTPStatus.SEE_OTHER)
+        self.send_header("Location", "/")
+        self.send_header("Set-Cookie", f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _require_session(self) -> None:
+        try:
+            cookie = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+        except CookieError:
+            cookie = None
+        if cookie is None or not self.server.page.knows(cookie.value):
+            raise _RefusalError(HTTPStatus.FORBIDDEN, "open the address that the terminal shows")
+
+    def _camera(self, name: str) -> str:
+        if name not in self.server.screens.cameras:
+            raise _RefusalError(HTTPStatus.NOT_FOUND, f"no camera {name!r}")
+        return name
+
+    def _body(self) -> dict[str, Any]:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > LONGEST_BODY:
+            self.close_connection = True
+            raise _RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too much for a drawing")
+        try:
+            content = json.loads(self.rfile.read(int(length)))
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise _RefusalError(HTTPStatus.BAD_REQUEST, "that is no JSON object")
+        return content
+
+    def _drawing(self, content: Mapping[str, Any]) -> Drawing:
+        try:
+            points = tuple((round(float(x), 4), round(float(y), 4)) for x, y in content["points"])
+            return Drawing(self._camera(str(content["camera"])), str(content["table"]), str(content["name"]), points)
+        except (KeyError, TypeError, ValueError):
+            raise _RefusalError(HTTPStatus.BAD_REQUEST, "that is no drawing") from None
+
+    def _get_picture(self, camera: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self._plain_headers()
+        self.close_connection = True
+        for jpeg in self.server.screens.pictures(camera, self.server.page.stop):
+            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+
+    def _get_state(self, camera: str) -> None:
+        self._send(HTTPStatus.OK, self.server.screens.state(camera))
+
+    def _get_parts(self, camera: str) -> None:
+        self._send(HTTPStatus.OK, self.server.desk.parts(camera))
+
+    def _send_page(self) -> None:
+        page = (files("agent.service.viewing") / "page.html").read_bytes()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self._plain_headers()
+        self.wfile.write(page)
+
+    def _send(self, status: HTTPStatus, content: Any) -> None:
+        text = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self._plain_headers()
+        self.wfile.write(text)
+
+    def _plain_headers(self) -> None:
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def refuse_saving(_: Drawing) -> None:
+    """Where the source is in no configuration."""
+    raise ConfigError(
+        "this source is in no configuration", cure="Add it with `vedette camera add`, then `vedette view NAME`."
+    )
