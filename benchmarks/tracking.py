@@ -2,6 +2,7 @@
 
 python -m benchmarks.tracking                  second halves of 02, 09 and 11 (what is reported)
 python -m benchmarks.tracking --half first     first halves (what the tracker's numbers are tuned on)
+python -m benchmarks.tracking --folder DIR     all sequences of another set laid out in the same way, whole
 
 Each half is tracked from its own first picture on, from the given detections, as a file on its own.
 Needs the package trackeval and ../shared/data/vision/mot17 (or VEDETTE_SHARED).
@@ -47,13 +48,14 @@ def mot17_folder() -> Path:
     return Path(os.environ.get("VEDETTE_SHARED", beside)) / "data" / "vision" / "mot17"
 
 
-def load(name: str, which: str) -> Half:
-    """Read one half of the sequence `name`."""
-    folder = mot17_folder() / name
+def load(name: str, which: str, folder: Path | None = None) -> Half:
+    """Read one half of the sequence `name`, or the "whole" of it; MOT17 unless a `folder` is given."""
+    folder = (folder or mot17_folder()) / name
     info = ConfigParser()
     info.read(folder / "seqinfo.ini")
     total = info.getint("Sequence", "seqLength")
-    first, last = (1, total // 2) if which == "first" else (total // 2 + 1, total)
+    halfway = total // 2
+    first, last = {"first": (1, halfway), "second": (halfway + 1, total), "whole": (1, total)}[which]
     parts = []
     for table in (np.loadtxt(folder / "det/det.txt", delimiter=","), np.loadtxt(folder / "gt/gt.txt", delimiter=",")):
         part = table[(table[:, 0] >= first) & (table[:, 0] <= last)].copy()
@@ -117,9 +119,12 @@ def _write(folder: Path, halves: Sequence[Half], tracked: Mapping[str, Sequence[
         (folder / f"tracked/vedette/data/{half.name}.txt").write_text("\n".join(lines) + "\n")
 
 
-def measure(which: str, settings: TrackerSettings | None = None) -> dict[str, dict[str, float]]:
+def measure(
+    which: str, settings: TrackerSettings | None = None, folder: Path | None = None
+) -> dict[str, dict[str, float]]:
     """Track and score all sequences; adds pictures per second."""
-    halves = [load(name, which) for name in SEQUENCES]
+    names = sorted(one.parent.name for one in folder.glob("*/seqinfo.ini")) if folder else SEQUENCES
+    halves = [load(name, which, folder) for name in names]
     runs = {half.name: follow(half, settings or TrackerSettings()) for half in halves}
     figures = score(halves, {name: lines for name, (lines, _) in runs.items()})
     for half in halves:
@@ -131,14 +136,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("first", "second"), default="second")
+    parser.add_argument("--folder", type=Path, help="sequences with det/det.txt, gt/gt.txt and seqinfo.ini")
     arguments = parser.parse_args()
+    what = arguments.folder.name if arguments.folder else f"MOT17, {arguments.half} halves"
+    found = measure("whole" if arguments.folder else arguments.half, folder=arguments.folder)
     columns = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "Recall", "Precision", "IDSW", "fps")
-    print(f"| MOT17, {arguments.half} halves | " + " | ".join(columns) + " |")
+    print(f"| {what} | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
-    for name, figures in measure(arguments.half).items():
+    for name, figures in found.items():
         cells = [f"{figures[column]:.1f}" if column in figures else "" for column in columns]
         print(f"| {name} | " + " | ".join(cells) + " |")
-    if arguments.half == "second":
+    if arguments.half == "second" and not arguments.folder:
         for name, hota, mota, idf1 in REFERENCE:
             print(f"| reference: {name} | {hota} | | | {mota} | {idf1} | | | | |")
 

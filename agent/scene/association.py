@@ -42,6 +42,13 @@ def alike(first: Floats, second: Floats) -> Floats:
     return np.asarray(shared / (heights - shared + _TINY), np.float64)
 
 
+def directed(vectors: Floats) -> Floats:
+    """Unit vectors [n, d] of the same direction; zero for those that are zero or not finite."""
+    known = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
+    length = np.sqrt(np.square(known).sum(axis=1, keepdims=True))
+    return np.asarray(known / np.maximum(length, _TINY), np.float64)
+
+
 def agreement(direction: Floats, origin: Floats, target: Floats) -> Floats:
     """How well going from `origin` [n, 2] to `target` [m, 2] fits each `direction` (unit vectors [n, 2] or 0).
 

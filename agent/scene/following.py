@@ -16,6 +16,7 @@ LIVE_SETTINGS = TrackerSettings(
     confident_prob=0.35,
     birth_prob=0.45,
     weak_prob=0.08,
+    sure_prob=0.0,  # these thresholds are this detector's own
     birth_overlap=0.5,
     lost_s=2.0,
     weak_overlap=0.35,  # at ten pictures a second, and with people who fall, boxes change more between pictures

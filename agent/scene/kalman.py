@@ -64,3 +64,9 @@ def update(state: Floats, measured: Floats, noise: Noise) -> Floats:
     after[:, COVARIANCE] = (1.0 - gain) * covariance
     after[:, VAR_VELOCITY] = state[:, VAR_VELOCITY] - velocity_gain * covariance
     return after
+
+
+def velocity_gain(state: Floats, noise: Noise) -> Floats:
+    """How much [n, 4] of a surprise in position `update` adds to the velocity, per second."""
+    total = state[:, VAR_POSITION] + (noise.measurement * state[:, 3:4]) ** 2
+    return np.asarray(state[:, COVARIANCE] / total, np.float64)

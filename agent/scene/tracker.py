@@ -1,13 +1,18 @@
 """Follows objects from picture to picture: detections in, identities out, one picture at a time.
 
-Association has up to three stages. Confident detections first, against every track, by overlap and by
-whether the move fits the direction the object was going (OC-SORT). Then weak detections, against tracks
-that were seen a moment ago: an object half hidden scores low, but it is still there (ByteTrack). Then what
-is left of the confident ones against where each track was last really seen, for objects that stopped behind
-something. A track found again gets the velocity of the straight line between the two sightings, not what
-the filter dreamt up in between (OC-SORT's observation-centric re-update, in closed form).
+Association has up to three stages. Confident detections first, against every track, by overlap, likeness of
+height and score, and by whether the move fits the direction the object was going (OC-SORT, Hybrid-SORT). Then weak
+detections, against tracks that were seen a moment ago: an object half hidden scores low, but it is still there
+(ByteTrack). Then what is left of the confident ones against where each track was last really seen, for objects that
+stopped behind something. A track found again gets the velocity of the straight line between the two sightings, not
+what the filter dreamt up in between (OC-SORT's observation-centric re-update, in closed form).
 
-Boxes are [left, top, right, bottom] in any unit that is the same in x and y. Times are integer nanoseconds.
+What all tracks do at once and unexpectedly is the camera's motion (`agent.scene.sway`): tracks that were not found
+move along, and the first stage is done again. What counts as confident follows the detector
+(`agent.scene.sureness`). Appearance vectors may help where they are given; nothing depends on them.
+
+Boxes are [left, top, right, bottom] in any unit that is the same in x and y. Times are integer nanoseconds. The
+result does not depend on the order of the detections within a picture.
 """
 
 from dataclasses import dataclass, field
@@ -15,26 +20,43 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.scene import kalman
-from agent.scene.association import Floats, Ints, agreement, alike, assign, centred, corners, overlap
+from agent.scene import kalman, sway
+from agent.scene.association import (
+    Floats,
+    Ints,
+    agreement,
+    alike,
+    assign,
+    centred,
+    corners,
+    directed,
+    overlap,
+)  # fmt: skip
+from agent.scene.sureness import Sureness
+from agent.scene.tracks import Tracks
 from agent.types import NS_PER_S
 
 Flags = NDArray[np.bool_]
 
 LONGEST_GAP = 3.0
 """Between two pictures this many times `lost_s` may pass before everything is taken for new."""
+MOST_BOXES = 1000
+"""The surest detections of a picture that are looked at: time and memory stay bounded."""
+FARTHEST = 1e9
+"""Coordinates beyond this are no boxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerSettings:
-    """Numbers of the association, tuned on the first halves of MOT17-02, -09 and -11 only
+    """Numbers of the association, tuned on the first halves of MOT17-02, -09 and -11 and on altered versions of them
     (`python -m benchmarks.tracking_search`)."""
 
     confident_prob: float = 0.63  # from here a detection takes part in the first stage (ByteTrack: 0.6)
     weak_prob: float = 0.09  # below, it is noise (ByteTrack: 0.1)
     birth_prob: float = 0.7  # from here an unmatched detection starts a track (ByteTrack: 0.7)
+    sure_prob: float = 0.85  # a detector less sure than this has its thresholds lowered; 0: never
     birth_overlap: float = 0.6  # more overlap with a tracked detection than this is a second box of it
-    first_overlap: float = 0.219  # least overlap in each of the three stages
+    first_overlap: float = 0.26  # least overlap in each of the three stages
     weak_overlap: float = 0.481
     last_overlap: float = 0.298
     direction_weight: float = 0.067  # of the agreement of directions (-1 to 1) beside the overlap (0 to 1)
@@ -42,12 +64,36 @@ class TrackerSettings:
     direction_jitter: float = 0.039  # heights: motion shorter than this says little about where to
     score_weight: float = 0.415  # how much an unsure detection's overlap counts less
     height_weight: float = 0.66  # exponent of the overlap of heights alone
+    confidence_weight: float = 0.1  # of the difference between a track's scores and a detection's
+    stale_weight: float = 0.1  # of each second that a track was not seen, up to one
     lost_s: float = 1.33  # a track is looked for this long
     unproven_lost_s: float = 0.074  # the same for one seen once
     reupdate_s: float = 0.348  # after a gap longer than this the velocity is that between the two sightings
     fresh_s: float = 0.05  # the second stage continues only tracks seen this recently, or in the picture before
     confirm_hits: int = 2
+    sway_strictness: float = 2.0  # standard errors of the common motion that count as chance
+    sway_heights: float = 0.02  # the camera moved further than this: associate again
+    look_weight: float = 0.5  # of the likeness of appearance (cosine) beside the overlap
+    look_least: float = 0.2  # a cosine below this is somebody else
+    look_again: float = 0.7  # from here a lost track is found again by appearance alone
+    look_reach: float = 1.5  # heights, and as many a second, that it may have gone meanwhile
     noise: kalman.Noise = field(default_factory=kalman.Noise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Picture:
+    """The detections of one picture, in an order that does not depend on how they came."""
+
+    at_ns: int
+    boxes: Floats
+    measured: Floats  # the same as centre and size
+    scores: Floats
+    groups: Ints
+    looks: Floats  # unit vectors, zero where unknown; [m, 0] without appearance
+    sure: Flags
+    weak: Flags
+    birth: Flags
+    owner: Ints  # row of the track that it continues, -1 for none; filled in by the stages
 
 
 class Tracker:
@@ -55,70 +101,48 @@ class Tracker:
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self._settings = settings or TrackerSettings()
+        self._sureness = Sureness(self._settings.sure_prob) if self._settings.sure_prob else None
         self._next_id = 1
         self._first_picture = True
         self._at_ns: int | None = None
         self._before_ns = 0
-        self._state = np.zeros((0, kalman.COLUMNS))
-        self._observed = np.zeros((0, 4))  # last detection, centre and size
-        self._direction = np.zeros((0, 2))  # recent displacement of the detections
-        self._seen_ns = np.zeros(0, np.int64)
-        self._ids = np.zeros(0, np.int64)
-        self._groups = np.zeros(0, np.int64)
-        self._hits = np.zeros(0, np.int64)
+        self._tracks = Tracks.none()
 
     @property
     def ids(self) -> Ints:
         """Identities of all tracks that are alive, seen or not: [n]."""
-        return self._ids
+        return self._tracks.ids
 
     @property
     def boxes(self) -> Floats:
         """Where each of `ids` is thought to be: corners [n, 4]."""
-        return corners(self._state[:, kalman.POSITION])
+        return corners(self._tracks.state[:, kalman.POSITION])
 
     @property
     def velocities(self) -> Floats:
         """Of the centres, per second: [n, 2]."""
-        return self._state[:, kalman.VELOCITY][:, :2]
+        return self._tracks.state[:, kalman.VELOCITY][:, :2]
 
     @property
     def seen_ns(self) -> Ints:
         """When each of `ids` was last detected: [n]."""
-        return self._seen_ns
+        return self._tracks.seen_ns
 
-    def step(self, at_ns: int, boxes: Floats, scores: Floats, groups: Ints) -> Ints:
+    def step(self, at_ns: int, boxes: Floats, scores: Floats, groups: Ints, looks: Floats | None = None) -> Ints:
         """Take one picture's detections (corners [m, 4], [m], [m]); return the identity of each, 0 for none.
 
         Only detections of the same group continue a track. A detection has an identity from its track's
-        second sighting on (in the very first picture at once).
+        second sighting on (in the very first picture at once). `looks` [m, d] may say what each looks like, as
+        vectors whose cosine is near 1 for the same object; a row that is zero or not finite says nothing.
         """
-        chosen = self._settings
-        self._advance(at_ns)
+        elapsed_s = self._advance(at_ns)
         self._forget(at_ns)
-        measured = centred(boxes)
-        usable = (measured[:, 2:] > 0.0).all(axis=1) & (scores >= chosen.weak_prob)
-        sure = scores >= chosen.confident_prob
-        owner = np.full(len(boxes), -1, np.int64)
-        if len(self._ids) and len(boxes):
-            same = self._groups[:, None] == groups[None, :]
-            predicted = self.boxes
-            self._first_stage(owner, same & (usable & sure), predicted, boxes, scores)
-            fresh = self._seen_ns >= min(self._before_ns, at_ns - round(chosen.fresh_s * NS_PER_S))
-            self._overlap_stage(owner, same & (usable & ~sure) & fresh[:, None], predicted, boxes, chosen.weak_overlap)
-            last_seen = corners(self._observed)
-            self._overlap_stage(owner, same & (usable & sure), last_seen, boxes, chosen.last_overlap)
-        found = np.flatnonzero(owner >= 0)
-        self._continue(at_ns, owner[found], measured[found])
+        order = _canonical(boxes, scores, groups)
+        picture = self._prepare(at_ns, elapsed_s, order, boxes, scores, groups, looks)
+        if len(self._tracks) and len(order):
+            self._associate(picture)
         ids = np.zeros(len(boxes), np.int64)
-        known = self._hits[owner[found]] >= chosen.confirm_hits
-        ids[found[known]] = self._ids[owner[found[known]]]
-        newborn = self._distinct(
-            np.flatnonzero(usable & (scores >= chosen.birth_prob) & (owner < 0)), owner, boxes, scores
-        )
-        born = self._bear(at_ns, measured[newborn], groups[newborn])
-        if self._first_picture:
-            ids[newborn] = born
+        ids[order] = self._conclude(picture)
         self._first_picture = False
         return ids
 
@@ -126,101 +150,239 @@ class Tracker:
         """The picture did not change: nobody came or went, so for the tracks no time has passed."""
         if self._at_ns is None or at_ns <= self._at_ns:
             return
-        self._seen_ns += at_ns - self._at_ns
-        self._state[:, kalman.VELOCITY] = 0.0
+        self._tracks.seen_ns += at_ns - self._at_ns
+        self._tracks.state[:, kalman.VELOCITY] = 0.0
         self._at_ns = at_ns
 
-    def _advance(self, at_ns: int) -> None:
-        """Predict every track to `at_ns`; a picture that is not newer leaves them where they are."""
-        if self._at_ns is not None and at_ns > self._at_ns:
-            kalman.predict(self._state, (at_ns - self._at_ns) / NS_PER_S, self._settings.noise)
+    def _advance(self, at_ns: int) -> float:
+        """Predict every track to `at_ns`; return the seconds since the picture before."""
+        if self._at_ns is None:
+            self._at_ns = self._before_ns = at_ns
+            return 0.0
+        tracks = self._tracks
+        if at_ns < self._at_ns:  # the clock was set back: the picture before was just now
+            tracks.seen_ns += at_ns - self._at_ns
+            self._at_ns = at_ns
+        elapsed_s = (at_ns - self._at_ns) / NS_PER_S
+        if elapsed_s:
+            kalman.predict(tracks.state, elapsed_s, self._settings.noise)
             # A box that was shrinking when it was lost must not turn inside out.
-            np.maximum(self._state[:, 2:4], 0.5 * self._observed[:, 2:4], out=self._state[:, 2:4])
-        self._before_ns = at_ns if self._at_ns is None else self._at_ns
-        self._at_ns = at_ns
+            np.maximum(tracks.state[:, 2:4], 0.5 * tracks.observed[:, 2:4], out=tracks.state[:, 2:4])
+        self._before_ns, self._at_ns = self._at_ns, at_ns
+        return elapsed_s
 
-    def _first_stage(self, owner: Ints, allowed: Flags, predicted: Floats, boxes: Floats, scores: Floats) -> None:
+    def _prepare(
+        self, at_ns: int, elapsed_s: float, order: Ints, boxes: Floats, scores: Floats, groups: Ints,
+        looks: Floats | None,
+    ) -> _Picture:  # fmt: skip
         chosen = self._settings
-        rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
-        if not len(rows):
-            return
-        shared = overlap(predicted[rows], boxes[columns])
-        straight = agreement(self._heading(rows), self._observed[rows, :2], centred(boxes[columns])[:, :2])
-        gain = shared * alike(predicted[rows], boxes[columns]) ** chosen.height_weight
-        gain *= 1.0 - chosen.score_weight * (1.0 - scores[columns])[None, :]
-        gain = gain + chosen.direction_weight * straight
-        pairs = assign(gain, (shared >= chosen.first_overlap) & allowed[np.ix_(rows, columns)])
-        owner[columns[pairs[1]]] = rows[pairs[0]]
+        boxes, scores, groups = boxes[order], scores[order], groups[order]
+        measured = centred(boxes)
+        scale = self._sureness.learn(scores, elapsed_s) if self._sureness else 1.0
+        usable = (measured[:, 2:] > 0.0).all(axis=1) & (scores >= chosen.weak_prob)
+        confident = scores >= scale * chosen.confident_prob
+        seen = np.zeros((len(order), 0)) if looks is None else directed(looks[order])
+        self._tracks.see_looks_of(seen.shape[1])
+        return _Picture(
+            at_ns=at_ns, boxes=boxes, measured=measured, scores=scores, groups=groups, looks=seen,
+            sure=usable & confident, weak=usable & ~confident, birth=usable & (scores >= scale * chosen.birth_prob),
+            owner=np.full(len(order), -1, np.int64),
+        )  # fmt: skip
 
-    def _overlap_stage(self, owner: Ints, allowed: Flags, places: Floats, boxes: Floats, least: float) -> None:
-        """Assign what is still free on both sides by overlap alone."""
-        allowed = allowed & (owner < 0)
-        allowed[owner[owner >= 0]] = False
+    def _associate(self, picture: _Picture) -> None:
+        chosen, tracks = self._settings, self._tracks
+        same = tracks.groups[:, None] == picture.groups[None, :]
+        if picture.looks.shape[1]:
+            cosine = tracks.looks @ picture.looks.T
+            same &= (cosine == 0.0) | (cosine >= chosen.look_least)
+        self._first_stage(picture, same & picture.sure)
+        if self._follow_camera(picture, same & picture.sure):
+            picture.owner[:] = -1
+            self._first_stage(picture, same & picture.sure)
+        fresh = tracks.seen_ns >= min(self._before_ns, picture.at_ns - round(chosen.fresh_s * NS_PER_S))
+        self._overlap_stage(picture, same & picture.weak & fresh[:, None], self.boxes, chosen.weak_overlap)
+        last_seen = corners(tracks.observed)
+        self._overlap_stage(picture, same & picture.sure, last_seen, chosen.last_overlap)
+        if picture.looks.shape[1]:
+            self._look_stage(picture, same & picture.sure, cosine)
+
+    def _first_stage(self, picture: _Picture, allowed: Flags) -> None:
+        chosen, tracks = self._settings, self._tracks
         rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
         if not len(rows):
             return
-        shared = overlap(places[rows], boxes[columns])
-        pairs = assign(shared, (shared >= least) & allowed[np.ix_(rows, columns)])
-        owner[columns[pairs[1]]] = rows[pairs[0]]
+        predicted, boxes = self.boxes[rows], picture.boxes[columns]
+        shared = overlap(predicted, boxes)
+        gain = shared * alike(predicted, boxes) ** chosen.height_weight
+        gain *= 1.0 - chosen.score_weight * (1.0 - picture.scores[columns])[None, :]
+        straight = agreement(self._heading(rows), tracks.observed[rows, :2], picture.measured[columns, :2])
+        gain += chosen.direction_weight * straight
+        gain += self._doubt(rows, picture.scores[columns])
+        if picture.looks.shape[1]:
+            gain += chosen.look_weight * (tracks.looks[rows] @ picture.looks[columns].T)
+        pairs = assign(gain, (shared >= chosen.first_overlap) & allowed[np.ix_(rows, columns)])
+        picture.owner[columns[pairs[1]]] = rows[pairs[0]]
+
+    def _overlap_stage(self, picture: _Picture, allowed: Flags, places: Floats, least: float) -> None:
+        """Assign what is still free on both sides by overlap."""
+        rows, columns = _free(picture.owner, allowed)
+        if not len(rows):
+            return
+        shared = overlap(places[rows], picture.boxes[columns])
+        gain = shared + self._doubt(rows, picture.scores[columns])
+        pairs = assign(gain, (shared >= least) & allowed[np.ix_(rows, columns)])
+        picture.owner[columns[pairs[1]]] = rows[pairs[0]]
+
+    def _look_stage(self, picture: _Picture, allowed: Flags, cosine: Floats) -> None:
+        """Find lost tracks again that look the same, as far away as they can have gone."""
+        chosen, tracks = self._settings, self._tracks
+        rows, columns = _free(picture.owner, allowed)
+        if not len(rows):
+            return
+        gap_s = (picture.at_ns - tracks.seen_ns[rows]) / NS_PER_S
+        reach = chosen.look_reach * (1.0 + gap_s) * tracks.observed[rows, 3]
+        away = tracks.observed[rows, None, :2] - picture.measured[None, columns, :2]
+        near = np.square(away).sum(axis=2) <= np.square(reach)[:, None]
+        likeness = cosine[np.ix_(rows, columns)]
+        pairs = assign(likeness, near & (likeness >= chosen.look_again) & allowed[np.ix_(rows, columns)])
+        picture.owner[columns[pairs[1]]] = rows[pairs[0]]
+
+    def _doubt(self, rows: Ints, scores: Floats) -> Floats:
+        """What speaks against each pair [n, m] though the boxes overlap: other scores, a long time unseen."""
+        chosen, tracks = self._settings, self._tracks
+        unseen_s = np.minimum(1.0, (self._before_ns - tracks.seen_ns[rows]) / NS_PER_S)
+        other = np.abs(tracks.scores[rows, None] - scores[None, :])
+        return np.asarray(-chosen.confidence_weight * other - chosen.stale_weight * unseen_s[:, None], np.float64)
+
+    def _follow_camera(self, picture: _Picture, allowed: Flags) -> bool:
+        """Move the tracks with the camera; whether it moved so far that the association has to be done again."""
+        chosen, tracks = self._settings, self._tracks
+        steady = (tracks.hits > chosen.confirm_hits) & (tracks.seen_ns == self._before_ns)
+        jumped = self._follow_jump(picture, allowed, steady)
+        found = np.flatnonzero(picture.owner >= 0)
+        found = found[steady[picture.owner[found]]]
+        if jumped or len(found) <= sway.FEWEST:
+            return jumped
+        rows = picture.owner[found]
+        shift = sway.common_shift(picture.measured[found, :2] - tracks.state[rows, :2], chosen.sway_strictness)
+        if not shift.any():
+            return False
+        gain = np.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2], axis=0)
+        tracks.state[:, :2] += shift
+        tracks.state[:, kalman.VELOCITY][:, :2] += gain * shift
+        tracks.observed[:, :2] += shift
+        return bool(np.abs(shift).max() > chosen.sway_heights * np.median(tracks.state[:, 3]))
+
+    def _follow_jump(self, picture: _Picture, allowed: Flags, steady: Flags) -> bool:
+        """Where most of the steady tracks were lost at once: whether the camera jumped, and they with it."""
+        tracks, columns = self._tracks, np.flatnonzero(allowed.any(axis=0))
+        kept = picture.owner[columns]
+        lost = np.count_nonzero(steady) - np.count_nonzero(steady[kept[kept >= 0]])
+        if lost < sway.FEWEST or 2 * lost < np.count_nonzero(steady):
+            return False
+        shift = sway.jump(tracks.state[steady][:, kalman.POSITION], picture.measured[columns])
+        if shift is None:
+            return False
+        tracks.state[:, :2] += shift
+        tracks.observed[:, :2] += shift
+        return True
 
     def _heading(self, rows: Ints) -> Floats:
         """Direction of recent motion [n, 2]; its length falls below one where the motion is within the jitter."""
-        moved = self._direction[rows]
+        moved = self._tracks.direction[rows]
         length = np.sqrt(np.square(moved).sum(axis=1, keepdims=True))
-        sure = np.minimum(1.0, length / (self._settings.direction_jitter * self._observed[rows, 3:4]))
+        sure = np.minimum(1.0, length / (self._settings.direction_jitter * self._tracks.observed[rows, 3:4]))
         return np.asarray(moved / np.maximum(length, 1e-12) * sure, np.float64)
 
-    def _continue(self, at_ns: int, tracks: Ints, measured: Floats) -> None:
-        if not len(tracks):
+    def _conclude(self, picture: _Picture) -> Ints:
+        """Continue what was found, begin what is new; the identity of each detection."""
+        chosen, tracks, owner = self._settings, self._tracks, picture.owner
+        found = np.flatnonzero(owner >= 0)
+        self._continue(picture, owner[found], found)
+        ids = np.zeros(len(owner), np.int64)
+        known = found[tracks.hits[owner[found]] >= chosen.confirm_hits]
+        ids[known] = tracks.ids[owner[known]]
+        newborn = self._distinct(np.flatnonzero(picture.birth & (owner < 0)), picture)
+        born = self._bear(picture, newborn)
+        if self._first_picture:
+            ids[newborn] = born
+        return ids
+
+    def _continue(self, picture: _Picture, rows: Ints, found: Ints) -> None:
+        if not len(rows):
             return
-        chosen = self._settings
-        gap_s = (at_ns - self._seen_ns[tracks]) / NS_PER_S
-        moved = measured - self._observed[tracks]
-        state = kalman.update(self._state[tracks], measured, chosen.noise)
-        again = (self._seen_ns[tracks] < self._before_ns) & (gap_s > chosen.reupdate_s)
+        chosen, tracks, measured = self._settings, self._tracks, picture.measured[found]
+        gap_s = (picture.at_ns - tracks.seen_ns[rows]) / NS_PER_S
+        moved = measured - tracks.observed[rows]
+        state = kalman.update(tracks.state[rows], measured, chosen.noise)
+        again = (tracks.seen_ns[rows] < self._before_ns) & (gap_s > chosen.reupdate_s)
         state[again, kalman.VELOCITY] = moved[again] / gap_s[again, None]
-        self._state[tracks] = state
+        tracks.state[rows] = state
         fading = np.exp(-gap_s / chosen.direction_memory_s)[:, None]
-        self._direction[tracks] = self._direction[tracks] * fading + moved[:, :2]
-        self._observed[tracks] = measured
-        self._seen_ns[tracks] = at_ns
-        self._hits[tracks] += 1
+        tracks.direction[rows] = tracks.direction[rows] * fading + moved[:, :2]
+        tracks.observed[rows] = measured
+        tracks.scores[rows] += 0.5 * (picture.scores[found] - tracks.scores[rows])
+        tracks.seen_ns[rows] = picture.at_ns
+        tracks.hits[rows] += 1
+        if picture.looks.shape[1]:
+            # Who is half hidden looks like who stands in front.
+            share = np.where(picture.sure[found], 0.1, 0.0)[:, None] * picture.looks[found].any(axis=1, keepdims=True)
+            share = np.where(tracks.looks[rows].any(axis=1, keepdims=True), share, 1.0)
+            tracks.looks[rows] = directed(tracks.looks[rows] * (1.0 - share) + picture.looks[found] * share)
 
     def _forget(self, at_ns: int) -> None:
         """Drop tracks that were lost for too long, and new ones that were not seen a second time."""
-        chosen = self._settings
-        lost_ns = at_ns - self._seen_ns
-        proven = self._hits >= chosen.confirm_hits
+        chosen, tracks = self._settings, self._tracks
+        lost_ns = at_ns - tracks.seen_ns
+        proven = tracks.hits >= chosen.confirm_hits
         patience_ns = np.where(proven, round(chosen.lost_s * NS_PER_S), round(chosen.unproven_lost_s * NS_PER_S))
         # At a picture a second, or after a short loss of the source, the picture before is all there is.
-        newest = (self._seen_ns >= self._before_ns) & (lost_ns <= round(LONGEST_GAP * chosen.lost_s * NS_PER_S))
+        newest = (tracks.seen_ns >= self._before_ns) & (lost_ns <= round(LONGEST_GAP * chosen.lost_s * NS_PER_S))
         kept = newest | (lost_ns <= patience_ns)
-        if kept.all():
-            return
-        self._state, self._observed, self._direction = self._state[kept], self._observed[kept], self._direction[kept]
-        self._seen_ns, self._ids, self._groups = self._seen_ns[kept], self._ids[kept], self._groups[kept]
-        self._hits = self._hits[kept]
+        if not kept.all():
+            tracks.keep(kept)
 
-    def _distinct(self, newborn: Ints, owner: Ints, boxes: Floats, scores: Floats) -> Ints:
+    def _distinct(self, newborn: Ints, picture: _Picture) -> Ints:
         """Without those that are a second box of a tracked object, or of a surer newborn one."""
         if not len(newborn):
             return newborn
-        rival = (owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
-        rival &= (owner >= 0) | np.isin(np.arange(len(boxes)), newborn)
-        shared = np.where(rival, overlap(boxes[newborn], boxes), 0.0)
+        scores = picture.scores
+        rival = (picture.owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
+        rival &= (picture.owner >= 0) | np.isin(np.arange(len(scores)), newborn)
+        shared = np.where(rival, overlap(picture.boxes[newborn], picture.boxes), 0.0)
         return np.asarray(newborn[shared.max(axis=1) <= self._settings.birth_overlap], np.int64)
 
-    def _bear(self, at_ns: int, measured: Floats, groups: Ints) -> Ints:
-        count = len(measured)
+    def _bear(self, picture: _Picture, newborn: Ints) -> Ints:
+        count = len(newborn)
         ids = np.arange(self._next_id, self._next_id + count)
         if count:
             self._next_id += count
-            self._state = np.concatenate([self._state, kalman.born(measured, self._settings.noise)])
-            self._observed = np.concatenate([self._observed, measured])
-            self._direction = np.concatenate([self._direction, np.zeros((count, 2))])
-            self._seen_ns = np.concatenate([self._seen_ns, np.full(count, at_ns, np.int64)])
-            self._ids = np.concatenate([self._ids, ids])
-            self._groups = np.concatenate([self._groups, groups])
-            hits = self._settings.confirm_hits if self._first_picture else 1
-            self._hits = np.concatenate([self._hits, np.full(count, hits, np.int64)])
+            measured = picture.measured[newborn]
+            more = Tracks(
+                state=kalman.born(measured, self._settings.noise),
+                observed=measured,
+                direction=np.zeros((count, 2)),
+                scores=picture.scores[newborn],
+                looks=picture.looks[newborn],
+                seen_ns=np.full(count, picture.at_ns, np.int64),
+                ids=ids,
+                groups=picture.groups[newborn],
+                hits=np.full(count, self._settings.confirm_hits if self._first_picture else 1, np.int64),
+            )
+            self._tracks.add(more)
         return ids
+
+
+def _canonical(boxes: Floats, scores: Floats, groups: Ints) -> Ints:
+    """The detections that are looked at, surest first, in an order that does not depend on how they came."""
+    order = np.lexsort((groups, *boxes.T[::-1], -scores))
+    real = np.isfinite(scores) & (np.abs(boxes) < FARTHEST).all(axis=1)
+    return np.asarray(order[real[order]][:MOST_BOXES], np.int64)
+
+
+def _free(owner: Ints, allowed: Flags) -> tuple[Ints, Ints]:
+    """Rows and columns of `allowed` [n, m] that still want a partner."""
+    open_rows, open_columns = np.ones(len(allowed), bool), owner < 0
+    open_rows[owner[~open_columns]] = False
+    open_pairs = allowed & open_rows[:, None] & open_columns
+    return np.flatnonzero(open_pairs.any(axis=1)), np.flatnonzero(open_pairs.any(axis=0))

@@ -1,0 +1,53 @@
+"""The camera's own motion, seen in how the tracks move: no picture is needed.
+
+What all objects do at once and unexpectedly, the camera did. A hand-held camera, a gust at the pole or a person
+at the joystick then costs no identities.
+"""
+
+import numpy as np
+
+from agent.scene.association import Floats
+
+FEWEST = 3  # objects that have to jump together
+REACH_HEIGHTS = 1.0  # a jump is looked for up to this far
+APART_HEIGHTS = 0.1  # objects that jump together agree to within this
+SIZE_RATIO, WIDTH_RATIO = 0.2, 0.4  # largest logarithms of the change of height and width in a jump
+MOST_PAIRS = 1000  # in a crowd anything may have jumped anywhere
+
+_MAD_TO_SIGMA = 1.48
+_TINY = 1e-12
+
+
+def common_shift(off: Floats, strictness: float) -> Floats:
+    """The part [2] of the surprises `off` [n, 2] that all objects share.
+
+    The median, shrunk by as much of it as chance explains: `strictness` standard errors count as chance.
+    """
+    middle = np.median(off, axis=0)
+    spread = _MAD_TO_SIGMA * np.median(np.abs(off - middle), axis=0)
+    chance = np.square(strictness * spread) / (len(off) * np.square(middle) + _TINY)
+    return np.asarray(middle * np.maximum(0.0, 1.0 - chance), np.float64)
+
+
+def jump(expected: Floats, found: Floats) -> Floats | None:
+    """By how much [2] most of the boxes `expected` [n, 4] (centre and size) moved to be boxes of `found` [m, 4].
+
+    Every pair of boxes of about the same size votes for its displacement; None where half of the expected do not
+    agree.
+    """
+    if min(len(expected), len(found)) < FEWEST or len(expected) * len(found) > 64 * MOST_PAIRS:
+        return None
+    off = found[None, :, :2] - expected[:, None, :2]
+    height = np.broadcast_to(expected[:, None, 3], off.shape[:2])
+    change = np.abs(np.log(found[None, :, 2:] / expected[:, None, 2:]))
+    near = (change[..., 0] < WIDTH_RATIO) & (change[..., 1] < SIZE_RATIO)
+    near &= np.abs(off).max(axis=2) < REACH_HEIGHTS * height
+    moves, reach = off[near], APART_HEIGHTS * height[near]
+    if not FEWEST <= len(moves) <= MOST_PAIRS:
+        return None
+    together = np.abs(moves[:, None] - moves[None]).max(axis=2) < reach[:, None]
+    votes = together.sum(axis=1)
+    best = int(votes.argmax())
+    if votes[best] < max(FEWEST, 0.5 * len(expected)):
+        return None
+    return np.asarray(np.median(moves[together[best]], axis=0), np.float64)
