@@ -11,7 +11,7 @@ import typer
 from agent.cli import checks
 from agent.cli.checks import Finding
 from agent.cli.options import AsJson, ConfigFile
-from agent.cli.output import console, print_json
+from agent.cli.output import console, print_json, say
 from agent.errors import ConfigError, redacted
 
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
@@ -19,10 +19,16 @@ MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/
 
 def doctor(
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look at each camera.")] = 2.0,
+    privacy: Annotated[
+        bool, typer.Option("--privacy", help="Only list what leaves this box, and where it goes.")
+    ] = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
     """Check everything from the configuration to the broker, and say what to do about each failure."""
+    if privacy:
+        _privacy(config, as_json)
+        return
     findings = []
     for finding in examined(config, seconds):
         findings.append(finding)
@@ -64,6 +70,25 @@ def examined(file: Path | None, seconds: float) -> Iterator[Finding]:
         yield from checks.guarded("broker", "", lambda: checks.broker(config, file))
     else:
         yield Finding(stage="broker", subject="", status="skipped", what="needs a configuration that is right")
+
+
+def _privacy(file: Path | None, as_json: bool) -> None:
+    """Print exactly what leaves the box with the present configuration."""
+    from agent.config.load import load
+    from agent.service.privacy import privacy
+
+    told = privacy(load(file))
+    if as_json:
+        print_json(asdict(told))
+        return
+    say("This leaves the box, and nothing else:")
+    for one in told.leaving:
+        say(f"  {one.topic}\n      {one.what}{'; kept by the broker' if one.retained else ''}")
+    for line in (*told.pictures, told.sound):
+        say(line)
+    for place in told.goes_to:
+        say(f"goes to {place}")
+    say(f"listens to {', '.join(told.listens_to)}")
 
 
 def _show(finding: Finding) -> None:

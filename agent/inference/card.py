@@ -116,9 +116,9 @@ class Card(_CardPart):
         for label, threshold in self.thresholds.items():
             calibration = self.calibration.get(label, Calibration())
             said = threshold if isinstance(threshold, dict) else {}
-            alarm_llr = said.get("incident_llr")
-            if alarm_llr is None and 0.0 < said.get("probability", 0.0) < 1.0:
-                alarm_llr = _logit(said["probability"]) - calibration.prior_logit
+            alarm_llr, prob = _number(said.get("incident_llr")), _number(said.get("probability"))
+            if alarm_llr is None and prob is not None and 0.0 < prob < 1.0:
+                alarm_llr = _logit(prob) - calibration.prior_logit
             complete[label] = calibration.model_copy(update={"alarm_llr": alarm_llr})
         return complete
 
@@ -198,6 +198,13 @@ def sha256_of(path: Path) -> str:
 
 def _logit(prob: float) -> float:
     return math.log(prob / (1.0 - prob))
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number as it is, None for everything else that may stand in a card."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def _parsed(text: str, path: Path) -> Card:

@@ -32,6 +32,7 @@ from agent.service.workers import Worker
 from agent.types import (
     NS_PER_S,
     Blind,
+    Closed,
     Frame,
     Heard,
     IncidentChange,
@@ -114,6 +115,7 @@ class Node:
             self._senses,
             self._uplink,
             self._channels.frames,
+            self._channels.sound,
             remarks=lambda: [*remarks, *self._load.reasons()],
         )
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
@@ -350,15 +352,25 @@ class Node:
 
     def _raise(self, changes: tuple[IncidentChange, ...]) -> None:
         for change in changes:
-            opened = isinstance(change, Opened)
             self._uplink.raise_change(
                 change,
                 wall_offset_ns=clock.wall_offset_ns(),
                 clock_synchronised=clock.synchronised(),
-                picture=self._snapshots.picture(change.incident.camera) if opened else None,
+                picture=self._picture_for(change),
             )
-            if opened:
+            if isinstance(change, Opened):
                 self._snapshots.seek(change.incident)
+
+    def _picture_for(self, change: IncidentChange) -> Uint8Array | None:
+        """Return what is to be sent before the message: the picture of the moment, or a better view than before."""
+        incident = change.incident
+        if isinstance(change, Opened):
+            self._snapshots.follow(incident, self._scene.tracks)
+            return self._snapshots.picture(incident.camera)
+        if isinstance(change, Closed):
+            self._snapshots.forget(incident)
+            return None
+        return self._snapshots.better_view(incident)
 
 
 def _clock_s() -> float:

@@ -9,7 +9,7 @@ from agent import __version__
 from agent.capture.state import SourceState
 from agent.config.schema import Config
 from agent.service import clock
-from agent.service.channels import NewestFrames
+from agent.service.channels import NewestFrames, SoundQueue
 from agent.service.notify import status_line
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Heard, Seen
@@ -51,6 +51,7 @@ class Report:
         senses: Senses,
         uplink: Uplink,
         frames: NewestFrames,
+        sound: SoundQueue,
         remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """`remarks` say what else is degraded now."""
@@ -58,6 +59,7 @@ class Report:
         self._senses = senses
         self._uplink = uplink
         self._frames = frames
+        self._sound = sound
         self._remarks = remarks
         self._lock = threading.Lock()
         self._started_ns = clock.now_ns()
@@ -167,6 +169,7 @@ class Report:
             "status": "degraded" if degraded else "ok",
             "degraded_because": degraded,
             "cameras": {name: self._camera(name, now_ns) for name in self._modalities},
+            "dropped_sound_blocks": self._sound.dropped,
             "models": self._senses.describe(),
             "outbox": asdict(self._uplink.outbox_state()),
             "broker": {"protocol": health.protocol, "refused_topics": list(health.refused_topics)},

@@ -1,4 +1,5 @@
-"""The pictures that may leave the box: of the moment an incident opens, and a better one from the main stream.
+"""The pictures that may leave the box: of the moment an incident opens, a better one from the main stream, and the
+best view so far where an update has a clearly better one.
 
 Nothing waits for the better one. The message goes out with the picture that was analysed; the main stream is
 opened meanwhile, and what it shows within `MAIN_PICTURE_S` replaces that picture under the same topic.
@@ -22,6 +23,7 @@ from agent.errors import SourceError
 from agent.features.blur import blurred
 from agent.service.people import People
 from agent.service.sources import Credentials, snapshot_spec
+from agent.service.views import BestView, score_of, score_of_nobody
 from agent.types import NS_PER_S, Incident, Seen, Track, Uint8Array
 
 MAIN_PICTURE_S = 3.0
@@ -30,6 +32,8 @@ _BEFORE_NS = NS_PER_S
 _MISSED_NS = 3 * NS_PER_S // 10  # who is overlooked in one picture was found in one of the two or three before
 _FRESH_NS = NS_PER_S  # an incident that opens so soon after takes the same picture
 _MOST_UNJUDGED = 3  # full pictures are large: where judging is held up, later ones are not kept
+_MAIN_AGAIN = 1.5  # so much better has a view to be for another look at the main stream
+_OLD_NS = 8 * NS_PER_S  # where people are is remembered for 10 s: an older view cannot be blurred
 _ANALYSIS_LAG_NS = 2 * NS_PER_S  # so long a picture to be blurred waits for the analysis of its own moment
 
 _LOG = logging.getLogger(__name__)
@@ -58,8 +62,10 @@ class Snapshots:
         self._lock = threading.Lock()
         self._looked_at: dict[str, dict[int, LazyPicture]] = {}
         self._newest: dict[str, tuple[int, LazyPicture]] = {}
+        self._seen: dict[str, Seen] = {}  # what was found in the newest picture
         self._sought: dict[str, _Sought] = {}
         self._failing: set[str] = set()
+        self._views: dict[int, BestView] = {}  # of open incidents, by ordinal
 
     def looking(self, camera: str, at_ns: int, picture: LazyPicture | None) -> None:
         """A picture is being analysed; `picture` is it in full size."""
@@ -81,6 +87,12 @@ class Snapshots:
             if seen.at_ns in unjudged:
                 self._newest[seen.camera] = (seen.at_ns, unjudged[seen.at_ns])
             self._looked_at[seen.camera] = {at_ns: it for at_ns, it in unjudged.items() if at_ns > seen.at_ns}
+        at_ns, picture = self._newest.get(seen.camera, (None, None))
+        if at_ns == seen.at_ns and picture is not None:
+            for view in self._views.values():
+                if view.camera == seen.camera and view.tracks:
+                    view.offer(score_of(seen, tracks(seen.camera), view.tracks), at_ns, picture)
+            self._seen[seen.camera] = seen
 
     def picture(self, camera: str) -> Uint8Array | None:
         """Return the newest analysed picture in full size, fit to leave the box; None: there is none."""
@@ -88,6 +100,41 @@ class Snapshots:
             return None
         at_ns, full = self._newest[camera]
         return self._fit(camera, full, at_ns - _MISSED_NS)
+
+    def follow(self, incident: Incident, tracks: Callable[[str], Iterable[Track]]) -> None:
+        """An incident opened, and the newest picture was sent with it: look out for better views."""
+        if not self._enabled:
+            return
+        seen = self._seen.get(incident.camera)
+        score = score_of_nobody(incident)
+        if incident.tracks and seen is not None:
+            score = score_of(seen, tracks(incident.camera), incident.tracks)
+        self._views[incident.ordinal] = BestView(incident.camera, incident.tracks, score)
+
+    def better_view(self, incident: Incident) -> Uint8Array | None:
+        """Return the best view since the last one that was sent, if it is clearly better than that one."""
+        view = self._views.get(incident.ordinal)
+        if view is None:
+            return None
+        if not incident.tracks and incident.camera in self._newest:
+            view.offer(score_of_nobody(incident), *self._newest[incident.camera])
+        view.tracks = incident.tracks
+        found = view.take()
+        if found is None:
+            return None
+        at_ns, picture, better = found
+        if incident.camera in self._main:
+            if better >= _MAIN_AGAIN:
+                self.seek(incident)
+            return None
+        newest_ns = self._newest[incident.camera][0]
+        if self._blur_people and newest_ns - at_ns > _OLD_NS:
+            return None
+        return self._fit(incident.camera, picture, at_ns - _MISSED_NS)
+
+    def forget(self, incident: Incident) -> None:
+        """An incident closed."""
+        self._views.pop(incident.ordinal, None)
 
     def seek(self, incident: Incident) -> None:
         """Ask the main stream of the incident's camera for a better picture, if it has one."""

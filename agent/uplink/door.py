@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.schema import Config, Snapshots
-from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Opened, Uint8Array
+from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
 from agent.uplink import history
 from agent.uplink.answers import Answer
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
@@ -157,7 +157,7 @@ class Uplink:
             known = replace(known, snapshot=self._topics.snapshot(incident.camera, known.incident_id))
         message = self._outbox.write(lambda batch: self._put(batch, change, known, jpeg))
         self._remember(change, known, message)
-        if jpeg is not None and self._evidence is not None and isinstance(change, Opened):
+        if jpeg is not None and self._evidence is not None:  # a better view replaces the one before
             self._evidence.keep(known.incident_id, jpeg)
         if jpeg is not None and not incident.drill:  # a drill's picture is none of the camera
             self._publish_newest(incident.camera, jpeg)

@@ -94,7 +94,7 @@ def _is_letter(row: _Row) -> bool:
         return payload.startswith(_JPEG)
     if role == "gap":
         return isinstance(seq, int)
-    message = _json(payload)
+    message = _json(payload) if role == "incident" else None
     return message is not None and message.get("seq") == seq and message.get("id") == chain
 
 

@@ -82,6 +82,7 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_UNREADABLE_TEXT = "Could not decode to UTF-8"  # of a row: Python says so itself, without a code of SQLite
 _REFUSED = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
@@ -155,7 +156,7 @@ class Store:
 def store_error(error: sqlite3.DatabaseError, name: str) -> StoreError | None:
     """Return what SQLite says as a StoreError, or None where it is our own mistake."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _BROKEN:
+    if code in _BROKEN or str(error).startswith(_UNREADABLE_TEXT):
         return BrokenError(f"the database {name} is broken", why=str(error), cure="It will be moved aside.")
     if code in _REFUSED:
         cure = "Free space, or make its folder writable; until then messages wait in memory."

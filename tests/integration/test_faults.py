@@ -3,6 +3,7 @@
 `pytest -s` prints what was seen, for docs/service.md.
 """
 
+import itertools
 import json
 import sqlite3
 import sys
@@ -13,11 +14,14 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.servers.agent import CONFIG, Agent, Ear, running
 from tests.servers.bent_libc import BentLibc
 from tests.servers.disk import small_disk
+from tests.servers.http_media import HttpMedia
 from tests.servers.mosquitto import Mosquitto, find_mosquitto, mosquitto
 
 pytestmark = pytest.mark.integration
@@ -219,6 +223,94 @@ def test_a_wall_clock_that_jumps_changes_no_duration_and_no_order(broker: Mosqui
     assert ear.missing() == set()
     uptimes = [json.loads(p)["uptime_s"] for topic, p in ear.everything if topic == "vedette/box/state"]
     assert uptimes == sorted(uptimes)
+
+
+class Lens:
+    """What a noisy camera sends: always another picture of one place, until it freezes."""
+
+    def __init__(self) -> None:
+        noise = np.random.default_rng(1)
+        place = cv2.resize(noise.integers(40, 200, (9, 16, 3), np.uint8), (320, 180), interpolation=cv2.INTER_CUBIC)
+        noisy = [np.clip(place + noise.normal(0, 6, place.shape), 0, 255).astype(np.uint8) for _ in range(7)]
+        self._jpegs = itertools.cycle([cv2.imencode(".jpg", picture)[1].tobytes() for picture in noisy])
+        self._last = next(self._jpegs)
+        self.frozen = False
+
+    def __call__(self) -> bytes:
+        self._last = self._last if self.frozen else next(self._jpegs)
+        return self._last
+
+
+def test_a_camera_that_freezes_while_it_streams_is_told_and_so_is_its_thaw(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    lens = Lens()
+    with HttpMedia(b"", b"", fps=5.0) as camera:
+        camera.next_jpeg = lens
+        yard = f'[cameras.yard]\nurl = "{camera.url("mjpeg")}"\nsound = "none"\n'
+        with running(Agent(tmp_path / "box", config(broker, more=yard))) as agent:
+            ear.wait("pictures", lambda: ear.vision("yard") == "running")
+            time.sleep(13)  # so long it learns that this camera's pictures always differ
+            assert not ear.of("camera_frozen", "open")
+            lens.frozen = True
+            froze_s = time.monotonic()
+            ear.wait("camera_frozen", lambda: ear.of("camera_frozen", "open"))
+            say(f"camera_frozen {time.monotonic() - froze_s:.1f} s after the picture stood still")
+            assert ear.state()["cameras"]["yard"]["vision"]["status"] == "running", "it still streams"
+            lens.frozen = False
+            ear.wait("its end", lambda: ear.of("camera_frozen", "close"))
+            assert agent.stop() == 0
+    assert ear.missing() == set()
+
+
+CROWD = """
+[analysis]
+fps = 30
+width_px = 832
+height_px = 468
+"""
+CAMERA = """
+[cameras.c{number}]
+url = "lavfi:testsrc2=size=832x468:rate=30[out0];sine=frequency=440:sample_rate=16000[out1]"
+"""
+
+
+def test_overload_makes_pictures_fewer_then_smaller_and_never_costs_sound(
+    broker: Mosquitto, ear: Ear, tmp_path: Path
+) -> None:
+    cameras = CROWD + "".join(CAMERA.format(number=number) for number in range(4))
+    with running(Agent(tmp_path / "box", config(broker, more=cameras))) as agent:
+        ear.wait("fewer", lambda: "overload: fewer pictures are looked at" in ear.because())
+        ear.wait("smaller", lambda: "overload: fewer and smaller pictures" in ear.because())
+        say(f"state: {ear.because()}")
+        ear.wait(
+            "every microphone to be heard",
+            lambda: all(one.get("level_dbfs") is not None for one in ear.state()["cameras"].values()),
+        )
+        assert "lost" not in str({name: one["sound"] for name, one in ear.state()["cameras"].items()})
+        assert agent.stop() == 0
+        assert "Traceback" not in agent.log
+        assert ear.state()["dropped_sound_blocks"] == 0
+
+
+def test_a_broker_with_a_small_limit_gets_what_fits_and_no_picture_holds_up_its_incident(tmp_path: Path) -> None:
+    if find_mosquitto() is None:
+        pytest.skip("needs mosquitto (Debian package mosquitto)")
+    # MQTT 5 names the limit at the beginning (max_packet_size).
+    with mosquitto(tmp_path / "broker", more=("max_packet_size 12000",)) as broker:
+        ear = Ear(broker)
+        try:
+            noisy = COVERED.replace("hue=", "noise=alls=60:allf=t,hue=") + "[snapshots]\nenabled = true\nquality = 95\n"
+            with running(Agent(tmp_path / "box", config(broker, more=noisy))) as agent:
+                wait_next(ear)
+                wait_next(ear, phase="close")
+                ear.wait("nothing to wait any more", lambda: ear.state()["outbox"]["depth"] == 0)
+                assert "packet too large; pictures are given up" in agent.log
+                assert agent.log.count("packet too large") <= 2, "told once"
+                assert agent.stop() == 0
+            assert ear.missing() == set()
+        finally:
+            ear.close()
 
 
 def _seconds(text: str) -> float:

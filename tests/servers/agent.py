@@ -123,6 +123,10 @@ class Ear:
         """Return why a node is degraded, as one text."""
         return "; ".join(self.state(node).get("degraded_because", []))
 
+    def vision(self, camera: str, node: str = "box") -> str:
+        """Return how the picture of a camera is."""
+        return str(self.state(node).get("cameras", {}).get(camera, {}).get("vision", {}).get("status", ""))
+
     def of(self, kind: str, phase: str) -> list[dict[str, Any]]:
         """Return the incident messages of a kind and phase."""
         return [m for m in list(self.incidents) if (m["kind"], m["phase"]) == (kind, phase)]

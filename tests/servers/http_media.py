@@ -9,11 +9,12 @@ from typing import Self
 
 class HttpMedia:
     """Serves /live.ts (`transport_stream`, then nothing more, connection open), /mjpeg (`jpeg`, `fps` a second)
-    and /still.jpg (`jpeg` once); `tls` makes it https.
+    and /still.jpg (`jpeg` once); `tls` makes it https. A test may replace `next_jpeg`, which /mjpeg asks.
     """
 
     def __init__(self, transport_stream: bytes, jpeg: bytes, fps: float, tls: ssl.SSLContext | None = None) -> None:
         self.stop = threading.Event()
+        self.next_jpeg = lambda: jpeg
         served = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -21,7 +22,7 @@ class HttpMedia:
                 if self.path == "/live.ts":
                     served._stream(self, transport_stream)
                 elif self.path == "/mjpeg":
-                    served._parts(self, jpeg, fps)
+                    served._parts(self, fps)
                 elif self.path == "/still.jpg":
                     served._still(self, jpeg)
                 else:
@@ -56,13 +57,14 @@ class HttpMedia:
         request.end_headers()
         request.wfile.write(jpeg)
 
-    def _parts(self, request: BaseHTTPRequestHandler, jpeg: bytes, fps: float) -> None:
+    def _parts(self, request: BaseHTTPRequestHandler, fps: float) -> None:
         request.send_response(200)
         request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         request.end_headers()
-        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
         try:
             while not self.stop.wait(1 / fps):
+                jpeg = self.next_jpeg()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
                 request.wfile.write(head + jpeg + b"\r\n")
                 request.wfile.flush()
         except OSError:

@@ -1,0 +1,140 @@
+"""Exactly what leaves the box with a configuration: every topic that is published, what is in it, and to whom it goes.
+
+`vedette doctor --privacy` prints it. A test runs the agent and finds nothing on the broker that is not listed here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from agent import __version__
+from agent.config.schema import Camera, Config
+from agent.service import settings
+from agent.service.sources import DEVICE_PREFIX
+from agent.uplink import control, homeassistant
+from agent.uplink.topics import Topics
+
+Content = Literal["words and numbers", "picture"]
+
+INCIDENT = "<incident>"  # stands for an incident's id in a topic
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """One topic, or one for each incident; `retained`: the broker keeps the newest."""
+
+    topic: str
+    content: Content
+    what: str
+    retained: bool = False
+
+    def is_of(self, topic: str) -> bool:
+        """Return whether `topic` is meant."""
+        return re.fullmatch(re.escape(self.topic).replace(re.escape(INCIDENT), "[^/]+"), topic) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """What leaves the box (`leaving`), what is said of pictures and sound, and where the box connects to."""
+
+    leaving: tuple[Leaving, ...]
+    pictures: tuple[str, ...]
+    sound: str
+    goes_to: tuple[str, ...]
+    listens_to: tuple[str, ...]
+
+
+def privacy(config: Config) -> Privacy:
+    """Return what leaves the box with `config`."""
+    topics = Topics(config.broker.base_topic, config.node.name)
+    return Privacy(
+        leaving=tuple(_leaving(config, topics)),
+        pictures=tuple(_pictures(config)),
+        sound="Sound never leaves the box: not as sound, not as a recording. Levels in dBFS and labels do.",
+        goes_to=tuple(_goes_to(config)),
+        listens_to=_listens_to(config, topics),
+    )
+
+
+def _leaving(config: Config, topics: Topics) -> Iterator[Leaving]:
+    yield _words(topics.of_node("status"), "whether the agent runs", retained=True)
+    state = "version, how cameras, models, outbox and clock are, sound levels"
+    yield _words(topics.of_node("state"), state, retained=True)
+    yield _words(topics.of_node("gap"), "which message numbers will never come, and why")
+    yield _words(topics.of_node("check"), "an empty test message, while `vedette doctor` tries the broker")
+    for name, camera in config.cameras.items():
+        yield from _of_camera(config, topics, name, camera)
+    if config.control.enabled:
+        yield _words(topics.of_node("response"), "answers to who asks; also to the response topic that they choose")
+    for setting in settings.every(config).values():
+        topic = control.setting_topic(topics, setting.name, setting.camera, setting.zone)
+        yield _words(topic, f"how {control.asked(setting)} is", retained=True)
+    for topic in homeassistant.discovery(config, version=__version__):
+        what = "names of box, cameras, zones and lines, for Home Assistant"
+        yield _words(topic, what, retained=True)
+
+
+def _of_camera(config: Config, topics: Topics, name: str, camera: Camera) -> Iterator[Leaving]:
+    incident = "kind, time, sentence, scores, boxes in fractions of the picture, zones"
+    yield _words(topics.of_camera(name, "incident"), incident)
+    yield _words(topics.of_camera(name, "active"), "the open incidents, without evidence", retained=True)
+    yield _words(topics.of_camera(name, "stats"), "counts of each minute: people, crossings, noise", retained=True)
+    if camera.sound != "none":
+        yield _words(topics.of_camera(name, "sound"), "level, background and up to three labels; no sound")
+    if config.snapshots.enabled:
+        what = "JPEG of an incident's moment, of its best view, or on request"
+        yield Leaving(
+            topic=topics.of_camera(name, "snapshot"), content="picture", what=what, retained=config.snapshots.retain
+        )
+        yield Leaving(topic=topics.snapshot(name, INCIDENT), content="picture", what="the same, for one incident")
+
+
+def _words(topic: str, what: str, *, retained: bool = False) -> Leaving:
+    return Leaving(topic=topic, content="words and numbers", what=what, retained=retained)
+
+
+def _pictures(config: Config) -> Iterator[str]:
+    if not config.snapshots.enabled:
+        yield "No picture leaves the box (snapshots.enabled = false)."
+        return
+    when = "when an incident opens or shows more, and when somebody asks (snapshots.enabled = true)"
+    yield f"Pictures leave the box {when}, at most {config.snapshots.max_width_px} pixels wide."
+    for name, camera in config.cameras.items():
+        masks = ", ".join(camera.masks) or "none"
+        yield f"{name}: masks blackened before anything sees the picture: {masks}"
+    blurred = "People who are found are blurred" if config.privacy.blur_people else "People are not blurred"
+    yield f"{blurred} (privacy.blur_people = {str(config.privacy.blur_people).lower()})."
+    if config.snapshots.retain:
+        yield "The broker keeps the newest picture of each camera (snapshots.retain = true)."
+
+
+def _goes_to(config: Config) -> Iterator[str]:
+    url = urlsplit(config.broker.url)
+    host = url.hostname or ""
+    secret = url.scheme == "mqtts" or host in _LOOPBACK
+    how = "encrypted, its certificate verified" if url.scheme == "mqtts" else "not encrypted"
+    how = f"{how}, this machine" if host in _LOOPBACK else how
+    yield f"the broker {host}: everything above; {how}" + ("" if secret else " (write mqtts:// to encrypt)")
+    for name, camera in config.cameras.items():
+        places = [camera.url, camera.snapshot_url, camera.sound]
+        hosts = dict.fromkeys(place for place in (_host(one) for one in places) if place)
+        for place in hosts:
+            yield f"{place}: camera {name} is asked for its stream, with its login if it has one"
+
+
+def _host(url: str) -> str:
+    if "://" not in url or url.startswith((DEVICE_PREFIX, "lavfi:", "file:")):
+        return ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _listens_to(config: Config, topics: Topics) -> tuple[str, ...]:
+    wanted: tuple[str, ...] = (topics.of_node("state"),)  # whether another box uses our name
+    wanted += control.listened(topics) if config.control.enabled else ()
+    return (*wanted, homeassistant.status_topic(config)) if config.homeassistant.enabled else wanted

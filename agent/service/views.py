@@ -1,0 +1,67 @@
+"""How well a picture shows what an incident is about: the best view so far is sent again when it is updated.
+
+A view is as good as the incident's people are large and sure in it. Where an incident has nobody (fire, a sound), a
+picture of a moment at which it is surer is the better one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agent.capture.pictures import LazyPicture
+from agent.types import Box, Incident, Seen, Track
+
+CLEARLY_BETTER = 1.2  # so much better than what was sent before, and it is sent again
+SAME_IOU = 0.2  # a track is a few pictures behind what was found in this one
+_LEAST_SCORE = 1e-4
+
+
+@dataclass(slots=True)
+class BestView:
+    """The best picture of one open incident since the last one was sent; `sent_score` is that one's."""
+
+    camera: str
+    tracks: tuple[int, ...]
+    sent_score: float
+    score: float = 0.0
+    at_ns: int = 0
+    picture: LazyPicture | None = None
+
+    def offer(self, score: float, at_ns: int, picture: LazyPicture) -> None:
+        """Keep this picture if it is the best so far."""
+        if score > max(self.score, CLEARLY_BETTER * self.sent_score):
+            self.score, self.at_ns, self.picture = score, at_ns, picture
+
+    def take(self) -> tuple[int, LazyPicture, float] | None:
+        """Return time, picture and by how much it is better than the one before, if there is one; it counts as sent."""
+        if self.picture is None:
+            return None
+        found = self.at_ns, self.picture, self.score / max(_LEAST_SCORE, self.sent_score)
+        self.sent_score, self.score, self.picture = self.score, 0.0, None
+        return found
+
+
+def score_of(seen: Seen, tracks: Iterable[Track], wanted: tuple[int, ...]) -> float:
+    """Return how well a picture shows the tracks `wanted`: the area of what was found there, times how sure it is."""
+    found = seen.detections or ()
+    total = 0.0
+    for track in tracks:
+        if track.track_id in wanted:
+            there = [d for d in found if d.label == track.label and _iou(d.box, track.box) >= SAME_IOU]
+            total += max((_area(d.box) * d.score_prob for d in there), default=0.0)
+    return total
+
+
+def score_of_nobody(incident: Incident) -> float:
+    """Return the score of the newest picture of an incident without tracks."""
+    return incident.confidence
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box.right_frac - box.left_frac) * max(0.0, box.bottom_frac - box.top_frac)
+
+
+def _iou(first: Box, second: Box) -> float:
+    width = min(first.right_frac, second.right_frac) - max(first.left_frac, second.left_frac)
+    height = min(first.bottom_frac, second.bottom_frac) - max(first.top_frac, second.top_frac)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / max(1e-9, _area(first) + _area(second) - shared)
