@@ -117,6 +117,13 @@ class PictureStats:
     sharpness_frac: float  # mean absolute Laplacian
     moving_frac: float  # share of cells that changed since the picture before
     grid: tuple[float, ...] = ()  # 8 × 6 cell means, row by row: the coarse look of the place
+    differing_frac: float | None = None  # share of pixels that are not what they were; None: nothing to compare
+    noise_frac: float | None = None  # the same in the median of 4 × 3 blocks: what moves fills few of them
+    detail_frac: float = 0.0  # the absolute Laplacian that one pixel in a hundred exceeds: the sharpest edges
+    glare_frac: float = 0.0  # share of the picture that is as bright as can be
+    colour_frac: float = 0.0  # mean distance between the greatest and the least of red, green and blue
+    # Which way the edges of 16 × 9 cells run, row by row: two numbers each, -9 to 9, long where the cell agrees.
+    edges: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +244,7 @@ class Track:
     since_ns: int
     score_prob: float
     speed_heights_per_s: float
-    behaviour: str  # standing, walking, running, lying, still …
+    behaviour: str  # standing, walking, running, crouching, lying; of things moving, still
     zones: tuple[str, ...] = ()
 
 

@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 from agent.types import PictureStats, Uint8Array
 
 GRID_COLUMNS, GRID_ROWS = 8, 6
+EDGE_COLUMNS, EDGE_ROWS, EDGE_PIXELS = 16, 9, 8
+"""Edges are looked at in 128 × 72 pixels, 8 × 8 of them to a cell: pushing a camera by a cell's width, a sixteenth of
+the picture, leaves nothing where it was."""
+EDGE_NOISE = 40.0
+"""Squared slope (grey levels a pixel) that noise makes after this much averaging; what is below has no direction."""
+EDGE_STEPS = 9
+GLARE_LEVEL = 250
+DETAIL_SHARE = 0.01
 CELLS_WIDE, CELLS_HIGH = 40, 24
 """Motion is looked for in 960 cells: one is about as large as the feet of a person across a yard."""
 CHANGE_LEVELS = 6.0
@@ -29,13 +37,21 @@ def picture_stats(picture: Uint8Array, previous: Uint8Array | None) -> PictureSt
     grey = grey_of(picture)
     mean, deviation = cv2.meanStdDev(grey)
     cells = _cells(grey)
-    moved = changed_frac(cells, _cells(grey_of(previous))) if previous is not None else 0.0
+    before = None if previous is None else grey_of(previous)
+    moved = 0.0 if before is None else changed_frac(cells, _cells(before))
     grid = cv2.resize(grey, (GRID_COLUMNS, GRID_ROWS), interpolation=cv2.INTER_AREA)
+    differing_frac, noise_frac = (None, None) if before is None else _differing_fracs(grey, before)
     return PictureStats(
         brightness_frac=float(mean[0, 0]) / 255.0,
         contrast_frac=float(deviation[0, 0]) / 255.0,
         sharpness_frac=_sharpness_frac(grey),
         moving_frac=moved,
+        differing_frac=differing_frac,
+        noise_frac=noise_frac,
+        detail_frac=_detail_frac(grey),
+        colour_frac=_colour_frac(picture),
+        glare_frac=float(np.count_nonzero(grey >= GLARE_LEVEL)) / grey.size,
+        edges=edge_directions(grey),
         grid=tuple((grid.reshape(-1) / 255.0).round(4).tolist()),
     )
 
@@ -86,6 +102,49 @@ def changed_frac(cells: NDArray[np.float32], before: NDArray[np.float32]) -> flo
 def _cells(grey: Uint8Array) -> NDArray[np.float32]:
     cells = cv2.resize(grey, (CELLS_WIDE, CELLS_HIGH), interpolation=cv2.INTER_AREA)
     return np.asarray(cells, np.float32)
+
+
+def edge_directions(grey: Uint8Array) -> tuple[int, ...]:
+    """Which way the edges of each cell run, as a vector of twice their angle, uint8 [height, width] in.
+
+    Twice the angle: a dark edge on bright and a bright one on dark are the same edge, as by day and in the
+    infrared. Its length says how much the cell agrees, whatever the contrast, down to the noise.
+    """
+    size = EDGE_COLUMNS * EDGE_PIXELS, EDGE_ROWS * EDGE_PIXELS
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    across = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3)
+    down = cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3)
+    parts = cv2.merge([across * across - down * down, 2.0 * across * down, across * across + down * down])
+    cells = cv2.resize(parts, (EDGE_COLUMNS, EDGE_ROWS), interpolation=cv2.INTER_AREA)
+    directions = cells[..., :2] / (cells[..., 2:] + EDGE_NOISE)
+    return tuple(np.rint(directions * EDGE_STEPS).astype(int).ravel().tolist())
+
+
+def _differing_fracs(grey: Uint8Array, before: Uint8Array) -> tuple[float | None, float | None]:
+    """Share of pixels that differ, in all and in the median of 4 × 3 blocks; None where the sizes do.
+
+    Sensor noise makes pixels differ everywhere; in a repeated picture, or where a coder skips, none do.
+    """
+    if grey.shape != before.shape:
+        return None, None
+    differing = cv2.threshold(cv2.absdiff(grey, before), 0, 255, cv2.THRESH_BINARY)[1]
+    blocks = cv2.resize(differing, (4, 3), interpolation=cv2.INTER_AREA)
+    return float(cv2.countNonZero(differing)) / grey.size, float(np.median(blocks)) / 255.0
+
+
+def _detail_frac(grey: Uint8Array) -> float:
+    """Noise moves this little: where a picture is sharp, its edges stand far above the noise."""
+    edges = cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))
+    counts = np.bincount(edges.ravel(), minlength=256)
+    beyond = np.cumsum(counts[::-1])[::-1]
+    return float(np.count_nonzero(beyond > DETAIL_SHARE * grey.size)) / 255.0
+
+
+def _colour_frac(picture: Uint8Array) -> float:
+    """Measured on a small picture: the colours of single pixels are the coder's."""
+    small = cv2.resize(picture, (CELLS_WIDE, CELLS_HIGH), interpolation=cv2.INTER_AREA)
+    spread = small.max(axis=2).astype(np.int16) - small.min(axis=2)
+    return float(spread.mean()) / 255.0
 
 
 def _sharpness_frac(grey: Uint8Array) -> float:

@@ -1,4 +1,4 @@
-"""What a followed person does: standing, walking, running or lying, read from the shape and motion of the box.
+"""What a followed person does: standing, walking, running, crouching or lying, from the shape and motion of the box.
 
 All measures are in body heights and free of the picture's size: a person far away moves fewer pixels but the
 same number of heights. Widths are corrected by the picture's aspect ratio, so that "wider than high" means it.
@@ -36,6 +36,11 @@ _RATIO_SLOPE, _SHRUNK_SLOPE, _MOST_SHRUNK_LLR = 4.0, 2.5, 1.5
 _LEAST_LLR, _MOST_LLR = -1.5, 3.0
 """However upright somebody was, a second later they may lie."""
 
+CROUCHED_HEIGHTS, RISEN_HEIGHTS = 0.27, 0.18
+"""Crouching: the head sinks by this much of the height within CROUCH_S while the feet stay; over once it is back
+above the second. Sitting down sinks it by 0.25 to 0.35: boxes cannot tell the two apart."""
+CROUCH_S, FEET_STAY_HEIGHTS = 2.0, 0.15
+"""Who walks away shrinks too, but then the feet rise in the picture."""
 POSTURE_MEMORY_S = 0.25
 SPEED_MEMORY_S = 0.4
 HEIGHT_MEMORY_S = 4.0
@@ -69,6 +74,8 @@ class Body:
         self.upright_ns: int | None = None  # last seen upright, and doing what
         self.upright_behaviour = "standing"
         self.upright_middle = 0.0  # where the middle of the body was then
+        self.tallest: Shape | None = None  # of the newest looks, or before crouching began
+        self.sunk = 0.0  # smoothed: how far the head is below where it was then, in heights
         self.upright_s = 0.0  # for how long in all
         self.down_llr = 0.0  # smoothed
         self.shapes: deque[Shape] = deque()
@@ -102,7 +109,7 @@ class Body:
             self.shapes.popleft()
         kept = math.exp(-elapsed_s * shape.weight / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
         self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
-        self._learn_height(shape, elapsed_s, may_shrink=not _is_cut_below(box))
+        self._learn_height(shape, elapsed_s, may_shrink=not _is_cut_below(box) and self.behaviour != "crouching")
         kept = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._at_ns is not None else 0.0
         self.speed_heights_per_s = kept * self.speed_heights_per_s + (1.0 - kept) * speed_heights_per_s
         self._at_ns = at_ns
@@ -115,6 +122,7 @@ class Body:
         self.lying_since_ns, self.lying_looks = other.lying_since_ns, other.lying_looks
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
         self.upright_middle, self.upright_s = other.upright_middle, other.upright_s
+        self.tallest, self.sunk = other.tallest, other.sunk
         self.down_llr = other.down_llr
         self._at_ns = other._at_ns
 
@@ -122,7 +130,7 @@ class Body:
         """Nothing moves: the posture stays, the speed is nothing."""
         self._at_ns = at_ns
         self.speed_heights_per_s = 0.0
-        if self.behaviour != "lying":
+        if self.behaviour not in ("lying", "crouching"):
             self.behaviour = "standing"
 
     def _shape(self, at_ns: int, box: Box, aspect_ratio: float) -> Shape:
@@ -167,9 +175,23 @@ class Body:
         if shape.ratio < UPRIGHT_RATIO and self._is_tall(shape):
             self.upright_ns, self.upright_middle = shape.at_ns, (shape.top + shape.bottom) / 2
             self.upright_s += elapsed_s
-        self.behaviour = _pace(self.speed_heights_per_s, self.behaviour)
+        crouching = self._is_crouching(shape, elapsed_s)
+        self.behaviour = "crouching" if crouching else _pace(self.speed_heights_per_s, self.behaviour)
         if self.upright_ns == shape.at_ns:
             self.upright_behaviour = self.behaviour
+
+    def _is_crouching(self, shape: Shape, elapsed_s: float) -> bool:
+        if self.behaviour != "crouching" or self.tallest is None:
+            recent = [look for look in self.shapes if shape.at_ns - look.at_ns <= CROUCH_S * NS_PER_S]
+            self.tallest = max(recent, key=lambda look: look.height)
+        was = self.tallest
+        feet = abs(shape.bottom - was.bottom) / was.height
+        # Feet that are out of the picture, or a head that is, say nothing.
+        whole = shape.top >= BORDER_FRAC and max(shape.bottom, was.bottom) <= 1.0 - BORDER_FRAC
+        sunk = (shape.top - was.top) / was.height if whole and feet <= FEET_STAY_HEIGHTS else 0.0
+        kept = math.exp(-elapsed_s / POSTURE_MEMORY_S)
+        self.sunk = kept * self.sunk + (1.0 - kept) * sunk
+        return self.sunk > (RISEN_HEIGHTS if self.behaviour == "crouching" else CROUCHED_HEIGHTS)
 
     def _is_tall(self, shape: Shape) -> bool:
         return self.standing_height is None or shape.height >= 0.75 * self.standing_height

@@ -7,9 +7,11 @@ from agent.scene.evidence import Clue
 from agent.scene.falls import falls
 from agent.scene.following import Following
 from agent.scene.fusing import Fusing
+from agent.scene.groups import Group, GroupWatch
 from agent.scene.hearing import Ear
 from agent.scene.integrity import PictureWatch
 from agent.scene.lines import Crossings, LineWatch
+from agent.scene.microphone import MicrophoneWatch
 from agent.scene.policy import LOST_GRACE_S
 from agent.scene.sentences import REASONS
 from agent.scene.span import Span
@@ -43,6 +45,8 @@ class Camera:
         self._ear = Ear()
         self._integrity = PictureWatch()
         self._fusing = Fusing()
+        self._microphone = MicrophoneWatch()
+        self._groups = GroupWatch()
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
         self._scene_ns: int | None = None
@@ -55,6 +59,7 @@ class Camera:
             yield from self._see(observation, observation.at_ns + wall_offset_ns)
         elif isinstance(observation, Heard):
             yield from self._revive("sound", observation.at_ns)
+            yield self._microphone.hear(observation)
             yield from self._ear.hear(observation)
             self.span.hear(observation)
         elif isinstance(observation, Fused):
@@ -93,6 +98,11 @@ class Camera:
         self._lines.adopt(lines)
 
     @property
+    def groups(self) -> tuple[Group, ...]:
+        """Who is together."""
+        return self._groups.groups
+
+    @property
     def crossings(self) -> Mapping[str, Crossings]:
         """How often each line was crossed so far."""
         return self._lines.counts
@@ -127,6 +137,8 @@ class Camera:
             present = self.following.see(seen)
         self.span.see(seen, self.following.known.values())
         yield from falls(seen.at_ns, self.following.known.values())
+        if seen.detections is not None:
+            self._groups.see(seen.at_ns, present, seen.aspect_ratio)
         alive = self.following.known
         yield from self._zones.watch(seen.at_ns, wall_ns, present, alive)
         yield from self._lines.watch(seen.at_ns, wall_ns, present, alive)

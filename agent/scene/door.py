@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from agent.scene.camera import Camera
+from agent.scene.groups import Group
 from agent.scene.incidents import Desk
 from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
@@ -75,6 +76,11 @@ class Scene:
         """How often each line of `camera` was crossed which way since the scene began."""
         known = self._cameras.get(camera)
         return known.crossings if known else {}
+
+    def groups(self, camera: str) -> tuple[Group, ...]:
+        """Who is together in front of `camera` now, how dense, converging or dispersing."""
+        known = self._cameras.get(camera)
+        return known.groups if known else ()
 
     def beliefs(self, camera: str) -> Mapping[str, float]:
         """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""

@@ -62,6 +62,7 @@ _BANG = KindRule(
     joins_cameras=True,
 )
 _SENSOR = KindRule(severity="warning", threshold_llr=4.0, decay_s=6.0, quiet_s=3.0, longest_s=86_400.0, reach_s=0.0)
+_PICTURE = ("camera_covered", "camera_moved", "camera_blurred", "camera_dark", "camera_frozen")
 
 RULES: Mapping[str, KindRule] = {
     # Sound. Where the model's card states no alarm threshold, the llr of a window against the label's prior counts.
@@ -119,11 +120,13 @@ RULES: Mapping[str, KindRule] = {
     "abandoned_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
     "removed_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
     # The senses themselves.
-    "camera_covered": replace(_SENSOR, silences=("camera_dark", "camera_frozen")),
+    "camera_covered": replace(_SENSOR, silences=("camera_dark", "camera_frozen", "camera_moved", "camera_blurred")),
+    "camera_moved": replace(_SENSOR, silences=("camera_blurred",)),
+    "camera_blurred": _SENSOR,
     "camera_dark": replace(_SENSOR, silences=("camera_frozen",)),
     "camera_frozen": _SENSOR,
     "mic_silent": _SENSOR,
-    "source_lost": replace(_SENSOR, silences=("mic_silent", "camera_covered", "camera_dark", "camera_frozen")),
+    "source_lost": replace(_SENSOR, silences=("mic_silent", *_PICTURE)),
 }
 """Kinds that can open so far; the others of KINDS come with later models and rules."""
 

@@ -1,0 +1,107 @@
+"""Groups: who is together, how dense, and whether they come together or scatter.
+
+Two people are together while their feet are near each other in heights of their bodies, with hysteresis, so that a
+group neither forms nor falls apart with the jitter of boxes. How distances to and within a group change, smoothed
+over a second, tells whether it converges or disperses. Others (a fight, normality) take these as attributes.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+from agent.scene.following import Followed
+from agent.types import NS_PER_S
+
+JOIN_HEIGHTS, PART_HEIGHTS = 1.2, 2.0
+"""Together from this distance on, and until it is further: an arm's length each, and a step."""
+REACH_HEIGHTS = 4.0
+"""Whoever is further away has nothing to do with a group."""
+TREND_HEIGHTS_PER_S = 0.25
+"""Half the pace of a slow walk: people who stand together shift by less."""
+_MEMORY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """People who are together: at least two tracks."""
+
+    tracks: tuple[int, ...]
+    since_ns: int
+    spacing_heights: float  # mean distance of each to the nearest other: the smaller the denser
+    closing_heights_per_s: float  # of all within reach; negative where they move apart
+
+    @property
+    def trend(self) -> str:
+        """`converging`, `dispersing` or `steady`."""
+        if abs(self.closing_heights_per_s) < TREND_HEIGHTS_PER_S:
+            return "steady"
+        return "converging" if self.closing_heights_per_s > 0.0 else "dispersing"
+
+
+@dataclass(slots=True)
+class _Pair:
+    """Two people: how far apart in heights, and how fast that shrinks."""
+
+    heights: float
+    closing: float = 0.0
+    together_ns: int | None = None
+
+
+class GroupWatch:
+    """The groups before one camera."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[tuple[int, int], _Pair] = {}
+        self._at_ns: int | None = None
+        self.groups: tuple[Group, ...] = ()
+
+    def see(self, at_ns: int, present: Iterable[Followed], aspect_ratio: float) -> None:
+        """Take those who are present in one picture."""
+        elapsed_s = 0.0 if self._at_ns is None else max(0.0, (at_ns - self._at_ns) / NS_PER_S)
+        self._at_ns = at_ns
+        people = sorted((one for one in present if one.label == "person"), key=lambda one: one.track_id)
+        before, self._pairs = self._pairs, {}
+        for first, second in combinations(people, 2):
+            heights = _distance(first, second, aspect_ratio)
+            if heights > REACH_HEIGHTS:
+                continue
+            key = first.track_id, second.track_id
+            pair = before.get(key) or _Pair(heights)
+            if elapsed_s > 0.0:
+                share = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
+                pair.closing += share * ((pair.heights - heights) / elapsed_s - pair.closing)
+            pair.heights = heights
+            if heights > PART_HEIGHTS:
+                pair.together_ns = None
+            elif heights <= JOIN_HEIGHTS and pair.together_ns is None:
+                pair.together_ns = at_ns
+            self._pairs[key] = pair
+        self.groups = tuple(self._group(members) for members in self._members())
+
+    def _members(self) -> list[tuple[int, ...]]:
+        """Who hangs together over any number of links."""
+        sets: list[set[int]] = []
+        for key, pair in self._pairs.items():
+            if pair.together_ns is not None:
+                touching = [one for one in sets if one & set(key)]
+                sets = [one for one in sets if not one & set(key)] + [set(key).union(*touching)]
+        return sorted(tuple(sorted(one)) for one in sets)
+
+    def _group(self, members: tuple[int, ...]) -> Group:
+        inside = {key: pair for key, pair in self._pairs.items() if key[0] in members and key[1] in members}
+        concerned = [pair for key, pair in self._pairs.items() if key[0] in members or key[1] in members]
+        nearest = [min(pair.heights for key, pair in inside.items() if one in key) for one in members]
+        return Group(
+            tracks=members,
+            since_ns=min(pair.together_ns for pair in inside.values() if pair.together_ns is not None),
+            spacing_heights=sum(nearest) / len(nearest),
+            closing_heights_per_s=sum(pair.closing for pair in concerned) / len(concerned),
+        )
+
+
+def _distance(first: Followed, second: Followed, aspect_ratio: float) -> float:
+    """Distance of feet in heights of the taller; a step down the picture counts as one across."""
+    (x0, y0), (x1, y1) = first.box.foot, second.box.foot
+    height = max(first.body.size, second.body.size, first.box.height_frac, second.box.height_frac, 1e-3)
+    return math.hypot((x1 - x0) * aspect_ratio, y1 - y0) / height
