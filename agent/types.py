@@ -118,7 +118,7 @@ class PictureStats:
     moving_frac: float  # share of cells that changed since the picture before
     grid: tuple[float, ...] = ()  # 8 × 6 cell means, row by row: the coarse look of the place
     differing_frac: float | None = None  # share of pixels that are not what they were; None: nothing to compare
-    noise_frac: float | None = None  # the same in the median of 4 × 3 blocks: what moves fills few of them
+    noise_frac: float | None = None  # the same in the quarter of 8 × 6 blocks where most do, at least
     detail_frac: float = 0.0  # the absolute Laplacian that one pixel in a hundred exceeds: the sharpest edges
     glare_frac: float = 0.0  # share of the picture that is as bright as can be
     colour_frac: float = 0.0  # mean distance between the greatest and the least of red, green and blue

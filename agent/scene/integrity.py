@@ -52,15 +52,16 @@ GREY_COLOUR_FRAC, COLOURED_FRAC, COLOUR_CHANGE = 0.01, 0.02, 3.0
 """A picture without colours, and one with; a filter makes colours come or go by more than this factor."""
 SAME_PLACE = 0.15
 """Another look at a place shares at least this much of its edges."""
-SWITCH_S = 4.0
-"""A filter takes this long to switch and the exposure to settle."""
+SWITCH_S, DOUBT_S = 4.0, 1.0
+"""A filter takes this long to switch and the exposure to settle; from the second on it must still be the place."""
 ACCEPTED_S = 180.0
 
-NOISY_AFTER_S, NOISY_SHARE = 8.0, 0.95
-NOISY_FRAC, FROZEN_FRAC = 0.02, 0.003
-"""Share of pixels that differ from the picture before: with noise, half of all blocks have more than the first; in a
-picture that is repeated there are fewer than the second."""
-FROZEN_S = 3.0
+NOISY_AFTER_S, NOISY_SHARE, NOISY_MEMORY_S = 30.0, 0.98, 1800.0
+NOISY_FRAC, FROZEN_FRAC = 0.01, 0.003
+"""Share of pixels that differ from the picture before: with noise, a quarter of all blocks have more than the first,
+always; in a picture that is repeated there are fewer than the second. What moves fills a quarter now and then."""
+FROZEN_S, FROZEN_LIGHT = 3.0, 0.2
+"""A picture froze only in the light in which it was: one that went dark may well have lost its noise."""
 
 _SMOOTH_S = 0.3
 
@@ -107,7 +108,10 @@ class PictureWatch:
         elapsed_s = 0.0 if self._at_ns is None else min(0.5, max(0.0, (seen.at_ns - self._at_ns) / NS_PER_S))
         self._at_ns = seen.at_ns
         stats, cells = seen.stats, cells_of(seen.stats.edges)
-        still_s = self._freezing.see(seen.at_ns, stats, elapsed_s)
+        known = self._looks.get(bool(self._coloured))
+        usual_frac = stats.brightness_frac if known is None else known.stats.brightness_frac
+        lit = abs(stats.brightness_frac - usual_frac) <= FROZEN_LIGHT * usual_frac
+        still_s = self._freezing.see(seen.at_ns, stats, elapsed_s, lit=lit)
         llr = min(8.0, 4.5 * still_s / FROZEN_S)
         yield _clue("camera_frozen", "same_picture", seen, llr, "state", {"still_s": still_s})
         dark = stats.brightness_frac < DARK_BRIGHTNESS_FRAC and stats.contrast_frac < DARK_CONTRAST_FRAC
@@ -123,6 +127,7 @@ class PictureWatch:
         colour = seen.stats.colour_frac
         if self._coloured is None:
             self._coloured = colour > COLOURED_FRAC
+        self._doubt(seen, cells)
         look = self._looks.get(self._coloured)
         if look is None or dark or seen.stats.glare_frac > GLARE_FRAC:
             return look
@@ -131,12 +136,23 @@ class PictureWatch:
         went = self._coloured and colour < min(GREY_COLOUR_FRAC, usual / COLOUR_CHANGE)
         if not came and not went:
             return look
-        view = _view(seen.stats, cells, look)
-        if view.length < EDGES_GONE or view.there < SAME_PLACE:
+        if not _is_same_place(_view(seen.stats, cells, look)):
             return look
         self._coloured, self._switched_ns = came, seen.at_ns
         self._there, self._gain = 1.0, -1.0
         return self._looks.get(came)
+
+    def _doubt(self, seen: Seen, cells: Floats | None) -> None:
+        """Take a switch back where it turns out to be none: a hand of another colour than the place."""
+        if self._switched_ns is None or self._coloured is None:
+            return
+        since_ns = seen.at_ns - self._switched_ns
+        before = self._looks.get(not self._coloured)
+        if not DOUBT_S * NS_PER_S <= since_ns < SWITCH_S * NS_PER_S or before is None:
+            return
+        if not _is_same_place(_view(seen.stats, cells, before)):
+            self._looks.pop(self._coloured, None)
+            self._coloured, self._switched_ns = not self._coloured, None
 
     def _judge(self, seen: Seen, look: _Look, cells: Floats | None, elapsed_s: float, *, dark: bool) -> Iterator[Clue]:
         stats = seen.stats
@@ -198,7 +214,7 @@ class _Freezing:
         self._before: PictureStats | None = None
         self._stirred = False
 
-    def see(self, at_ns: int, stats: PictureStats, elapsed_s: float) -> float:
+    def see(self, at_ns: int, stats: PictureStats, elapsed_s: float, *, lit: bool) -> float:
         """Take a picture into account; return for how many seconds it has been the same one.
 
         One picture that differs does not count: a frozen picture that is still coded changes with each key picture.
@@ -210,13 +226,14 @@ class _Freezing:
         self._before = stats
         same = differing_frac < FROZEN_FRAC
         noisy = self._watched_s >= NOISY_AFTER_S and self._noisy_s >= NOISY_SHARE * self._watched_s
-        if same and noisy and self._since_ns is None:
+        if same and noisy and lit and self._since_ns is None:
             self._since_ns = at_ns
         elif not same and (self._stirred or self._since_ns is None):
             self._since_ns = None
         self._stirred = not same
         if self._since_ns is None:
-            self._watched_s += elapsed_s
+            kept = math.exp(-elapsed_s / NOISY_MEMORY_S)
+            self._watched_s, self._noisy_s = kept * self._watched_s + elapsed_s, kept * self._noisy_s
             self._noisy_s += elapsed_s if noise_frac >= NOISY_FRAC else 0.0
             return 0.0
         return (at_ns - self._since_ns) / NS_PER_S
@@ -247,6 +264,10 @@ def _view(stats: PictureStats, cells: Floats | None, look: _Look) -> _View:
     there = agreement(cells, look.cells) / max(0.5, look.usual)
     gain = shift_gain(cells, look.cells) if there < DOUBTFUL else -1.0
     return _View(there, length(cells) / max(1e-9, length(look.cells)), gain)
+
+
+def _is_same_place(view: _View) -> bool:
+    return view.length >= EDGES_GONE and view.there >= SAME_PLACE
 
 
 def _blurred(stats: PictureStats, look: _Look) -> float:

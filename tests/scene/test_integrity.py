@@ -1,0 +1,169 @@
+"""A camera that is covered, pushed, blurred, dazzled or frozen is told, as what it is; light and filters are not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agent.features.picture import picture_stats
+from agent.scene import Policy, Scene
+from agent.types import IncidentChange, Opened, PictureStats
+from tests.scene.observe import closed, kinds, ns, seen
+
+WIDTH, HEIGHT, FPS = 160, 90, 4
+CALM_S = 36.0
+Picture = NDArray[np.float32]
+Alter = Callable[[float, "Picture"], "Picture"]
+
+
+def place() -> Picture:
+    """A wide picture with edges of many directions, of which the camera sees the middle."""
+    chance = np.random.default_rng(3)
+    picture = np.full((HEIGHT + 60, WIDTH + 100, 3), 120, np.float32)
+    for _ in range(60):
+        start = chance.integers(0, [WIDTH + 100, HEIGHT + 60])
+        end = start + chance.integers(-50, 50, 2)
+        colour = tuple(float(value) for value in chance.uniform(10, 245, 3))
+        cv2.line(picture, tuple(map(int, start)), tuple(map(int, end)), colour, int(chance.integers(1, 6)))
+    return picture
+
+
+PLACE = place()
+NOISE = np.random.default_rng(4).normal(0, 2, (HEIGHT + 64, WIDTH + 64, 1)).astype(np.float32)
+
+
+def seen_from(across: int = 0, down: int = 0) -> Picture:
+    return PLACE[30 + down : 30 + down + HEIGHT, 50 + across : 50 + across + WIDTH]
+
+
+def stats_of(alter: Alter, end_s: float) -> list[tuple[float, PictureStats]]:
+    found, previous = [], None
+    for index in range(round((CALM_S + end_s) * FPS)):
+        at_s = index / FPS - CALM_S
+        picture = alter(at_s, seen_from()) if at_s >= 0.0 else seen_from()
+        left, top = index * 7 % 64, index * 13 % 64
+        noise = 0.0 if alter is frozen and at_s >= 0.0 else NOISE[top : top + HEIGHT, left : left + WIDTH]
+        levels = np.asarray((picture + noise).round().clip(0, 255), np.uint8)
+        found.append((at_s, picture_stats(levels, previous)))
+        previous = levels
+    return found
+
+
+def played(alter: Alter, end_s: float = 10.0) -> list[IncidentChange]:
+    scene, changes = Scene(Policy(), lateness_ns=0), []
+    for at_s, stats in stats_of(alter, end_s):
+        changes += scene.step(seen(at_s + CALM_S, stats=stats))
+    return changes
+
+
+def hand(at_s: float, picture: Picture) -> Picture:
+    return np.full_like(picture, 70.0)
+
+
+def push(at_s: float, picture: Picture) -> Picture:
+    return seen_from(18, 9)
+
+
+def turn(at_s: float, picture: Picture) -> Picture:
+    return picture[::-1, ::-1]
+
+
+def defocus(at_s: float, picture: Picture) -> Picture:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 3.0), np.float32)
+
+
+def lamp(at_s: float, picture: Picture) -> Picture:
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    return picture * 0.4 + 900.0 * np.exp(-((x - 80) ** 2 + (y - 45) ** 2) / 4000.0)[..., None]
+
+
+def frozen(at_s: float, picture: Picture) -> Picture:
+    return picture
+
+
+def dim(at_s: float, picture: Picture) -> Picture:
+    return picture * 0.25 + 3.0
+
+
+def dusk(at_s: float, picture: Picture) -> Picture:
+    return picture * (1.0 - 0.075 * at_s)
+
+
+def infrared(at_s: float, picture: Picture) -> Picture:
+    if at_s < 0.5:
+        return picture * 0.05
+    grey = 255.0 - picture[..., :1] * 0.7 - picture[..., 1:2] * 0.1
+    return np.repeat(grey, 3, axis=2)
+
+
+def passer(at_s: float, picture: Picture) -> Picture:
+    return np.full_like(picture, 60.0) if at_s < 1.5 else picture
+
+
+def truck(at_s: float, picture: Picture) -> Picture:
+    half = picture.copy()
+    half[:, : WIDTH // 3] = 90.0
+    return half
+
+
+@pytest.mark.parametrize(
+    ("alter", "kind"),
+    [
+        (hand, "camera_covered"),
+        (lamp, "camera_covered"),
+        (push, "camera_moved"),
+        (turn, "camera_moved"),
+        (defocus, "camera_blurred"),
+        (frozen, "camera_frozen"),
+    ],
+)
+def test_what_is_done_to_a_camera_is_told_within_5_s_as_what_it_is(alter: Alter, kind: str) -> None:
+    changes = played(alter)
+    assert kinds(changes) == [kind]
+    assert changes[0].incident.at_ns <= ns(CALM_S + 5.0)
+
+
+@pytest.mark.parametrize("alter", [dim, dusk, infrared, passer, truck])
+def test_light_a_filter_and_who_passes_do_nothing(alter: Alter) -> None:
+    assert kinds(played(alter)) == []
+
+
+def test_a_lamp_is_told_as_dazzling() -> None:
+    assert "dazzled" in played(lamp)[0].incident.summary
+
+
+def test_a_hand_after_the_filter_switched_is_told_too() -> None:
+    def both(at_s: float, picture: Picture) -> Picture:
+        return infrared(at_s, picture) if at_s < 15.0 else hand(at_s, picture)
+
+    changes = played(both, 25.0)
+    assert kinds(changes) == ["camera_covered"]
+    assert ns(CALM_S + 15.0) < changes[0].incident.at_ns <= ns(CALM_S + 20.0)
+
+
+def test_a_camera_left_where_it_was_moved_to_is_accepted_there_and_watched_on() -> None:
+    def stays(at_s: float, picture: Picture) -> Picture:
+        return seen_from(18, 9) if at_s < 230.0 else seen_from(-18, -9)
+
+    changes = played(stays, 245.0)
+    first, second = [change.incident for change in changes if isinstance(change, Opened)]
+    assert (first.kind, second.kind) == ("camera_moved", "camera_moved")
+    (end,) = [incident for incident in closed(changes) if incident.ordinal == first.ordinal]
+    assert ns(CALM_S + 180.0) <= end.at_ns <= ns(CALM_S + 215.0)
+    assert ns(CALM_S + 230.0) < second.at_ns <= ns(CALM_S + 235.0)
+
+
+def test_a_repeated_picture_that_is_coded_anew_now_and_then_is_frozen_too() -> None:
+    base = stats_of(frozen, 10.0)
+    coded = [stats if at_s <= 0.5 or round(at_s * FPS) % 8 else _stirred(stats) for at_s, stats in base]
+    scene, changes = Scene(Policy(), lateness_ns=0), []
+    for (at_s, _), stats in zip(base, coded, strict=True):
+        changes += scene.step(seen(at_s + CALM_S, stats=stats))
+    assert kinds(changes) == ["camera_frozen"]
+
+
+def _stirred(stats: PictureStats) -> PictureStats:
+    return replace(stats, differing_frac=0.4, noise_frac=0.4)
