@@ -109,7 +109,7 @@ class Body:
             self.shapes.popleft()
         kept = math.exp(-elapsed_s * shape.weight / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
         self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
-        self._learn_height(shape, elapsed_s, may_shrink=not _is_cut_below(box) and self.behaviour != "crouching")
+        self._learn_height(shape, elapsed_s, may_shrink=not is_cut_below(box) and self.behaviour != "crouching")
         kept = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._at_ns is not None else 0.0
         self.speed_heights_per_s = kept * self.speed_heights_per_s + (1.0 - kept) * speed_heights_per_s
         self._at_ns = at_ns
@@ -146,7 +146,7 @@ class Body:
         known = self.standing_height
         shrunk = 0.0 if known is None else -_SHRUNK_SLOPE * math.log(height / known / SHRUNK_FRAC)
         llr = _RATIO_SLOPE * math.log(max(ratio, 1e-3) / LEVEL_RATIO) + min(_MOST_SHRUNK_LLR, shrunk)
-        if _is_cut_below(box):
+        if is_cut_below(box):
             wide = ratio / CUT_LEVEL_RATIO if known is None else ratio * height / known / WIDE_FRAC
             llr = min(llr, _RATIO_SLOPE * math.log(max(wide, 1e-3)))
         if box.top_frac < BORDER_FRAC:
@@ -205,5 +205,6 @@ def _pace(speed: float, before: str) -> str:
     return "walking" if speed >= walking else "standing"
 
 
-def _is_cut_below(box: Box) -> bool:
+def is_cut_below(box: Box) -> bool:
+    """Whether the lower border of the picture cuts a box off."""
     return box.bottom_frac > 1.0 - BORDER_FRAC

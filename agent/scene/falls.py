@@ -2,12 +2,13 @@
 
 What counts is that the going down was quick (lying down to rest takes longer) and that it lasted: somebody who
 ties a shoe comes up again. Detectors see lying people badly, so who was lost while lying is believed to lie on for
-a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does.
+a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does. Who sinks into
+the lower border of the picture most likely walks out of it: there only staying down counts.
 """
 
 from collections.abc import Iterable, Iterator
 
-from agent.scene.behaviour import UPRIGHT_RATIO, Body
+from agent.scene.behaviour import UPRIGHT_RATIO, Body, is_cut_below
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
 from agent.types import NS_PER_S
@@ -43,7 +44,7 @@ def falls(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
         since_ns = followed.body.lying_since_ns
         if since_ns is not None:
             yield _lies(at_ns, followed, since_ns)
-        elif lost_s > 0.0 and _is_sinking(followed.body):
+        elif lost_s > 0.0 and _is_sinking(followed.body) and not is_cut_below(followed.box):
             yield _sinks(at_ns, followed, lost_s)
         elif lost_s == 0.0:
             yield _clue("went_down", followed, at_ns, 0.0)
@@ -55,7 +56,8 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     all_s = (at_ns - since_ns) / NS_PER_S
     lying_s = min(LONGEST_S, all_s)
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
-    if body.upright_ns is None or down_s > QUICK_S or body.upright_s < UPRIGHT_S or body.sunk_heights < SUNK_HEIGHTS:
+    seen = down_s <= QUICK_S and body.upright_s >= UPRIGHT_S and body.sunk_heights >= SUNK_HEIGHTS
+    if body.upright_ns is None or not seen or is_cut_below(followed.box):
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
         sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC)
         words: dict[str, str | float] = {"variant": "fallen", "lying_s": all_s}
