@@ -73,6 +73,7 @@ Polyline: TypeAlias = Annotated[tuple[Point, ...], Field(min_length=2, max_lengt
 Hours: TypeAlias = Annotated[str, AfterValidator(_possible_hours)]
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_known_timezone)]
 Sensitivity = Literal["low", "normal", "high"]
+ProfileName = Literal["home", "away", "night"]
 ZoneRule = Literal["intrusion", "loitering", "crowding", "running", "abandoned_object", "removed_object"]
 Direction = Literal["in", "out", "both", "none"]
 
@@ -182,6 +183,7 @@ class Policy(Table):
     """When evidence becomes an incident."""
 
     armed: bool = Field(True, description="false: look and listen, but open no incident.")
+    profile: ProfileName = Field("away", description="home, away or night: which of the tables [profiles.…] holds.")
     sensitivity: Sensitivity = Field("normal", description="low, normal or high: moves every threshold at once.")
     disabled_kinds: tuple[Kind, ...] = Field((), description="Kinds of incident that never open.")
     margin_llr: dict[Kind, Annotated[float, Field(ge=-4.0, le=4.0)]] = Field(
@@ -189,6 +191,40 @@ class Policy(Table):
         description="What each kind's threshold is raised by here, in natural log odds: 1.1 asks for three times the "
         "evidence. `vedette calibrate thresholds` finds it from verdicts and ordinary recordings.",
     )
+
+
+class Profile(Table):
+    """What is different while a profile holds."""
+
+    disabled_kinds: tuple[Kind, ...] = Field(
+        (), description="Kinds that do not open meanwhile, besides those of [policy]."
+    )
+    sensitivity: Sensitivity | Literal[""] = Field(
+        "", description="low, normal or high meanwhile; empty: as [policy] says."
+    )
+
+
+PEOPLE_KINDS = (
+    "intrusion",
+    "loitering",
+    "line_crossing",
+    "crowding",
+    "running",
+    "abandoned_object",
+    "removed_object",
+    "unusual",
+)
+"""What people who belong there do all day."""
+
+
+class Profiles(Table):
+    """Three ways to watch; policy.profile or the topic set/profile chooses one."""
+
+    home: Profile = Field(
+        Profile(disabled_kinds=PEOPLE_KINDS), description="People who belong there are up: rules on people rest."
+    )
+    away: Profile = Field(Profile(), description="Nobody should be there.")
+    night: Profile = Field(Profile(), description="People who belong there are asleep: as away unless set otherwise.")
 
 
 class Zone(Table):
@@ -299,4 +335,5 @@ class Config(Table):
     models: Models = Models()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()
+    profiles: Profiles = Profiles()
     cameras: dict[CameraName, Camera] = Field(default_factory=dict, description="Cameras by name.")

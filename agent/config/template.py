@@ -58,7 +58,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a text, number, truth value or flat list as TOML; JSON spells those the same way."""
+    """Return a text, number, truth value, flat list or table as TOML; JSON spells all but tables the same way."""
+    if isinstance(value, BaseModel):
+        return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in value.model_dump().items())}}}"
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 

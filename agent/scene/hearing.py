@@ -36,8 +36,8 @@ RHYTHM_LLR = 3.0
 
 ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 2.0
 """An alarm's window counts (llr − 2) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after
-5 s of a likely one (llr 3, probability 0.51), never for what is less likely than that (music, voices). On `dev` 25 of 28
-alarms open so, and 1 in 1.14 h of other sounds (a siren in street music)."""
+5 s of a likely one (llr 3, probability 0.51), never for what is less likely than that (music, voices). On `dev` 25 of
+28 alarms open so, and 1 in 1.14 h of other sounds (a siren in street music)."""
 PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
 """By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
 PATTERN_KEPT_S = 8.0

@@ -8,7 +8,7 @@ the thing happens than on an ordinary day. A threshold is therefore the prior od
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.config.schema import Config, Line, Sensitivity, Zone
+from agent.config.schema import Config, Line, Profile, Sensitivity, Zone
 from agent.types import KINDS, Severity
 
 SENSITIVITY_LLR: Mapping[Sensitivity, float] = {"low": 1.2, "normal": 0.0, "high": -1.2}
@@ -186,7 +186,8 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config) -> "Policy":
-        """The policy that a configuration describes."""
+        """The policy that a configuration describes, with the profile that holds."""
+        profile: Profile = getattr(config.profiles, config.policy.profile)
         return cls(
             zones={
                 name: {
@@ -204,9 +205,9 @@ class Policy:
                 }
                 for name, camera in config.cameras.items()
             },
-            sensitivity=config.policy.sensitivity,
+            sensitivity=profile.sensitivity or config.policy.sensitivity,
             armed=config.policy.armed,
-            disabled_kinds=frozenset(config.policy.disabled_kinds),
+            disabled_kinds=frozenset((*config.policy.disabled_kinds, *profile.disabled_kinds)),
             margin_llr=dict(config.policy.margin_llr),
         )
 

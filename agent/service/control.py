@@ -197,7 +197,8 @@ class Control:
             self._uplink.say(latest)
 
     def _told(self, setting: Setting) -> Latest:
-        value = self._settings.get(settings.path_of(setting), setting.value)
+        path = settings.path_of(setting)
+        value = self._settings.get(path, settings.every(self.config)[path].value)
         topic = control.setting_topic(self._topics, setting.name, setting.camera, setting.zone)
         return Latest(
             topic, control.said(value if value is not None else "").encode(), retain=True, content_type="text/plain"
@@ -222,9 +223,10 @@ class Control:
         if setting.camera and before.cameras[setting.camera].enabled != after.cameras[setting.camera].enabled:
             self._levers.switch(setting.camera, after.cameras[setting.camera].enabled)
         lost = settings.keep(self._settings, self._folder)
-        configured = settings.every(self._config)[settings.path_of(setting)]
-        latest = self._told(configured)
+        latest = self._told(setting)
         self._uplink.say(latest)
+        if setting.name == "profile":  # which may bring another sensitivity with it
+            self._uplink.say(self._told(Setting(name="sensitivity", value=None)))
         return {"value": latest.payload.decode(), "kept": not lost}
 
     def _snapshot(self, camera: str) -> str:

@@ -1,7 +1,7 @@
 """What was set over MQTT: kept in the state folder, laid over the configuration, back after a restart.
 
-A setting is a path and a value: `armed`, `sensitivity`, `hall/armed`, `hall/enabled`, `hall/zone/gate`. What is
-not set is as configured.
+A setting is a path and a value: `armed`, `sensitivity`, `profile`, `hall/armed`, `hall/enabled`, `hall/zone/gate`.
+What is not set is as configured.
 """
 
 import json
@@ -9,10 +9,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TypeAlias, cast, get_args
 
 from agent.config.files import write_atomically
-from agent.config.schema import Config, Sensitivity
+from agent.config.schema import Config, Profile, ProfileName, Sensitivity
 from agent.errors import ConfigError
 from agent.scene import Policy
 from agent.uplink.control import Setting
@@ -35,7 +35,8 @@ def every(config: Config) -> dict[str, Setting]:
     """Return every setting there is by its path, with the value that the configuration gives it."""
     settings = [
         Setting(name="armed", value=config.policy.armed),
-        Setting(name="sensitivity", value=config.policy.sensitivity),
+        Setting(name="sensitivity", value=_sensitivity(config, config.policy.profile)),
+        Setting(name="profile", value=config.policy.profile),
     ]
     for name, camera in config.cameras.items():
         settings.append(Setting(name="armed", value=True, camera=name))
@@ -53,8 +54,13 @@ def changed(settings: Settings, setting: Setting) -> dict[str, Value]:
 
 def laid_over(config: Config, settings: Settings) -> Config:
     """Return the configuration as it is with `settings` over it."""
-    armed, sensitivity = settings.get("armed", config.policy.armed), settings.get("sensitivity")
-    policy = {"armed": armed, "sensitivity": sensitivity or config.policy.sensitivity}
+    profile = cast(ProfileName, settings.get("profile", config.policy.profile))
+    sensitivity = settings.get("sensitivity", config.policy.sensitivity)
+    policy = {"armed": settings.get("armed", config.policy.armed), "sensitivity": sensitivity, "profile": profile}
+    profiles = config.profiles
+    if "sensitivity" in settings:  # what somebody set now outweighs what the profile says
+        chosen = getattr(profiles, profile).model_copy(update={"sensitivity": ""})
+        profiles = profiles.model_copy(update={profile: chosen})
     cameras = {}
     for name, camera in config.cameras.items():
         zones = {
@@ -63,7 +69,13 @@ def laid_over(config: Config, settings: Settings) -> Config:
         }
         enabled = settings.get(f"{name}/enabled", camera.enabled)
         cameras[name] = camera.model_copy(update={"enabled": enabled, "zones": zones})
-    return config.model_copy(update={"policy": config.policy.model_copy(update=policy), "cameras": cameras})
+    rules = config.policy.model_copy(update=policy)
+    return config.model_copy(update={"policy": rules, "profiles": profiles, "cameras": cameras})
+
+
+def _sensitivity(config: Config, profile: ProfileName) -> Sensitivity:
+    named: Profile = getattr(config.profiles, profile)
+    return named.sensitivity or config.policy.sensitivity
 
 
 def policy(config: Config, settings: Settings) -> Policy:
@@ -99,7 +111,8 @@ def load(folder: Path, config: Config) -> dict[str, Value]:
 def _fits(value: object, setting: Setting | None) -> bool:
     if setting is None:
         return False
-    return value in get_args(Sensitivity) if setting.name == "sensitivity" else isinstance(value, bool)
+    choices = {"sensitivity": get_args(Sensitivity), "profile": get_args(ProfileName)}.get(setting.name)
+    return isinstance(value, bool) if choices is None else value in choices
 
 
 def keep(settings: Settings, folder: Path) -> str:

@@ -5,6 +5,7 @@ is hostile until it has passed: size, retention, encoding, depth, shape, names, 
 
     …/set/armed                    on | off | default
     …/set/sensitivity              low | normal | high | default
+    …/set/profile                  home | away | night | default
     …/<camera>/set/armed           on | off | default
     …/<camera>/set/enabled         on | off | default
     …/<camera>/set/zone/<zone>     on | off | default
@@ -38,9 +39,10 @@ _SHOWN = 60  # characters of what somebody sent that are said back
 
 ON_OFF: Mapping[str, bool] = {"on": True, "true": True, "off": False, "false": False}
 SENSITIVITIES = ("low", "normal", "high")
+PROFILES = ("home", "away", "night")
 DEFAULT = "default"  # go by the configuration again
 
-Name = Literal["armed", "sensitivity", "enabled", "zone"]
+Name = Literal["armed", "sensitivity", "profile", "enabled", "zone"]
 Action = Literal["status", "snapshot", "verdict", "drill"]
 _FIELDS: Mapping[str, Mapping[str, type]] = {
     "status": {},
@@ -122,7 +124,9 @@ def _of_node(levels: list[str], value: object, request_id: str) -> Setting:
         return Setting(name="armed", value=_switch(value), request_id=request_id)
     if levels == ["sensitivity"]:
         return Setting(name="sensitivity", value=_choice(value, SENSITIVITIES), request_id=request_id)
-    return _refuse(f"there is no setting {_shown('/'.join(levels))}; there are armed and sensitivity")
+    if levels == ["profile"]:
+        return Setting(name="profile", value=_choice(value, PROFILES), request_id=request_id)
+    return _refuse(f"there is no setting {_shown('/'.join(levels))}; there are armed, profile and sensitivity")
 
 
 def _of_camera(camera: str, levels: list[str], value: object, request_id: str, zones: Zones) -> Setting:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent.config.schema import Camera, Config
 from agent.kinds import KINDS
-from agent.uplink.control import SENSITIVITIES, Name, setting_topic
+from agent.uplink.control import PROFILES, SENSITIVITIES, Name, setting_topic
 from agent.uplink.payload import Message
 from agent.uplink.topics import Topics
 
@@ -106,13 +106,9 @@ def _box(config: Config, topics: Topics, version: str) -> Message:
     }
     if config.control.enabled:
         parts["armed"] = _switch(topics, "Armed", "armed") | {"icon": "mdi:shield"}
-        parts["sensitivity"] = {
-            "platform": "select",
-            "name": "Sensitivity",
-            "command_topic": topics.of_node("set/sensitivity"),
-            "state_topic": setting_topic(topics, "sensitivity"),
-            "options": list(SENSITIVITIES),
-            "entity_category": "config",
+        parts["profile"] = _select(topics, "Profile", "profile", PROFILES) | {"icon": "mdi:home-switch"}
+        parts["sensitivity"] = _select(topics, "Sensitivity", "sensitivity", SENSITIVITIES) | {
+            "entity_category": "config"
         }
     available = {"availability": [_online(topics)]}
     parts = {key: part | available for key, part in parts.items()}
@@ -261,6 +257,16 @@ def _switch(topics: Topics, title: str, name: Name, camera: str = "", zone: str 
         "state_topic": setting_topic(topics, name, camera, zone),
         "payload_on": "on",
         "payload_off": "off",
+    }
+
+
+def _select(topics: Topics, title: str, name: Name, options: Collection[str]) -> Message:
+    return {
+        "platform": "select",
+        "name": title,
+        "command_topic": topics.of_node(f"set/{name}"),
+        "state_topic": setting_topic(topics, name),
+        "options": list(options),
     }
 
 

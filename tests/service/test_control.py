@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from agent.config.schema import Camera, Config, Node, Snapshots, Zone
+from agent.config.schema import PEOPLE_KINDS, Camera, Config, Node, Profile, Profiles, Snapshots, Zone
 from agent.config.schema import Policy as PolicyTable
 from agent.errors import WorkerError
+from agent.kinds import KINDS
 from agent.scene import Policy
 from agent.service import settings
 from agent.service.control import WAITING_MOST, Control, Errands, Levers
@@ -197,10 +198,40 @@ def test_a_broken_file_of_settings_leaves_everything_as_configured(tmp_path: Pat
     assert settings.laid_over(CONFIG, {}) == CONFIG
 
 
+def test_a_profile_brings_its_kinds_and_sensitivity_and_survives_a_restart(tmp_path: Path) -> None:
+    watched = PolicyTable(disabled_kinds=("smoke",))
+    night = Profiles(night=Profile(sensitivity="high", disabled_kinds=("fall",)))
+    config = CONFIG.model_copy(update={"policy": watched, "profiles": night})
+    box = Box(tmp_path, config)
+    box.control.begin()
+    assert (box.told("setting/profile"), box.told("setting/sensitivity")) == ("away", "normal")
+    assert box.send("set/profile", "night")["result"] == {"value": "night", "kept": True}
+    assert (box.told("setting/profile"), box.told("setting/sensitivity")) == ("night", "high")
+    assert box.control.policy.sensitivity == "high"
+    assert box.control.policy.disabled_kinds == {"smoke", "fall"}
+    again = Box(tmp_path, config)
+    again.control.begin()
+    assert (again.told("setting/profile"), again.control.policy.sensitivity) == ("night", "high")
+    again.send("set/sensitivity", "low")
+    assert (again.told("setting/sensitivity"), again.control.policy.sensitivity) == ("low", "low")
+    again.send("set/profile", "default")
+    assert again.told("setting/profile") == "away"
+    assert again.control.policy.disabled_kinds == {"smoke"}
+
+
+def test_at_home_rules_on_people_rest_and_nothing_else(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    away = {kind for kind in KINDS if box.control.policy.allows(kind, "hall")}
+    box.send("set/profile", "home")
+    home = {kind for kind in KINDS if box.control.policy.allows(kind, "hall")}
+    assert away - home == set(PEOPLE_KINDS) & away
+    assert {"fall", "fire", "gunshot", "glass_break", "alarm"} <= home
+
+
 def test_every_setting_finds_its_way_into_the_configuration_or_the_policy() -> None:
     before = settings.policy(CONFIG, {})
     for path, setting in settings.every(CONFIG).items():
-        other = "high" if setting.name == "sensitivity" else not setting.value
+        other = {"sensitivity": "high", "profile": "home"}.get(setting.name, not setting.value)
         changed = settings.changed(
             {}, Setting(name=setting.name, value=other, camera=setting.camera, zone=setting.zone)
         )
