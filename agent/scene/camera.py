@@ -20,9 +20,11 @@ from agent.scene.zones import ZoneWatch
 from agent.types import NS_PER_S, Blind, Fused, Heard, Seen, Track
 
 SCENE_KINDS = ("fire", "smoke")
-SCENE_LLR_PER_S, SCENE_FLOOR = 2.5, 0.5
-"""A picture's scene score counts (llr − 0.5) a second, at most 2.5: pictures a tenth of a second apart say the
-same. A sure fire opens after 2 s (the contract: 3 s)."""
+SCENE_LLR_PER_S, SCENE_AGAINST_PER_S, SCENE_FLOOR = 4.0, 2.5, 0.5
+"""A picture's scene score counts (llr − 0.5) a second, at most 4 for and 2.5 against: pictures a tenth of a second
+apart say the same. A sure fire opens after 1.3 s (the contract: 3 s). On the training clips that opens the same 27 of
+29 fires as at most 2.5 a second did, half of them within 1.9 s of the first picture that speaks for one (2.5 s before),
+and nothing on 204 other clips."""
 LONGEST_STEP_S = 0.5
 """One analysed picture speaks for at most this long, however long ago the one before it was."""
 BLIND_LLR_PER_S = 2.0
@@ -151,7 +153,7 @@ class Camera:
         self._scene_ns = seen.at_ns
         for score in seen.scene:
             if score.label in SCENE_KINDS:
-                rate = min(SCENE_LLR_PER_S, max(-SCENE_LLR_PER_S, score.llr - SCENE_FLOOR))
+                rate = min(SCENE_LLR_PER_S, max(-SCENE_AGAINST_PER_S, score.llr - SCENE_FLOOR))
                 yield Clue(
                     kind=score.label,
                     signal=f"{score.label}_seen",
