@@ -30,7 +30,7 @@ pytestmark = pytest.mark.integration
 # what is tested is the fault, also where the machine is busy.
 COVERED = """
 [cameras.yard]
-url = "lavfi:smptebars=size=320x180:rate=5,hue=b='if(lt(mod(t,10),5),0,-10)'"
+url = "lavfi:smptebars=size=320x180:rate=5,hue=s=0:b='if(lt(mod(t,10),5),0,-10)'"
 sound = "none"
 """
 KIND = "camera_covered"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 CAMERAS = """
 [cameras.hall]
-url = "lavfi:smptebars=size=320x180:rate=5,hue=b='if(lt(mod(t,10),5),0,-10)'[out0];sine=frequency=200:sample_rate=16000,volume=0.05[out1]"
+url = "lavfi:smptebars=size=320x180:rate=5,hue=s=0:b='if(lt(mod(t,10),5),0,-10)'[out0];sine=200:sample_rate=16000[out1]"
 [cameras.hall.masks.door]
 polygon = [[0.0, 0.0], [0.3, 0.0], [0.3, 1.0], [0.0, 1.0]]
 [cameras.hall.zones.gate]

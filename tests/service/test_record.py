@@ -21,7 +21,7 @@ name = "box"
 [broker]
 url = "mqtt://127.0.0.1:9"
 [cameras.hall]
-url = "lavfi:smptebars=size=320x180:rate=5,hue=b='if(lt(mod(t,10),5),0,-10)'"
+url = "lavfi:smptebars=size=320x180:rate=5,hue=s=0:b='if(lt(mod(t,10),5),0,-10)'"
 sound = "none"
 """
 SAME = ("kind", "phase", "severity", "confidence", "summary", "evidence", "tracks", "zones", "close_reason", "cameras")
