@@ -1,6 +1,7 @@
 """The digest as HTML: words and shapes are made here, how they look stands in `digest.html`."""
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from html import escape
@@ -260,11 +261,11 @@ def _fitted(jpeg: bytes) -> bytes | None:
 
 
 def _evidence(message: Message) -> str:
-    entries = message["evidence"]
+    entries, times = _strongest(message["evidence"])
     if not entries:
         return ""
     items = "".join(
-        f'<li><span class="signal">{escape(entry["signal"].replace("_", " "))}</span>'
+        f'<li><span class="signal">{escape(entry["signal"].replace("_", " "))}{_often(times[entry["signal"]])}</span>'
         f'<span class="sense">{escape(SENSES.get(entry["modality"], entry["modality"]))}</span>'
         f'<span class="meter"><i style="width:{100 * min(1.0, max(0.0, entry["llr"]) / MOST_LLR):.0f}%"></i></span>'
         f'<span class="llr">{entry["llr"]:+.1f}</span></li>'
@@ -272,6 +273,19 @@ def _evidence(message: Message) -> str:
     )
     more = f'<li class="more">and {len(entries) - 6} more</li>' if len(entries) > 6 else ""
     return f'<ul class="evidence" title="How strongly each signal speaks for it">{items}{more}</ul>'
+
+
+def _strongest(evidence: Sequence[Message]) -> tuple[list[Message], Counter[str]]:
+    """Return the strongest evidence of each signal, in the order in which they first came, and how often each came."""
+    best: dict[str, Message] = {}
+    for entry in evidence:
+        if entry["signal"] not in best or entry["llr"] > best[entry["signal"]]["llr"]:
+            best[entry["signal"]] = entry
+    return list(best.values()), Counter(entry["signal"] for entry in evidence)
+
+
+def _often(times: int) -> str:
+    return f" × {times}" if times > 1 else ""
 
 
 def _facts(entry: Entry) -> str:

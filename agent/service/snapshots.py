@@ -106,7 +106,7 @@ class Snapshots:
         if not self._enabled:
             return
         seen = self._seen.get(incident.camera)
-        score = score_of_nobody(incident)
+        score = score_of_nobody(incident, seen.at_ns) if seen is not None else 0.0
         if incident.tracks and seen is not None:
             score = score_of(seen, tracks(incident.camera), incident.tracks)
         self._views[incident.ordinal] = BestView(incident.camera, incident.tracks, score)
@@ -117,7 +117,8 @@ class Snapshots:
         if view is None:
             return None
         if not incident.tracks and incident.camera in self._newest:
-            view.offer(score_of_nobody(incident), *self._newest[incident.camera])
+            at_ns, newest = self._newest[incident.camera]
+            view.offer(score_of_nobody(incident, at_ns), at_ns, newest)
         view.tracks = incident.tracks
         found = view.take()
         if found is None:

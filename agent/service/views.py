@@ -1,17 +1,18 @@
 """How well a picture shows what an incident is about: the best view so far is sent again when it is updated.
 
-A view is as good as the incident's people are large and sure in it. Where an incident has nobody (fire, a sound), a
-picture of a moment at which it is surer is the better one.
+A view is as good as the incident's people are large and sure in it. Where an incident has nobody (fire, smoke), a
+picture of a moment at which it was seen more surely is the better one; what was only heard has no better view.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.pictures import LazyPicture
-from agent.types import Box, Incident, Seen, Track
+from agent.types import NS_PER_S, Box, Incident, Seen, Track
 
 CLEARLY_BETTER = 1.2  # so much better than what was sent before, and it is sent again
 SAME_IOU = 0.2  # a track is a few pictures behind what was found in this one
+NEAR_NS = NS_PER_S  # evidence of a moment is of this picture
 _LEAST_SCORE = 1e-4
 
 
@@ -51,9 +52,10 @@ def score_of(seen: Seen, tracks: Iterable[Track], wanted: tuple[int, ...]) -> fl
     return total
 
 
-def score_of_nobody(incident: Incident) -> float:
-    """Return the score of the newest picture of an incident without tracks."""
-    return incident.confidence
+def score_of_nobody(incident: Incident, at_ns: int) -> float:
+    """Return how surely an incident without tracks was seen around `at_ns`, 0 where it was only heard or before."""
+    seen = (one for one in incident.evidence if one.modality == "vision" and abs(one.at_ns - at_ns) <= NEAR_NS)
+    return max((one.score for one in seen), default=0.0)
 
 
 def _area(box: Box) -> float:

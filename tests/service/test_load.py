@@ -1,6 +1,6 @@
 """Overload: fewer pictures first, then smaller ones, and large ones again when there is time for them."""
 
-from agent.service.load import LARGE_AGAIN_S, WINDOW_S, Load
+from agent.service.load import GOOD_AFTER, LARGE_AGAIN_S, WINDOW_S, Load
 
 
 class Eyes:
@@ -57,7 +57,7 @@ def test_what_is_smallest_already_only_becomes_fewer() -> None:
 def test_it_ends_when_every_picture_is_looked_at_again() -> None:
     eyes = Eyes()
     eyes.window(looked=30, lost=20)
-    assert eyes.window(looked=50, lost=0) == "fewer"
+    assert eyes.window(looked=50, lost=0, times=GOOD_AFTER - 1) == "fewer"
     assert eyes.window(looked=50, lost=0) == "none"
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.service.snapshots import Snapshots
-from agent.types import NS_PER_S, Box, Detection, Seen, Track
+from agent.types import NS_PER_S, Box, Detection, Evidence, Seen, Track
 from tests.service.test_snapshots import STATS, lazy, snapshots
 from tests.uplink.made import incident
 
@@ -76,13 +76,21 @@ def test_somebody_who_is_no_part_of_the_incident_makes_no_view_better() -> None:
     assert shots.better_view(incident(1, tracks=(77,))) is None
 
 
-def test_without_anybody_the_surer_moment_is_the_better_view() -> None:
+def fire(second: float, score: float, modality: Any = "vision") -> Any:
+    at_ns = int(second * NS_PER_S)
+    seen = Evidence(signal="fire", modality=modality, score=score, llr=2.0, at_ns=at_ns)
+    return incident(1, kind="fire", tracks=(), evidence=(seen,))
+
+
+def test_without_anybody_the_moment_at_which_it_was_seen_more_surely_is_the_better_view() -> None:
     shots = snapshots()
     look(shots, 1.0, RED, 0.2)
-    shots.follow(incident(1, tracks=(), confidence=0.6), tracks(0.2))
-    look(shots, 2.0, GREEN, 0.2)
-    assert shots.better_view(incident(1, tracks=(), confidence=0.65)) is None
-    assert colour(shots.better_view(incident(1, tracks=(), confidence=0.9))) == "green"
+    shots.follow(fire(1.0, 0.6), tracks(0.2))
+    look(shots, 5.0, GREEN, 0.2)
+    assert shots.better_view(fire(5.0, 0.65)) is None
+    assert shots.better_view(fire(2.0, 0.99)) is None, "that was another moment: this picture may not show it"
+    assert shots.better_view(fire(5.0, 0.99, "sound")) is None
+    assert colour(shots.better_view(fire(4.8, 0.9))) == "green"
 
 
 def test_an_incident_that_closed_is_forgotten_and_where_snapshots_are_off_nothing_is_kept() -> None:
