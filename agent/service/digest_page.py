@@ -266,7 +266,7 @@ def _evidence(message: Message) -> str:
         return ""
     items = "".join(
         f'<li><span class="signal">{escape(entry["signal"].replace("_", " "))}{_often(times[entry["signal"]])}</span>'
-        f'<span class="sense">{escape(SENSES.get(entry["modality"], entry["modality"]))}</span>'
+        f'<span class="sense">{escape(str(SENSES.get(entry["modality"], entry["modality"])))}</span>'
         f'<span class="meter"><i style="width:{100 * min(1.0, max(0.0, entry["llr"]) / MOST_LLR):.0f}%"></i></span>'
         f'<span class="llr">{entry["llr"]:+.1f}</span></li>'
         for entry in entries[:6]
