@@ -191,6 +191,8 @@ def spoiled(draw: st.DrawFn, card: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("name", CARD_NAMES)
 def test_a_spoiled_card_is_refused_in_words(name: str, tmp_path: Path) -> None:
+    if not (zoo_folder() / f"{name}.json").exists():
+        pytest.skip(f"the zoo holds no {name} model yet")
     original = (zoo_folder() / f"{name}.json").read_bytes()
 
     @examples(100)
