@@ -245,6 +245,7 @@ def _everything_arrived(client: Client) -> None:
     validator = jsonschema.Draft202012Validator(schema("incident-1"))
     for message in client.messages:
         validator.validate(message)
+    jsonschema.Draft202012Validator(schema("state-1")).validate(client.state)
     numbers = {message["seq"] for message in client.messages}
     assert numbers == set(range(1, max(numbers) + 1)), "the sequence has a hole"
     opened = {message["id"] for message in client.messages if message["phase"] == "open"}
