@@ -4,17 +4,14 @@ MQTT 5 first; MQTT 3.1.1 where the broker refuses it or hangs up on it. A connec
 within the keep-alive counts as lost: a hung broker accepts bytes for a long time.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import Empty
-from typing import Any, TypeAlias
 
-from agent.types import NS_PER_S
-from agent.uplink.answers import Answer, Answers
+from agent.uplink.answers import Answer
 from agent.uplink.batch import Moment
 from agent.uplink.connection import (
     FAILURE,
@@ -29,11 +26,10 @@ from agent.uplink.connection import (
     Woken,
     speaks_mqtt5,
 )
+from agent.uplink.dispatch import Dispatch
 from agent.uplink.faults import BrokerError
-from agent.uplink.latest import Latest, LatestBoard
+from agent.uplink.latest import Latest
 from agent.uplink.outbox import Outbox
-from agent.uplink.payload import CONTENT_TYPE, DELAYED_AFTER_S, cloud_event
-from agent.uplink.queue import Letter
 from agent.uplink.refusals import Backoff, Patience, Refusals
 from agent.uplink.rivals import Rivals
 
@@ -44,9 +40,7 @@ FLUSH_S = 0.6  # at a stop, for what waits
 GOODBYE_S = 0.3  # at a stop, for the status
 STEADY_S = 10.0  # a connection that lived so long starts the back-off anew
 DROPPED_OFTEN = 3  # short connections in a row that the broker ended without a reason
-WINDOW_BYTES = 256_000  # on its way at once: what a critical message may have to wait for
 TIDY_EVERY_S = 60.0
-_PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
 
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
 
@@ -61,16 +55,6 @@ class Health:
     why: str
     refused_topics: tuple[str, ...]
     remark: str = ""  # what else a person should know
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    content: Letter | Latest
-    at_s: float
-    size_bytes: int
-
-
-_Flight: TypeAlias = dict[int, _Sent]
 
 
 class MqttUplink:
@@ -92,34 +76,29 @@ class MqttUplink:
         self._place = place
         self._outbox = outbox
         self._status_topic = status_topic
-        self._run_id = run_id
         self._rivals = rivals
-        self._now = now
         self._backoff = Backoff(patience.connect_first_s, patience.connect_most_s, random)
         self._dropped = 0  # short connections in a row that ended without a reason
-        self._refusing = False  # something was refused on this connection
         self._told = ""  # the fault that was logged last and is not over
         self._mqtt5: bool | None = None  # not known yet
-        self._latest = LatestBoard()
-        self._answers = Answers()
         self._ears: tuple[tuple[str, ...], Callable[[Received], None]] | None = None
         self._asked: list[tuple[str, ...]] = []  # subscriptions that the broker has yet to answer, in order
         self._refusals = Refusals(patience)
+        self._dispatch = Dispatch(place, outbox, self._refusals, run_id=run_id, now=now)
         self._connection: Connection | None = None
-        self._flight: _Flight = {}
         self._fault: BrokerError | None = None
         self._tidy_at_s = 0.0
         outbox.on_put(self._wake)
 
     def publish_latest(self, latest: Latest) -> None:
         """Replace the content of a topic; it goes out when there is a connection."""
-        self._latest.put(latest)
+        self._dispatch.latest.put(latest)
         self._wake()
 
     def answer(self, answer: Answer) -> None:
         """Send this once, if there is a connection."""
         if self._connection is not None:
-            self._answers.put(answer)
+            self._dispatch.answers.put(answer)
             self._wake()
 
     def listen(self, topics: tuple[str, ...], take: Callable[[Received], None]) -> None:
@@ -128,7 +107,7 @@ class MqttUplink:
 
     def is_said(self, topic: str) -> bool:
         """Return whether the broker has the newest content of `topic`."""
-        return self._latest.is_said(topic)
+        return self._dispatch.latest.is_said(topic)
 
     def health(self) -> Health:
         """Return how the uplink is now."""
@@ -180,9 +159,9 @@ class MqttUplink:
     def _judged(self, lost: BrokerError, lived_s: float) -> BrokerError:
         """Return why a connection was lost, judged by those before it; and start the back-off anew where it is fair."""
         steady = lived_s >= STEADY_S
-        if steady or self._refusing:  # a refused message waits by itself, the others shall not
+        if steady or self._dispatch.refusing:  # a refused message waits by itself, the others shall not
             self._backoff.failures = 0
-        self._dropped = 0 if steady or self._refusing or lost.fault != "lost" else self._dropped + 1
+        self._dropped = 0 if steady or self._dispatch.refusing or lost.fault != "lost" else self._dropped + 1
         if lost.fault == "taken_over":
             self._rivals.dodge()
         if self._dropped < DROPPED_OFTEN:
@@ -222,8 +201,8 @@ class MqttUplink:
         began_s = time.monotonic()
         lost: BrokerError | None = None
         while lost is None and not stop.is_set():
-            self._pump(connection)
-            lost = self._took(_events(connection, LOOK_S)) or self._silence()
+            self._dispatch.pump(connection)
+            lost = self._took(_events(connection, LOOK_S)) or self._dispatch.silence()
             self._steady(began_s)
             self._tidy()
         if lost is None:
@@ -232,12 +211,10 @@ class MqttUplink:
         return lost if not stop.is_set() else None
 
     def _began(self, connection: Connection) -> None:
-        self._outbox.release()
-        self._flight = {}
-        self._latest.connected()
+        self._dispatch.connected()
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
-        self._answers.clear()
+        self._dispatch.began()
         self._asked = [
             topics for topics in (self._ears[0] if self._ears else (), (self._rivals.state_topic,)) if topics
         ]
@@ -247,15 +224,14 @@ class MqttUplink:
             version = "5" if connection.mqtt5 else "3.1.1"
             _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
         self._fault = None
-        self._refusing = False
 
     def _flushed(self, connection: Connection) -> BrokerError | None:
         """At a stop: deliver what waits, then say `stopped`, each for a moment only."""
         lost: BrokerError | None = None
         deadline_s = time.monotonic() + FLUSH_S
         while lost is None and time.monotonic() < deadline_s:
-            self._pump(connection)
-            if not self._flight:
+            self._dispatch.pump(connection)
+            if not self._dispatch.is_waiting:
                 break
             lost = self._took(_events(connection, 0.05))
         goodbye = connection.publish(self._status_topic, STOPPED, retain=True)
@@ -272,97 +248,14 @@ class MqttUplink:
             connection.close()
         else:
             connection.abandon()
-            self._count_lost_pictures()
+            self._dispatch.lost()
         self._took(_events(connection, 0.0))  # what was acknowledged before the end is delivered
         self._outbox.release()
-
-    def _count_lost_pictures(self) -> None:
-        for content in [sent.content for sent in self._flight.values()]:
-            if _is_picture(content) and self._refusals.lost_with_picture(
-                content.topic, len(content.payload), time.monotonic()
-            ):
-                self._give_up_picture(content)
-
-    def _give_up_picture(self, content: Letter | Latest) -> None:
-        if isinstance(content, Letter):
-            self._outbox.delivered([content.id])
-        else:
-            self._latest.forget(content)
 
     def _tidy(self) -> None:
         if time.monotonic() >= self._tidy_at_s:
             self._tidy_at_s = time.monotonic() + TIDY_EVERY_S
             self._outbox.evict_old()
-
-    # -- sending ------------------------------------------------------------------------------------------
-
-    def _pump(self, connection: Connection) -> None:
-        """Send as much as the window allows."""
-        on_the_way = {sent.content.topic for sent in self._flight.values() if isinstance(sent.content, Latest)}
-        for latest in self._latest.due(on_the_way, time.monotonic())[: max(0, connection.window - len(self._flight))]:
-            self._send_latest(connection, latest)
-        for answer in self._answers.take(max(0, connection.window - len(self._flight))):
-            connection.publish(
-                answer.topic,
-                answer.payload,
-                qos=answer.qos,
-                content_type=answer.content_type,
-                correlation=answer.correlation,
-            )
-        room = connection.window - len(self._flight)
-        room_bytes = WINDOW_BYTES - sum(sent.size_bytes for sent in self._flight.values())
-        if room <= 0 or (room_bytes <= 0 and self._flight):
-            return
-        # The lease outlives the wait for a PUBACK: what is on its way is never handed out twice.
-        for letter in self._outbox.take(room, room_bytes, 2 * self._place.keepalive_s * NS_PER_S):
-            self._send_letter(connection, letter)
-
-    def _send_latest(self, connection: Connection, latest: Latest) -> None:
-        if self._is_too_large(latest, connection):
-            self._refuse(latest, "packet too large")
-            return
-        mid = connection.publish(latest.topic, latest.payload, retain=latest.retain, content_type=latest.content_type)
-        self._note(mid, latest, len(latest.payload))
-
-    def _send_letter(self, connection: Connection, letter: Letter) -> None:
-        if self._is_too_large(letter, connection):
-            self._refuse(letter, "packet too large")
-            return
-        payload = letter.payload
-        if letter.role == "incident" and is_late(letter, self._now(), self._run_id):
-            payload = payload.replace(b'"delayed":false', b'"delayed":true', 1)
-        mid = connection.publish(
-            letter.topic,
-            payload,
-            content_type="image/jpeg" if letter.role == "snapshot" else CONTENT_TYPE,
-            attributes=_attributes(letter, payload) if connection.mqtt5 else None,
-        )
-        self._note(mid, letter, len(payload))
-
-    def _is_too_large(self, content: Letter | Latest, connection: Connection) -> bool:
-        """Return whether the broker said, or showed, that it takes nothing of this size."""
-        size_bytes, most = len(content.payload), connection.max_packet_bytes
-        if most is not None and size_bytes + _PACKET_OVERHEAD_BYTES > most:
-            return True
-        return _is_picture(content) and self._refusals.is_too_large(size_bytes, time.monotonic())
-
-    def _note(self, mid: int | None, content: Letter | Latest, size_bytes: int) -> None:
-        if mid is not None:  # else the connection is gone, and its Lost is on the way
-            self._flight[mid] = _Sent(content, time.monotonic(), size_bytes)
-
-    def _silence(self) -> BrokerError | None:
-        """Return the fault of a broker that acknowledges nothing any more."""
-        if not self._flight:
-            return None
-        waited_s = time.monotonic() - next(iter(self._flight.values())).at_s
-        if waited_s < self._place.keepalive_s:
-            return None
-        return BrokerError(
-            f"the broker {self._place.address} acknowledges nothing",
-            fault="timeout",
-            why=f"no PUBACK for {waited_s:.0f} s",
-            cure="Check the broker; messages wait until it is back.",
-        )
 
     # -- hearing back -------------------------------------------------------------------------------------
 
@@ -372,7 +265,7 @@ class MqttUplink:
         lost: BrokerError | None = None
         for event in events:
             if isinstance(event, Acked):
-                delivered += self._acked(event)
+                delivered += self._dispatch.acked(event)
             elif isinstance(event, Lost):
                 lost = event.error
             elif isinstance(event, Received) and event.topic == self._rivals.state_topic:
@@ -389,65 +282,6 @@ class MqttUplink:
         asked = self._asked.pop(0) if self._asked else ()
         if any(code >= FAILURE for code in codes) and asked != (self._rivals.state_topic,):
             _LOG.warning("the broker forbids us to listen: nothing can be set or asked over MQTT")
-
-    def _acked(self, event: Acked) -> list[int]:
-        """Return the ids that the broker took responsibility for."""
-        sent = self._flight.pop(event.mid, None)
-        if sent is None:
-            return []
-        content = sent.content
-        if event.code >= FAILURE:
-            self._refuse(content, event.reason.lower())
-            return []
-        for topic in {content.topic, _told_topic(content)}:
-            self._refusals.accepted(topic)
-        if isinstance(content, Letter):
-            return [content.id]
-        self._latest.acknowledged(content)
-        return []
-
-    def _refuse(self, content: Letter | Latest, reason: str) -> None:
-        """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
-        self._refusing = True
-        if _is_picture(content):
-            self._refusals.note(_told_topic(content), reason, "pictures are given up")
-            self._give_up_picture(content)
-        elif isinstance(content, Letter):
-            wait_s = self._refusals.note(content.topic, reason, "messages are kept")
-            self._outbox.refused(content, int(wait_s * NS_PER_S))
-        else:
-            wait_s = self._refusals.note(content.topic, reason, "it waits")
-            self._latest.postpone(content.topic, time.monotonic() + wait_s)
-
-
-def is_late(letter: Letter, moment: Moment, run_id: str) -> bool:
-    """Return whether a letter goes out more than 10 s after it was raised: `delayed`."""
-    if letter.run == run_id:
-        return moment.monotonic_ns - letter.monotonic_ns > DELAYED_AFTER_S * NS_PER_S
-    # Of a former run: only wall time connects the two, and one that ran backwards says nothing.
-    return not 0 <= moment.wall_ns - letter.wall_ns <= DELAYED_AFTER_S * NS_PER_S
-
-
-def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
-    """Return the CloudEvents attributes of a letter; a picture has none."""
-    if letter.role == "snapshot":
-        return None
-    message: dict[str, Any] = json.loads(payload)
-    if letter.role == "gap":
-        return cloud_event(message, "vedette.gap", "")
-    return cloud_event(message, f"vedette.incident.{message['phase']}", message["camera"])
-
-
-def _is_picture(content: Letter | Latest) -> bool:
-    if isinstance(content, Letter):
-        return content.role == "snapshot"
-    return content.content_type.startswith("image/")
-
-
-def _told_topic(content: Letter | Latest) -> str:
-    """Return the topic to name in the log: of a picture, its camera's, since that of one incident never comes again."""
-    is_letter = isinstance(content, Letter) and content.role == "snapshot"
-    return content.topic.rsplit("/", 1)[0] if is_letter else content.topic
 
 
 def _events(connection: Connection, timeout_s: float) -> list[Event]:

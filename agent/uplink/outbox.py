@@ -9,32 +9,31 @@ only one process has the outbox, and after a crash nothing is on its way.
 
 import contextlib
 import dataclasses
-import heapq
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from agent.errors import StoreError
 from agent.types import NS_PER_S
 from agent.uplink import queue
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
+from agent.uplink.eviction import Eviction
+from agent.uplink.merged import Merged
 from agent.uplink.pace import Pace
 from agent.uplink.payload import encoded, gap_message
-from agent.uplink.queue import Letter, Waiting
+from agent.uplink.queue import Letter
 from agent.uplink.seqfile import BLOCK, Mark, read_mark, write_mark
 from agent.uplink.store import BrokenError, RefusedError, Store, memory_store, open_store
 
 _LOG = logging.getLogger(__name__)
 
 HEAL_EVERY_NS = 5 * NS_PER_S
-EVICT_DOWN_TO_FRAC = 0.95  # so that a full outbox is not tidied for every message
 _UNREAD_ID = 1 << 52  # ids of a run that could not read the disk: beyond all that are on it
 
 Result = TypeVar("Result")
-GapReason = Literal["bytes", "age", "store_lost"]
 
 
 class Outbox:
@@ -51,7 +50,7 @@ class Outbox:
         self._path = path
         self._mark_path = path.with_suffix(".seq")
         self._node = node
-        self._gap_topic = gap_topic
+        self._eviction = Eviction(gap_topic)
         self._limits = limits
         self._run = run
         self._now = now
@@ -69,7 +68,6 @@ class Outbox:
         self._leases: dict[int, int] = {}  # id → when the lease ends
         self._backoff: dict[str, int] = {}  # topic → when to try again
         self._undeleted: set[int] = set()  # delivered, but the disk did not let us delete them
-        self._frozen: set[int] = set()  # gaps handed out by this run
         # Up to here, exclusive, the numbers are in the database or were delivered; those from here on that were
         # given out are in memory.
         self._saved_until = self._next_seq = 0
@@ -101,7 +99,7 @@ class Outbox:
             self._leases = {key: until for key, until in self._leases.items() if until > now_ns}
             self._backoff = {key: until for key, until in self._backoff.items() if until > now_ns}
             try:
-                letters = self._letters(self._picked(limit, limit_bytes)) if limit > 0 else []
+                letters = self._letters(self._waiting().picked(limit, limit_bytes, self._leases)) if limit > 0 else []
             except (RefusedError, BrokenError) as error:
                 self._lose_disk(error)
                 return []
@@ -151,7 +149,9 @@ class Outbox:
                 self._lose_disk(error)
                 return
             freed = self._write_to_disk(
-                lambda batch: self._evict(batch, queue.older(batch.db, old_ns, self._leases), "age")
+                lambda batch: self._eviction.evict(
+                    batch, queue.older(batch.db, old_ns, self._leases), "age", self._now()
+                )
             )
             self._disk_bytes -= freed[0] if freed else 0
 
@@ -236,7 +236,7 @@ class Outbox:
             if on_disk < self._saved_until:
                 last = self._saved_until - 1
                 salvaged = queue.waiting_seqs(db, on_disk, last)
-                self._give_up(batch, queue.without(on_disk, last, salvaged), "store_lost")
+                self._eviction.give_up(batch, queue.without(on_disk, last, salvaged), "store_lost", self._now())
             self._keep_counters(batch)
             size_bytes = queue.size_bytes(db)
         self._disk, self._disk_bytes = store, size_bytes
@@ -331,70 +331,16 @@ class Outbox:
         self._mark = mark
 
     def _make_room(self, batch: Batch, used_bytes: int, max_bytes: int) -> int:
-        """Evict the least worth where too much waits; return the bytes freed."""
-        used_bytes += batch.added_bytes
-        if used_bytes <= max_bytes:
-            return 0
-        excess = used_bytes - int(max_bytes * EVICT_DOWN_TO_FRAC)
-        return self._evict(batch, queue.cheapest(batch.db, excess, self._leases), "bytes")
-
-    def _evict(self, batch: Batch, chosen: Sequence[tuple[int, int | None]], reason: GapReason) -> int:
-        """Delete letters and name their numbers in a gap message; return the bytes freed."""
-        freed = queue.remove(batch.db, [letter_id for letter_id, _ in chosen])
-        numbers = [(seq, seq) for _, seq in chosen if seq is not None]
-        if numbers:
-            self._give_up(batch, numbers, reason)
-        return freed
-
-    def _give_up(self, batch: Batch, ranges: Iterable[tuple[int, int]], reason: GapReason) -> None:
-        gap_id = queue.open_gap(batch.db, reason, self._frozen)
-        if gap_id is None:
-            seq = batch.take_seq()
-            gap_id = batch.put(
-                seq=seq,
-                chain=f"gap-{seq}",
-                role="gap",
-                phase=reason,
-                severity="warning",
-                topic=self._gap_topic,
-                payload=b"",
-                moment=self._now(),
-            )
-        queue.widen(batch.db, gap_id, ranges)
+        return self._eviction.make_room(batch, used_bytes, max_bytes, self._leases, self._now())
 
     # -- reading ----------------------------------------------------------------------------------------
 
     def _readable(self) -> list[Store]:
         return [store for store in (self._disk, self._memory) if store is not None]
 
-    def _picked(self, limit: int, limit_bytes: int) -> list[int]:
-        """Return the ids to send next: what waits on the disk and in memory, as one queue."""
-        picked: list[int] = []
-        with contextlib.ExitStack() as stack:
-            for letter in self._ready(stack):
-                if letter.id in self._leases:
-                    continue
-                limit_bytes -= letter.size_bytes
-                if picked and limit_bytes < 0:
-                    break
-                picked.append(letter.id)
-                if len(picked) == limit:
-                    break
-        return picked
-
-    def _ready(self, stack: contextlib.ExitStack) -> Iterator[Waiting]:
-        """Yield the first letter of each chain; a letter in memory waits for those of its chain on the disk."""
-        disk = stack.enter_context(self._disk.reading()) if self._disk else None
-        on_disk = queue.ready(disk, self._undeleted, self._backoff) if disk else iter(())
-        if not self._memory_bytes:
-            return on_disk
-        memory = stack.enter_context(self._memory.reading())
-        in_memory = (
-            letter
-            for letter in queue.ready(memory, (), self._backoff)
-            if disk is None or not queue.has_chain(disk, letter.chain, self._undeleted)
-        )
-        return heapq.merge(on_disk, in_memory)
+    def _waiting(self) -> Merged:
+        memory = self._memory if self._memory_bytes else None
+        return Merged(disk=self._disk, memory=memory, undeleted=self._undeleted, backoff=self._backoff)
 
     def _letters(self, ids: Sequence[int]) -> list[Letter]:
         found: dict[int, Letter] = {}
@@ -407,7 +353,7 @@ class Outbox:
         """Return a letter with its content; a gap's is made now, and fixed."""
         if letter.role != "gap" or letter.seq is None:
             return letter
-        self._frozen.add(letter.id)
+        self._eviction.frozen.add(letter.id)
         with contextlib.suppress(RefusedError), store.transaction() as writing:
             queue.freeze(writing, letter.id)
         message = gap_message(

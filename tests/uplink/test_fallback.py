@@ -10,8 +10,8 @@ from agent.config.schema import Broker, Config, Node, Snapshots
 from agent.errors import ConfigError
 from agent.service.broker import EmbeddedBroker
 from agent.uplink.connection import endpoint
+from agent.uplink.dispatch import is_late
 from agent.uplink.latest import Latest, LatestBoard
-from agent.uplink.mqtt import is_late
 from agent.uplink.queue import Letter
 from agent.uplink.refusals import PICTURE_TRIES, TOO_LARGE_FOR_S, Backoff, Patience, Refusals
 from agent.uplink.subscriber import Subscriber
