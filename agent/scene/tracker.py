@@ -65,7 +65,7 @@ class TrackerSettings:
     score_weight: float = 0.415  # how much an unsure detection's overlap counts less
     height_weight: float = 0.66  # exponent of the overlap of heights alone
     confidence_weight: float = 0.1  # of the difference between a track's scores and a detection's
-    stale_weight: float = 0.1  # of each second that a track was not seen, up to one
+    stale_weight: float = 0.2  # of each second that a track was not seen, up to one
     lost_s: float = 1.33  # a track is looked for this long
     unproven_lost_s: float = 0.074  # the same for one seen once
     reupdate_s: float = 0.348  # after a gap longer than this the velocity is that between the two sightings

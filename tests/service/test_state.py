@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from agent.capture.state import SourceState
 from agent.config.load import of_data
-from agent.service.channels import NewestFrames
+from agent.service.channels import NewestFrames, SoundQueue
 from agent.service.report import Report
 from agent.service.senses import Senses
 from agent.types import BlindReason
@@ -52,7 +52,7 @@ def errors(state: dict[str, Any]) -> list[str]:
 
 def reporting(senses: Senses) -> tuple[Report, Sending]:
     sending = Sending()
-    return Report(of_data(CONFIG), senses, sending, NewestFrames()), sending  # type: ignore[arg-type]
+    return Report(of_data(CONFIG), senses, sending, NewestFrames(), SoundQueue()), sending  # type: ignore[arg-type]
 
 
 def test_the_state_fits_its_schema_from_the_first_to_the_last(senses: Senses) -> None:
