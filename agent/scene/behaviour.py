@@ -181,6 +181,10 @@ class Body:
             self.upright_behaviour = self.behaviour
 
     def _is_crouching(self, shape: Shape, elapsed_s: float) -> bool:
+        upright = self.standing_height is not None and shape.height > 0.85 * self.standing_height
+        if upright and self.behaviour != "crouching":
+            self.sunk = 0.0
+            return False
         if self.behaviour != "crouching" or self.tallest is None:
             recent = [look for look in self.shapes if shape.at_ns - look.at_ns <= CROUCH_S * NS_PER_S]
             self.tallest = max(recent, key=lambda look: look.height)

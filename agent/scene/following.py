@@ -50,6 +50,7 @@ class Followed:
     box: Box
     score_prob: float
     velocity: tuple[float, float] = (0.0, 0.0)  # picture heights per second
+    label: str = ""
     votes: dict[str, float] = field(default_factory=dict)
     body: Body = field(default_factory=Body)
     presence_s: float = 0.0  # time it was really detected
@@ -57,10 +58,10 @@ class Followed:
     upright_prob: float = 0.0  # the mean when last seen upright
     zones: tuple[str, ...] = ()
 
-    @property
-    def label(self) -> str:
-        """The label that has most of the votes."""
-        return max(sorted(self.votes), key=lambda label: self.votes[label])
+    def vote(self, label: str, weight: float) -> None:
+        """Count one detection's word on what this is: `label` is the one with the most votes."""
+        self.votes[label] = self.votes.get(label, 0.0) + weight
+        self.label = min(self.votes, key=lambda name: (-self.votes[name], name))
 
     @property
     def presence_llr(self) -> float:
@@ -142,7 +143,7 @@ class Following:
         followed.presence_s += elapsed_s
         followed.mean_prob += min(1.0, elapsed_s / 0.5) * (detection.score_prob - followed.mean_prob)
         followed.box, followed.score_prob, followed.seen_ns = detection.box, detection.score_prob, seen.at_ns
-        followed.votes[detection.label] = followed.votes.get(detection.label, 0.0) + detection.score_prob
+        followed.vote(detection.label, detection.score_prob)
         followed.velocity = (velocity[0], velocity[1])
         reference = max(followed.body.standing_height or 0.0, detection.box.height_frac, 1e-3)
         speed = math.hypot(velocity[0], velocity[1]) / reference

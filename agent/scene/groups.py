@@ -60,48 +60,54 @@ class GroupWatch:
         """Take those who are present in one picture."""
         elapsed_s = 0.0 if self._at_ns is None else max(0.0, (at_ns - self._at_ns) / NS_PER_S)
         self._at_ns = at_ns
-        people = sorted((one for one in present if one.label == "person"), key=lambda one: one.track_id)
+        share = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
         before, self._pairs = self._pairs, {}
-        for first, second in combinations(people, 2):
-            heights = _distance(first, second, aspect_ratio)
+        people = sorted(_standing(one, aspect_ratio) for one in present if one.label == "person")
+        for (first, x0, y0, height0), (second, x1, y1, height1) in combinations(people, 2):
+            heights = math.hypot(x1 - x0, y1 - y0) / max(height0, height1)
             if heights > REACH_HEIGHTS:
                 continue
-            key = first.track_id, second.track_id
-            pair = before.get(key) or _Pair(heights)
+            pair = before.get((first, second)) or _Pair(heights)
             if elapsed_s > 0.0:
-                share = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
                 pair.closing += share * ((pair.heights - heights) / elapsed_s - pair.closing)
             pair.heights = heights
             if heights > PART_HEIGHTS:
                 pair.together_ns = None
             elif heights <= JOIN_HEIGHTS and pair.together_ns is None:
                 pair.together_ns = at_ns
-            self._pairs[key] = pair
+            self._pairs[first, second] = pair
         self.groups = tuple(self._group(members) for members in self._members())
 
     def _members(self) -> list[tuple[int, ...]]:
         """Who hangs together over any number of links."""
-        sets: list[set[int]] = []
-        for key, pair in self._pairs.items():
+        of: dict[int, set[int]] = {}
+        for (first, second), pair in self._pairs.items():
             if pair.together_ns is not None:
-                touching = [one for one in sets if one & set(key)]
-                sets = [one for one in sets if not one & set(key)] + [set(key).union(*touching)]
-        return sorted(tuple(sorted(one)) for one in sets)
+                joined = of.get(first, {first}) | of.get(second, {second})
+                of |= dict.fromkeys(joined, joined)
+        return sorted({tuple(sorted(members)) for members in of.values()})
 
     def _group(self, members: tuple[int, ...]) -> Group:
-        inside = {key: pair for key, pair in self._pairs.items() if key[0] in members and key[1] in members}
-        concerned = [pair for key, pair in self._pairs.items() if key[0] in members or key[1] in members]
-        nearest = [min(pair.heights for key, pair in inside.items() if one in key) for one in members]
+        nearest = dict.fromkeys(members, math.inf)
+        closing, since_ns = [], []
+        for (first, second), pair in self._pairs.items():
+            if first not in nearest and second not in nearest:
+                continue
+            closing.append(pair.closing)
+            if first in nearest and second in nearest:
+                nearest[first] = min(nearest[first], pair.heights)
+                nearest[second] = min(nearest[second], pair.heights)
+                if pair.together_ns is not None:
+                    since_ns.append(pair.together_ns)
         return Group(
             tracks=members,
-            since_ns=min(pair.together_ns for pair in inside.values() if pair.together_ns is not None),
-            spacing_heights=sum(nearest) / len(nearest),
-            closing_heights_per_s=sum(pair.closing for pair in concerned) / len(concerned),
+            since_ns=min(since_ns),
+            spacing_heights=sum(nearest.values()) / len(nearest),
+            closing_heights_per_s=sum(closing) / len(closing),
         )
 
 
-def _distance(first: Followed, second: Followed, aspect_ratio: float) -> float:
-    """Distance of feet in heights of the taller; a step down the picture counts as one across."""
-    (x0, y0), (x1, y1) = first.box.foot, second.box.foot
-    height = max(first.body.size, second.body.size, first.box.height_frac, second.box.height_frac, 1e-3)
-    return math.hypot((x1 - x0) * aspect_ratio, y1 - y0) / height
+def _standing(one: Followed, aspect_ratio: float) -> tuple[int, float, float, float]:
+    """Who stands where, and how tall, in picture heights: a step down the picture counts as one across."""
+    x, y = one.box.foot
+    return one.track_id, x * aspect_ratio, y, max(one.body.size, one.box.height_frac, 1e-3)

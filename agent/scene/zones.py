@@ -123,19 +123,21 @@ class ZoneWatch:
         elif crowd is None or not is_ruling or at_ns - crowd.at_ns > CROWD_GRACE_S * NS_PER_S:
             self._crowds.pop(name, None)
             crowd = None
+        if crowd is None:
+            return
         presence_llr = sure[min(len(sure), zone.crowding_count) - 1] if sure else 0.0
-        lasted_s = 0.0 if crowd is None else (at_ns - crowd.since_ns) / NS_PER_S
+        lasted_s = (at_ns - crowd.since_ns) / NS_PER_S
         yield Clue(
             kind="crowding",
             signal="crowd",
             modality="rule",
             adding="state",
-            llr=0.0 if crowd is None else _waited_llr(lasted_s, zone.crowding_dwell_s, presence_llr),
+            llr=_waited_llr(lasted_s, zone.crowding_dwell_s, presence_llr),
             score=min(1.0, len(sure) / zone.crowding_count),
-            since_ns=at_ns if crowd is None else crowd.since_ns,
-            begun_ns=None if crowd is None else crowd.since_ns,
+            since_ns=crowd.since_ns,
+            begun_ns=crowd.since_ns,
             zone=name,
-            words={} if crowd is None else {"count": len(sure), "lasted_s": lasted_s},
+            words={"count": len(sure), "lasted_s": lasted_s},
         )
 
 
@@ -160,17 +162,17 @@ def _clues(name: str, zone: Zone, followed: Followed, visit: _Visit, at_ns: int)
         ("loitering", zone.loitering_dwell_s, "inside_zone", visit.entered_ns),
         ("running", zone.running_dwell_s, "pace", visit.ran_since_ns),
     ):
-        if rule not in zone.rules:
-            continue
-        lasted_s = 0.0 if since_ns is None else (at_ns - since_ns) / NS_PER_S
+        if since_ns is None or rule not in zone.rules:
+            continue  # what is over fades within the decay of its kind
+        lasted_s = (at_ns - since_ns) / NS_PER_S
         yield Clue(
             kind=rule,
             signal=signal,
             modality="rule",
             adding="state",
-            llr=0.0 if since_ns is None else _waited_llr(lasted_s, dwell_s, visit.presence_llr),
+            llr=_waited_llr(lasted_s, dwell_s, visit.presence_llr),
             score=followed.score_prob,
-            since_ns=at_ns if since_ns is None else since_ns,
+            since_ns=since_ns,
             begun_ns=since_ns,
             track=followed.track_id,
             box=followed.box,
