@@ -21,6 +21,7 @@ SECTIONS: dict[str, list[str]] = {
     "audio": ["benchmarks.clips", "audio", "--split", "val"],
     "detect": ["benchmarks.detection"],
     "track": ["benchmarks.tracking"],
+    "calm": ["benchmarks.calm"],
     "tamper": ["benchmarks.tamper"],
     "cost": ["agent.cli.main", "bench"],
 }
