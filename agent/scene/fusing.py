@@ -10,9 +10,9 @@ from agent.scene.evidence import Clue
 from agent.types import NS_PER_S, Fused
 
 FUSED_KINDS = ("fight",)
-FUSED_LLR_PER_S, FUSED_FLOOR = 4.0, 0.0
-"""A window counts (llr − floor) a second, at most 4: against the threshold of 3 a strong fight (llr 4 and more) opens
-with the second window, a weak one (llr 1.5) after 2 s."""
+FUSED_GAIN_PER_S, FUSED_LLR_PER_S = 4.0, 4.0
+"""A window counts four times its llr a second, at most 4: what a window says must last. Against the threshold of 3.5
+whatever is surer than the card's operating point by 1 opens with the second window, by 0.5 with the fourth."""
 LONGEST_STEP_S = 0.5
 """One window speaks for at most this long, however long ago the one before it was."""
 
@@ -31,7 +31,7 @@ class Fusing:
         self._at_ns = fused.at_ns
         for score in fused.scores:
             if score.label in FUSED_KINDS:
-                rate = min(FUSED_LLR_PER_S, max(-FUSED_LLR_PER_S, score.llr - FUSED_FLOOR))
+                rate = min(FUSED_LLR_PER_S, max(-FUSED_LLR_PER_S, FUSED_GAIN_PER_S * score.llr))
                 yield Clue(
                     kind=score.label,
                     signal=f"{score.label}_fused",

@@ -117,7 +117,7 @@ def test_a_strong_fight_opens_within_the_contract() -> None:
 
 
 def test_a_weak_fight_opens_later_within_the_contract() -> None:
-    opened = fought(2.0)
+    opened = fought(0.5)
     assert [kind for _, kind in opened] == ["fight"]
     assert 1.0 + 1.2 < opened[0][0] <= 1.0 + 2.5
 

@@ -1,0 +1,177 @@
+"""The fusion network and its training data: shapes, masks, labels, fences, and that a card tells the truth."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from agent.inference.card import has_card, load_card, zoo_folder
+from agent.types import FUSION_STEPS
+from models.fusion import clips as clips_module
+from models.fusion.clips import Alteration, Clip, manifest, may_train, trainable
+from models.fusion.export import balanced, highest, logistic, opens
+from models.fusion.net import KINDS, LABELS, OUT, STREAMS, Fusion, Member
+from models.fusion.train import Setting, auc, fold_of, loss_of, tensors
+from models.fusion.windows import WIDTHS, Examples, Sequence16, Sound, _targets, cut_out
+
+CLIP = Clip("made", Path("made.mp4"), "fight", ((1.0, 3.0, "fight"),), "me/mine", "none", "g1", "train", 6.0)
+
+
+def made(kind: str = "fight", group: str = "g1", length: int = 12, seed: int = 0) -> Sequence16:
+    rng = np.random.default_rng(seed)
+    clip = replace(CLIP, kind=kind, group=group, events=CLIP.events if kind == "fight" else ())
+    rows = {name: rng.normal(size=(length, WIDTHS[name])).astype(np.float32) for name in STREAMS}
+    known = {name: np.ones(length, np.float32) for name in STREAMS}
+    return Sequence16(clip, 0, rows, known, *_targets(clip, length))
+
+
+def some() -> list[Sequence16]:
+    return [made("fight" if index % 2 else "normal", f"g{index}", seed=index) for index in range(6)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_way_of_fusing_gives_finite_logits_and_attention_that_sums_to_one_at_most(kind: str) -> None:
+    batch = Examples(some(), [], 0).batch(8)
+    fused, attention, own = Member(WIDTHS, kind).eval()(tensors(batch))
+    assert fused.shape == (8, OUT)
+    assert own.shape == (8, len(STREAMS), OUT)
+    assert attention.shape == (8, len(STREAMS), FUSION_STEPS)
+    assert torch.isfinite(fused).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_without_anything_known_stays_finite(kind: str) -> None:
+    batch = {name: np.zeros_like(value) for name, value in Examples(some(), [], 0).batch(2).items()}
+    fused, _, _ = Member(WIDTHS, kind).eval()(tensors(batch))
+    assert torch.isfinite(fused).all()
+
+
+def test_what_is_masked_has_no_influence() -> None:
+    torch.manual_seed(0)
+    member = Member(WIDTHS).eval()
+    batch = Examples(some(), [], 0).batch(4)
+    batch["sound_known"][:] = 0.0
+    other = dict(batch) | {"sound": batch["sound"] + 100.0}
+    assert torch.allclose(member(tensors(batch))[0], member(tensors(other))[0])
+
+
+def test_attention_of_the_shipped_kind_sums_to_one() -> None:
+    batch = Examples(some(), [], 0).batch(4)
+    _, _, attention = Fusion([Member(WIDTHS), Member(WIDTHS)]).eval()(*tensors(batch))
+    assert torch.allclose(attention.sum((1, 2)), torch.ones(4), atol=1e-5)
+
+
+def test_the_loss_falls_when_the_network_learns_a_batch_by_heart() -> None:
+    torch.manual_seed(0)
+    member = Member(WIDTHS)
+    batch = Examples(some(), [], 0).batch(16)
+    optimiser = torch.optim.Adam(member.parameters(), 5e-3)
+    first = float(loss_of(member, batch, Setting()).detach())
+    for _ in range(30):
+        loss = loss_of(member, batch, Setting())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < 0.7 * first
+
+
+def test_a_fight_is_a_target_only_while_and_shortly_after_it_lasts() -> None:
+    targets, weights = _targets(CLIP, 12)
+    assert targets[:, 0].tolist() == [0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
+    assert weights[:2, 0].tolist() == [1.0, 1.0]
+    assert weights[8:, 0].tolist() == [0.0] * 4  # shortly after counts neither way
+
+
+def test_a_window_reaches_back_as_far_as_the_clip_and_no_further() -> None:
+    window = cut_out(made(), 5)
+    assert window["people_known"].tolist() == [0.0] * 11 + [1.0] * 5
+    assert np.array_equal(window["people"][-1], made().rows["people"][4])
+
+
+def test_a_paired_scream_is_told_to_the_scream_head() -> None:
+    rows = np.ones((4, WIDTHS["sound"]), np.float32)
+    sounds = [Sound(rows, frozenset({name}), name) for name in ("scream", "music")]
+    examples = Examples(some(), sounds, 3)
+    batch = examples.batch(64)
+    paired = batch["targets"][:, LABELS.index("scream")] > 0
+    assert paired.any()
+    assert not paired.all()
+    assert (batch["sound_known"][paired].sum(1) > 0).any()
+
+
+def test_the_same_seed_draws_the_same_examples() -> None:
+    first, second = (Examples(some(), [], 5).batch(8) for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_a_fold_never_changes() -> None:
+    assert [fold_of(group) for group in ("surv_g000", "surv_g001", "gmdcsa_s1")] == [
+        fold_of(group) for group in ("surv_g000", "surv_g001", "gmdcsa_s1")
+    ]
+    assert len({fold_of(f"g{index}") for index in range(100)}) == 5
+
+
+def test_auc_counts_ties_half() -> None:
+    assert auc(np.array([True, False]), np.array([1.0, 1.0])) == 0.5
+    assert auc(np.array([True, True, False]), np.array([2.0, 3.0, 1.0])) == 1.0
+
+
+def test_the_logistic_fit_finds_scale_and_offset() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=4000)
+    truth = rng.random(4000) < 1 / (1 + np.exp(-(2.0 * logits - 1.0)))
+    scale, offset = logistic(logits, truth, np.ones(4000))
+    assert scale == pytest.approx(2.0, abs=0.2)
+    assert offset == pytest.approx(-1.0, abs=0.2)
+
+
+def test_every_clip_weighs_the_same_within_its_class() -> None:
+    truth = np.array([True, True, False, False, False])
+    weights = balanced(truth, np.array([0, 0, 1, 2, 2]))
+    assert weights[:2].sum() == pytest.approx(weights[2:].sum())
+    assert weights[2] == pytest.approx(weights[3] + weights[4])
+
+
+def test_the_ledger_opens_on_what_lasts_and_not_on_a_moment() -> None:
+    assert opens(np.full(4, 2.0))
+    assert not opens(np.array([2.0, -2.0, -2.0, -2.0]))
+    assert highest(np.full(10, -1.0)) == 0.0
+
+
+def test_an_alteration_is_the_same_every_time_and_keeps_the_size() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (48, 80, 3)).astype(np.uint8)
+    first, second = (Alteration.of("clip", 1).apply(picture, 7) for _ in range(2))
+    assert first.shape == picture.shape
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, Alteration.of("clip", 2).apply(picture, 7))
+
+
+def test_a_hit_of_never_train_is_left_out() -> None:
+    key = hashlib.sha256(b"me/mine:a/b.mp4").hexdigest()
+    assert may_train(CLIP, "a/b.mp4", frozenset())
+    assert not may_train(CLIP, "a/b.mp4", frozenset({key}))
+    assert not may_train(replace(CLIP, split="val"), "a/b.mp4", frozenset())
+
+
+@pytest.mark.skipif(not (clips_module.SHARED / "data" / "video").is_dir(), reason="the shared data is not here")
+def test_no_validation_group_is_trained_on() -> None:
+    held_out = {clip.group for clip in manifest() if clip.split == "val"}
+    chosen = trainable()
+    assert chosen
+    assert not {clip.group for clip in chosen} & held_out
+    assert {clip.split for clip in chosen} == {"train"}
+
+
+@pytest.mark.skipif(not has_card("fusion"), reason="no fusion graph came along")
+def test_the_shipped_card_fits_its_graph() -> None:
+    card = load_card("fusion")
+    assert card.labels == LABELS
+    assert card.path_of(card.files[0]).stat().st_size < 1_000_000
+    raw = json.loads((zoo_folder() / "fusion.json").read_text())
+    assert raw["files"][0]["inputs"]["people"] == [1, FUSION_STEPS, WIDTHS["people"]]
+    assert raw["training"]["data"]
