@@ -1,9 +1,10 @@
 """How pictures move: dense optical flow between successive pictures, told in a few numbers.
 
-Violence is fast, incoherent and near other people; walking is coherent. The flow (DIS, 0.5 ms at 160 pixels of
-width) is freed from the camera's own motion (its median), then read in the whole picture, in the boxes of people
-(in body heights a second, so that far and near count alike) and around the closest two of them. Pictures more than
-`LONGEST_GAP_S` apart say nothing of motion.
+Violence is fast, incoherent and near other people; walking is coherent. The flow (DIS) is freed from the camera's own
+motion (its median), then read in the whole picture, in the boxes of people (in body heights a second, so that far and
+near count alike) and around the closest two of them. What of a body's motion is not the body's own translation is its
+`rest`: the arms and legs, told apart by the upper and the lower half. Pictures more than `LONGEST_GAP_S` apart say
+nothing of motion.
 """
 
 from collections.abc import Sequence
@@ -13,30 +14,41 @@ import numpy as np
 
 from agent.types import Box, FloatArray, Uint8Array
 
-FEATURE_VERSION = "motion/1"
-MOTION_NAMES: tuple[str, ...] = (
-    "all_mean", "all_p95", "all_share", "camera", "all_change", "moving_spread", "moving_chaos", "moving_strain",
-    "people", "people_mean", "people_most", "people_p90", "people_chaos", "people_strain", "people_change",
-    "people_share", "pair", "pair_mean", "pair_p90", "pair_chaos", "pair_strain", "pair_change",
+FEATURE_VERSION = "motion/2"
+_WHOLE = ("mean", "p95", "share", "camera", "change", "strain", "spread", "chaos", "moving_strain")
+_BODY = (
+    "mean", "p90", "together", "chaos", "rest", "rest_p90", "rest_upper", "rest_lower", "change", "change_p90",
+    "strain", "strain_p90", "curl", "directions",
 )  # fmt: skip
-"""Speeds in picture heights a second (all, moving) or body heights a second (people, pair); chaos is 1 minus the
-length of the mean flow over the mean length: 0 where all moves one way; strain is the flow's mean gradient a second;
-change is the mean change of speed since the picture before; share is the part of all motion."""
-WIDTH_PX = 160
+MOTION_NAMES: tuple[str, ...] = (
+    *(f"all_{name}" for name in _WHOLE), "people",
+    *(f"person_mean_{name}" for name in _BODY), *(f"person_most_{name}" for name in _BODY),
+    "people_share", "people_change_share", "pair", "pair_gap", *(f"pair_{name}" for name in _BODY),
+)  # fmt: skip
+"""Speeds in picture heights a second (all) or body heights a second (person: mean and most of all people; pair).
+`together` is the length of the mean flow, `chaos` what that lacks of the mean length: 0 where all moves one way;
+`change` is the difference to the flow of the picture before, `strain` and `curl` are gradients, `directions` is the
+entropy of eight directions; a share is the part of all motion that is people's."""
+WIDTH_PX = 320
 LONGEST_GAP_S = 0.35
 MOVING_HEIGHTS_PER_S = 0.1
 MOST_PEOPLE = 8
 NEAR_HEIGHTS = 0.6
 """Two people whose boxes are nearer than this many mean heights are a pair."""
+LEAST_BODY_FRAC = 0.03
+_STRIDE = 2
+"""DIS gives flow at a quarter of the resolution, enlarged: every second place loses nothing."""
+_DIRECTIONS = 8
+_MOST = 50.0
 
 
 class Motion:
-    """The flow of one camera; keeps the small grey picture before and its speeds."""
+    """The flow of one camera; keeps the small grey picture before and its flow."""
 
     def __init__(self) -> None:
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._grey: Uint8Array | None = None
-        self._speed: FloatArray | None = None
+        self._flow: FloatArray | None = None
         self._at_ns = 0
 
     def see(self, picture: Uint8Array, at_ns: int, people: Sequence[Box] | None) -> tuple[float, ...]:
@@ -49,52 +61,66 @@ class Motion:
         before, self._grey = self._grey, grey
         elapsed_s, self._at_ns = (at_ns - self._at_ns) / 1e9, at_ns
         if people is None or before is None or before.shape != grey.shape or not 0.0 < elapsed_s <= LONGEST_GAP_S:
-            self._speed = None
+            self._flow = None
             return ()
-        flow = self._flow.calc(before, grey, None)  # type: ignore[call-overload] # None: no first guess
-        flow = flow / (grey.shape[0] * elapsed_s)
-        camera = np.median(flow, axis=(0, 1))
+        dense = self._dis.calc(before, grey, None)  # type: ignore[call-overload] # None: no first guess
+        flow = dense[::_STRIDE, ::_STRIDE] / (grey.shape[0] * elapsed_s)
+        camera = np.median(flow[::2, ::2], axis=(0, 1))
         flow -= camera
-        speed = np.hypot(flow[..., 0], flow[..., 1])
-        change = np.abs(speed - self._speed) if self._speed is not None else np.zeros_like(speed)
-        self._speed = speed
-        field = _Field(flow, speed, change, _strain(flow))
-        values = [*_whole(field, float(np.hypot(*camera))), *_people(field, people[:MOST_PEOPLE])]
-        return tuple(np.round(np.minimum(values, 99.0), 4).tolist())
+        field = _Field(flow, self._flow)
+        self._flow = flow
+        seen = people[:MOST_PEOPLE]
+        values = [*_whole(field, float(np.hypot(*camera))), *_people(field, seen), *_pair(field, seen)]
+        return tuple(np.round(np.minimum(values, _MOST), 4).tolist())
 
 
 class _Field:
-    """Flow [h, w, 2] and what is read off it [h, w], in picture heights a second."""
+    """Flow [h, w, 2] in picture heights a second, and what is read off it [h, w]."""
 
-    __slots__ = ("change", "flow", "speed", "strain")
+    __slots__ = ("change", "curl", "flow", "speed", "strain")
 
-    def __init__(self, flow: FloatArray, speed: FloatArray, change: FloatArray, strain: FloatArray) -> None:
-        self.flow, self.speed, self.change, self.strain = flow, speed, change, strain
+    def __init__(self, flow: FloatArray, before: FloatArray | None) -> None:
+        self.flow = flow
+        self.speed = _length(flow)
+        self.change = np.zeros_like(self.speed) if before is None else _length(flow - before)
+        across = np.diff(flow, axis=1, append=flow[:, -1:])
+        down = np.diff(flow, axis=0, append=flow[-1:])
+        places = flow.shape[0]
+        self.strain = (np.abs(across).sum(axis=2) + np.abs(down).sum(axis=2)) * (places / 4.0)
+        self.curl = np.abs(across[..., 1] - down[..., 0]) * (places / 2.0)
 
     def patch(self, box: Box) -> tuple[slice, slice]:
+        """The part of the field that a box covers; never empty."""
         high, wide = self.speed.shape
-        top, bottom = _span(box.top_frac, box.bottom_frac, high)
-        left, right = _span(box.left_frac, box.right_frac, wide)
-        return slice(top, bottom), slice(left, right)
+        return _span(box.top_frac, box.bottom_frac, high), _span(box.left_frac, box.right_frac, wide)
 
-    def read(self, where: tuple[slice, slice], body: float) -> tuple[float, float, float, float, float]:
-        """Mean speed, p90, chaos, strain, change of a patch, in units of `body` picture heights."""
-        speed = self.speed[where]
+    def read(self, box: Box, body: float) -> tuple[float, ...]:
+        """Numbers by `_BODY` of what moves in a box, for a body of so many picture heights."""
+        where = self.patch(box)
+        flow, speed, change, strain = self.flow[where], self.speed[where], self.change[where], self.strain[where]
+        translation = np.asarray(np.median(flow.reshape(-1, 2), axis=0), np.float32)
+        rest = _length(flow - translation)
+        waist = max(1, len(rest) // 2)
         mean = float(speed.mean())
-        coherent = float(np.hypot(*self.flow[where].mean(axis=(0, 1))))
-        p90 = float(np.partition(speed.ravel(), int(0.9 * (speed.size - 1)))[int(0.9 * (speed.size - 1))])
-        chaos = 1.0 - coherent / max(mean, 1e-6)
+        together = float(np.hypot(*flow.reshape(-1, 2).mean(axis=0)))
         # Where hardly anything moves the directions are those of noise.
-        chaos *= min(1.0, mean / body / MOVING_HEIGHTS_PER_S)
-        return mean / body, p90 / body, chaos, float(self.strain[where].mean()), float(self.change[where].mean()) / body
+        sure = min(1.0, mean / body / MOVING_HEIGHTS_PER_S)
+        lower = rest[waist:] if len(rest) > waist else rest
+        return (
+            mean / body, _percentile(speed, 0.9) / body, together / body, sure * (1.0 - together / max(mean, 1e-6)),
+            float(rest.mean()) / body, _percentile(rest, 0.9) / body, float(rest[:waist].mean()) / body,
+            float(lower.mean()) / body, float(change.mean()) / body, _percentile(change, 0.9) / body,
+            float(strain.mean()), _percentile(strain, 0.9), float(self.curl[where].mean()),
+            sure * _entropy(flow, speed),
+        )  # fmt: skip
 
 
 def _whole(field: _Field, camera: float) -> tuple[float, ...]:
     speed = field.speed
     moving = speed > MOVING_HEIGHTS_PER_S
     share = float(moving.mean())
-    p95 = float(np.partition(speed.ravel(), int(0.95 * speed.size))[int(0.95 * speed.size)])
-    head = float(speed.mean()), p95, share, camera, float(field.change.mean())
+    level = float(speed.mean()), _percentile(speed, 0.95), share, camera
+    head = (*level, float(field.change.mean()), float(field.strain.mean()))
     if share < 0.002:
         return *head, 0.0, 0.0, 0.0
     rows, columns = np.nonzero(moving)
@@ -105,38 +131,34 @@ def _whole(field: _Field, camera: float) -> tuple[float, ...]:
 
 def _people(field: _Field, people: Sequence[Box]) -> tuple[float, ...]:
     if not people:
-        return (0.0,) * 14
-    bodies = [max(box.height_frac, 0.03) for box in people]
-    read = np.array([field.read(field.patch(box), body) for box, body in zip(people, bodies, strict=True)])
+        return (0.0,) * (3 + 2 * len(_BODY))
+    read = np.array([field.read(box, max(box.height_frac, LEAST_BODY_FRAC)) for box in people])
     inside = np.zeros(field.speed.shape, bool)
     for box in people:
         inside[field.patch(box)] = True
-    share = float(field.speed[inside].sum()) / max(float(field.speed.sum()), 1e-6)
-    mean, _, chaos, strain, change = read.mean(axis=0).tolist()
-    most, p90 = read[:, 0].max(), read[:, 1].max()
-    return 1.0, mean, most, p90, chaos, strain, change, share, *_pair(field, people)
+    shares = [float(of[inside].sum()) / max(float(of.sum()), 1e-6) for of in (field.speed, field.change)]
+    return 1.0, *read.mean(axis=0).tolist(), *read.max(axis=0).tolist(), *shares
 
 
 def _pair(field: _Field, people: Sequence[Box]) -> tuple[float, ...]:
-    """The two nearest people: what moves in the box around both."""
+    """The two nearest people: how near, and what moves in the box around both."""
     best: tuple[float, Box, float] | None = None
     for index, first in enumerate(people):
         for second in people[index + 1 :]:
-            body = max((first.height_frac + second.height_frac) / 2, 0.03)
+            body = max((first.height_frac + second.height_frac) / 2, LEAST_BODY_FRAC)
             gap = _gap(first, second, field.speed.shape[1] / field.speed.shape[0]) / body
             if gap <= NEAR_HEIGHTS and (best is None or gap < best[0]):
                 best = gap, _around(first, second), body
     if best is None:
-        return (0.0,) * 6
-    return 1.0, *field.read(field.patch(best[1]), best[2])
+        return (0.0,) * (2 + len(_BODY))
+    return 1.0, best[0], *field.read(best[1], best[2])
 
 
 def _gap(first: Box, second: Box, aspect_ratio: float) -> float:
-    """Distance of the middles less half the widths, in picture heights; at least 0."""
+    """Distance of the feet, less half the widths across, in picture heights."""
     across = abs(first.left_frac + first.right_frac - second.left_frac - second.right_frac) / 2
     across -= (first.width_frac + second.width_frac) / 2
-    down = abs(first.bottom_frac - second.bottom_frac)
-    return float(np.hypot(max(0.0, across) * aspect_ratio, down))
+    return float(np.hypot(max(0.0, across) * aspect_ratio, abs(first.bottom_frac - second.bottom_frac)))
 
 
 def _around(first: Box, second: Box) -> Box:
@@ -149,20 +171,30 @@ def _around(first: Box, second: Box) -> Box:
 
 
 def _small(picture: Uint8Array) -> Uint8Array:
-    high = max(16, round(WIDTH_PX * picture.shape[0] / picture.shape[1]))
-    small = cv2.resize(picture, (WIDTH_PX, high), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    if picture.shape[1] > WIDTH_PX:
+        high = max(16, round(WIDTH_PX * picture.shape[0] / picture.shape[1]))
+        picture = np.asarray(cv2.resize(picture, (WIDTH_PX, high), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _strain(flow: FloatArray) -> FloatArray:
-    """Mean absolute gradient of the flow, a second: [h, w]."""
-    high = flow.shape[0]
-    across = np.abs(np.diff(flow, axis=1, append=flow[:, -1:])).sum(axis=2)
-    down = np.abs(np.diff(flow, axis=0, append=flow[-1:])).sum(axis=2)
-    return np.asarray((across + down) * high / 4.0, np.float32)
+def _length(vectors: FloatArray) -> FloatArray:
+    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]), np.float32)
 
 
-def _span(low_frac: float, high_frac: float, cells: int) -> tuple[int, int]:
-    """First and last-plus-one cell of a part of a line; never empty."""
-    low = min(cells - 1, max(0, int(low_frac * cells)))
-    return low, min(cells, max(low + 1, round(high_frac * cells)))
+def _percentile(values: FloatArray, share: float) -> float:
+    place = int(share * (values.size - 1))
+    return float(np.partition(values.ravel(), place)[place])
+
+
+def _entropy(flow: FloatArray, speed: FloatArray) -> float:
+    """Of the directions in which it moves, weighted by speed: 0 for one, ln 8 for all alike."""
+    turned = (np.arctan2(flow[..., 1], flow[..., 0]) + np.pi) / (2 * np.pi) * (_DIRECTIONS - 1e-3)
+    counts = np.bincount(turned.astype(np.intp).ravel(), weights=speed.ravel(), minlength=_DIRECTIONS)
+    shares = counts / max(float(counts.sum()), 1e-6)
+    return float(-(shares * np.log(shares + 1e-6)).sum())
+
+
+def _span(low_frac: float, high_frac: float, places: int) -> slice:
+    """The places that a part of a line covers; never none."""
+    low = min(places - 1, max(0, int(low_frac * places)))
+    return slice(low, min(places, max(low + 1, round(high_frac * places))))

@@ -21,6 +21,8 @@ LIVELY_FRAC, LIVELY_DBFS = 2.0 / 960.0, -55.0
 PRESENT_S, LOST_S = 0.3, 1.0
 PEOPLE_WIDTH = 2 * (len(KINEMATIC_NAMES) + len(MOTION_NAMES)) + 1
 MOST_LOG_ODDS = 8.0
+MOTION_SCALE = 5.0
+"""Speeds spread over two orders of magnitude: their logarithm, linear below a fifth of a height a second."""
 MOST_DUE = 8
 """Windows that nobody asks for do not pile up."""
 
@@ -53,7 +55,8 @@ class _Step:
         rows = np.asarray(self.kinematics, np.float32)
         known = bool(self.motions)
         motions = np.asarray(self.motions if known else [(0.0,) * len(MOTION_NAMES)], np.float32)
-        parts = [rows.mean(axis=0), rows.max(axis=0), motions.mean(axis=0), motions.max(axis=0), [float(known)]]
+        moved = np.log1p(MOTION_SCALE * np.concatenate([motions.mean(axis=0), motions.max(axis=0)]))
+        parts = [rows.mean(axis=0), rows.max(axis=0), moved, [float(known)]]
         return np.concatenate(parts).astype(np.float32)
 
 

@@ -26,6 +26,10 @@ from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.load import of_data
 from agent.errors import SourceError
 from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
+from agent.features.motion import Motion
+from agent.inference.hearing import HearingModel
+from agent.inference.see import people_of
+from agent.inference.vision import VisionModel
 from agent.service import journal
 from agent.service.observe import observations
 from agent.service.senses import Senses
@@ -52,6 +56,7 @@ class Clip:
     group: str
     split: str
     duration_s: float
+    has_sound: bool = True
 
 
 def manifest(shared: Path = SHARED) -> list[Clip]:
@@ -95,14 +100,19 @@ def read(clip: Clip, variant: int, places: Mapping[str, Path]) -> list[Seen | He
     return sorted(found, key=lambda observation: (observation.at_ns, isinstance(observation, Heard)))
 
 
-def extract(clip: Clip, senses: Senses, variant: int) -> None:
+def extract(clip: Clip, senses: Senses, variant: int, *, only_listen: bool = False) -> None:
     """Look at and listen to one clip as `vedette replay` would, and keep what was observed and is not yet kept."""
     places = folders(senses)
-    look = not _file(places["seen"], clip, variant).exists()
+    if not only_listen and not _file(places["seen"], clip, variant).exists():
+        _move_again(clip, senses, variant, places["seen"])
+    look = not only_listen and not _file(places["seen"], clip, variant).exists()
     listen = not variant and not _file(places["heard"], clip, 0).exists()
     if not look and not listen:
         return
-    with open_media(_spec(clip, senses)) as media:
+    if not look and not clip.has_sound:
+        _keep(_file(places["heard"], clip, 0), [])
+        return
+    with open_media(replace(_spec(clip, senses), want_picture=look, want_sound=listen)) as media:
         shown = Altered(media, Alteration.of(clip.name, variant)) if variant else media
         stream = observations(
             shown,  # type: ignore[arg-type]
@@ -115,6 +125,23 @@ def extract(clip: Clip, senses: Senses, variant: int) -> None:
         _keep(_file(places["seen"], clip, variant), [one for one in found if isinstance(one, Seen)])
     if listen:
         _keep(_file(places["heard"], clip, 0), [one for one in found if isinstance(one, Heard)])
+
+
+def _move_again(clip: Clip, senses: Senses, variant: int, folder: Path) -> None:
+    """Where the same vision graph has looked already, for another version of motion, only the motion is read anew."""
+    before = [_file(place, clip, variant) for place in folder.parent.glob(f"{folder.name.rpartition('-')[0]}-*")]
+    kept = [path for path in before if path.exists()]
+    if not kept:
+        return
+    with gzip.open(kept[0], "rt", encoding="utf-8") as lines:
+        seen = {one.at_ns: one for line in lines if isinstance(one := journal.decode(line), Seen)}
+    motion, found = Motion(), []
+    with open_media(replace(_spec(clip, senses), want_sound=False)) as media:
+        for item in (Altered(media, Alteration.of(clip.name, variant)) if variant else media).read():
+            if isinstance(item, Frame) and (one := seen.get(item.at_ns)) is not None:
+                people = None if one.detections is None else people_of(one.detections)
+                found.append(replace(one, motion=motion.see(item.picture, item.at_ns, people)))
+    _keep(_file(folder, clip, variant), found)
 
 
 def _file(folder: Path, clip: Clip, variant: int) -> Path:
@@ -200,8 +227,11 @@ class Altered:
 
 
 def load_senses() -> Senses:
-    """The product's own models on one thread."""
-    return Senses.load(of_data({}, ["models.threads=1", "models.device=cpu"]))
+    """The product's own eyes and ears on one thread, without the fusion graph that is yet to be made."""
+    config = of_data({}, ["models.threads=1", "models.device=cpu"])
+    vision = VisionModel.load(config.models)
+    vision.open(vision.export_for(config.analysis.width_px, config.analysis.height_px))
+    return Senses(config, vision, HearingModel.load(config.models))
 
 
 def _spec(clip: Clip, senses: Senses) -> SourceSpec:
@@ -227,6 +257,7 @@ def _clip(folder: Path, row: dict[str, str]) -> Clip:
         group=row["group"],
         split=row["split"],
         duration_s=float(row["duration_s"]),
+        has_sound=row["has_sound"] != "no",
     )
 
 
@@ -239,20 +270,24 @@ def _event(text: str) -> tuple[float, float, str]:
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", type=int, default=0, help="altered versions of each training clip")
+    parser.add_argument("--only-listen", action="store_true", help="after a new hearing graph: ask only that one")
+    parser.add_argument("--part", default="0/1", help="for several processes: the first of two does 0/2, the other 1/2")
     parser.add_argument("--kinds", default="", help="only these kinds, comma separated")
     options = parser.parse_args(words)
     cv2.setNumThreads(1)
     senses = load_senses()
     kinds = set(options.kinds.split(",")) - {""}
     wanted = [clip for clip in manifest() if not kinds or clip.kind in kinds]
-    wanted.sort(key=lambda clip: (clip.kind != "fight", clip.duration_s))
+    wanted.sort(key=lambda clip: (clip.kind != "fight", clip.kind != "normal", clip.duration_s))
+    part, _, parts = options.part.partition("/")
+    wanted = wanted[int(part) :: int(parts)]
     training = {clip.name for clip in trainable()}
     for variant in range(options.variants + 1):
         for clip in tqdm(wanted, desc=f"variant {variant}", mininterval=10.0):
             if variant and clip.name not in training:
                 continue
             try:
-                extract(clip, senses, variant)
+                extract(clip, senses, variant, only_listen=options.only_listen)
             except SourceError as error:
                 print(error.line())
 

@@ -136,11 +136,13 @@ def main() -> None:
     parser.add_argument("--card", action="store_true", help="write the figures into the card")
     options = parser.parse_args()
     senses = load_senses()
-    if senses.fusion is None:
+    beside = {"vision": senses.vision.card, "hearing": senses.hearing.card}
+    model = FusionModel.load(senses.config.models, senses=beside)
+    if model is None:
         raise SystemExit("there is no fusion graph: python -m models.fusion.export")
     places = folders(senses)
-    told = [tell(clip, senses.fusion, places) for clip in manifest() if clip.split == "val"]
-    silent = [tell(one.clip, senses.fusion, places, with_sound=False) for one in told]
+    told = [tell(clip, model, places) for clip in manifest() if clip.split == "val"]
+    silent = [tell(one.clip, model, places, with_sound=False) for one in told]
     print("\n".join(slices(told)))
     for one in told:
         if one.clip.kind == "normal" and one.serious:

@@ -177,7 +177,7 @@ def main() -> None:
     torch.set_num_threads(1)
     members, senses = load_members(), load_senses()
     record = json.loads((BUILD / "members.json").read_text())
-    if record["models"] != {name: sha for name, sha in senses.model_versions().items() if name != "fusion"}:
+    if record["models"] != senses.model_versions():
         raise SystemExit("the members were trained beside other graphs: python -m models.fusion.train")
     clips = load_sequences(senses)
     fight, threshold = calibrate_fight(held_out_logits(members, clips))

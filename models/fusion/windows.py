@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.scene.camera import Camera
-from agent.scene.span import STEP_NS
+from agent.scene.span import PEOPLE_WIDTH, STEP_NS
 from agent.types import FUSION_STEPS, FusionWindow, Heard, Seen
 from models.fusion.clips import CAMERA, Clip, read
 from models.fusion.net import LABELS, STREAMS
@@ -23,8 +23,8 @@ Floats = NDArray[np.float32]
 PAST = FUSION_STEPS
 ECHO_S = 1.5
 """A window shows an event as long as part of the event lies in its newest this many seconds."""
-WIDTHS = {"scene": 131, "people": 89, "sound": 160}
-"""Features a step: 128 + 2 + 1, 2 · (22 + 22) + 1, 128 + 30 + 2."""
+WIDTHS = {"scene": 131, "people": PEOPLE_WIDTH, "sound": 160}
+"""Features a step: 128 + 2 + 1; means and maxima of kinematics and motion, + 1; 128 + 30 + 2."""
 EVENT_LABELS = {"fight": "fight", "fall": "fall", "fire": "fire", "smoke": "smoke"}
 KIND_LABELS = {"fight", "fall"}  # a clip of any other kind is known not to show these
 

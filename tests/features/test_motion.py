@@ -56,16 +56,16 @@ def test_a_camera_that_turns_moves_nothing_but_itself() -> None:
     picture = textured()
     still = told([picture, picture], [BOX])
     turned = told([picture, np.roll(picture, 4, axis=1)], [BOX])
-    assert still["camera"] == 0.0
-    assert turned["camera"] > 0.1
-    assert turned["people_mean"] < 0.5 * turned["camera"]
+    assert still["all_camera"] == 0.0
+    assert turned["all_camera"] > 0.1
+    assert turned["person_mean_mean"] < 0.5 * turned["all_camera"]
 
 
 def test_motion_inside_a_person_is_measured_in_body_heights_a_second() -> None:
     picture = textured()
     values = told([picture, moved_inside(picture, 6)], [BOX])
     # 6 of 180 pixels in 0.1 s are a third of the picture and 0.55 of the body; the flow is lost at the borders.
-    assert 0.5 * 0.55 < values["people_mean"] < 1.2 * 0.55
+    assert 0.5 * 0.55 < values["person_mean_mean"] < 1.2 * 0.55
     assert values["people_share"] > 0.6
 
 
@@ -75,7 +75,7 @@ def test_one_direction_is_less_chaos_than_many() -> None:
     torn = picture.copy()
     torn[36:90] = np.roll(picture[36:90], 6, axis=1)
     torn[90:144] = np.roll(picture[90:144], -6, axis=1)
-    assert told([picture, torn], [BOX])["people_chaos"] > straight["people_chaos"] + 0.2
+    assert told([picture, torn], [BOX])["person_mean_chaos"] > straight["person_mean_chaos"] + 0.2
 
 
 def test_two_people_close_together_are_a_pair_and_far_apart_are_not() -> None:
@@ -85,3 +85,26 @@ def test_two_people_close_together_are_a_pair_and_far_apart_are_not() -> None:
     far = Box(left_frac=0.8, top_frac=0.2, right_frac=0.9, bottom_frac=0.8)
     assert told([picture, picture], [left, near])["pair"] == 1.0
     assert told([picture, picture], [left, far])["pair"] == 0.0
+
+
+def test_arms_that_move_on_a_body_that_stays_are_told_by_the_upper_half() -> None:
+    picture = textured()
+    high, wide = picture.shape[:2]
+    upper = slice(int(0.2 * high), int(0.4 * high))
+    columns = slice(int(0.3 * wide), int(0.7 * wide))
+    waved = picture.copy()
+    waved[upper, columns] = np.roll(picture[upper, columns], 5, axis=1)
+    values = told([picture, waved], [BOX])
+    assert values["person_most_rest_upper"] > 2.0 * values["person_most_rest_lower"]
+
+
+def test_a_body_that_only_moves_on_has_little_rest() -> None:
+    picture = textured()
+    walked = told([picture, moved_inside(picture, 6)], [BOX])
+    assert walked["person_most_rest"] < walked["person_most_mean"]
+
+
+def test_all_numbers_are_finite_and_bounded() -> None:
+    values = told([textured(0), textured(1), textured(2)], [BOX, BOX])
+    assert np.isfinite(list(values.values())).all()
+    assert max(values.values()) <= 50.0

@@ -103,7 +103,7 @@ def save_vision(path: Path, width_px: int, height_px: int, *, scale: float = 1.0
 
 
 FUSION_LABELS = ("fight", "fall", "fire", "smoke", "explosion", "gunshot", "glass_break", "scream", "alarm", "crash")
-FUSION_WIDTHS = {"scene": 131, "people": 89, "sound": 160}
+FUSION_WIDTHS = {"scene": 131, "people": 157, "sound": 160}
 
 
 def save_fusion(path: Path, widths: dict[str, int] = FUSION_WIDTHS) -> Path:
