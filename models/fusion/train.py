@@ -35,16 +35,16 @@ from models.fusion.sounds import load as load_sounds
 from models.fusion.windows import PAST, WIDTHS, Example, Examples, Mix, Sequence16, Sound, cut_out, sequence
 
 FOLDS = 5
-STEPS = 900
-BATCH = 64
+STEPS = 500
+BATCH = 48
 RATE, DECAY = 2e-3, 0.02
 EMA = 0.98
-CHECK_EVERY = 100
+CHECK_EVERY = 60
 OWN_WEIGHT, KL_WEIGHT, ANOMALY_WEIGHT, HEARING_WEIGHT = 0.4, 0.3, 0.3, 0.3
 FIGHT_WEIGHT = 3.0
 HEARING_PRIOR_LOGIT = -2.944  # ln(0.05 / 0.95), the prior of the hearing card that its llr are against
 EMBEDDING = 128
-VARIANTS = 3
+VARIANTS = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,11 +118,10 @@ class Mix:
     splice: float = 0.4  # the past is another clip's
     no_sound: float = 0.35
     paired_sound: float = 0.5
-    no_scene: float = 0.25
+    no_scene: float = 0.5
     no_people: float = 0.08
     drop_step: float = 0.1
-    noise: float = 0.05
-    speed: float = 0.15  # spread of the logarithm of a factor on all speeds
+    noise: float = 0.1  # of each feature, by a factor that is the same in every step
     fitting: Mapping[str, float] = field(default_factory=lambda: {"fight": 0.3, "other": 0.1})
     """How often a paired sound is a scream, a crash or breaking glass. Screams are rare in ordinary life but not the
     proof of a fight, so the ratio is kept low on purpose."""
@@ -214,7 +213,7 @@ class Examples:
             keep = rng.random(PAST) >= mix.drop_step
             keep[-1] = True
             example[f"{name}_known"] = example[f"{name}_known"] * keep.astype(np.float32)
-            grain = rng.normal(0.0, mix.noise, example[name].shape).astype(np.float32)
+            grain = rng.normal(0.0, mix.noise, (1, example[name].shape[1])).astype(np.float32)
             example[name] = example[name] * (1.0 + grain) * example[f"{name}_known"][:, None]
 
 
