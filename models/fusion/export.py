@@ -38,7 +38,7 @@ from models.fusion.windows import WIDTHS, Sequence16
 Reals = NDArray[np.floating]
 ZOO = ROOT / "models" / "zoo"
 VERSION = "0.1.0"
-MOST_FALSE_FRAC = 0.02
+MOST_FALSE_FRAC = 0.04
 """Of the calm clips of dev in which the ledger may open a fight."""
 OPSET = 17
 
@@ -208,7 +208,7 @@ def main() -> None:
         "calibration": {"fight": fight, **calibrate_others(members, clips)},
         "thresholds": {"fight": threshold},
         "training": {
-            "command": "python -m models.fusion.clips --variants 2 && python -m models.fusion.sounds && "
+            "command": "python -m models.fusion.clips && python -m models.fusion.sounds && "
             f"python -m models.fusion.train --steps {record.get('steps', STEPS)} && python -m models.fusion.export",
             "kind": record["kind"],
             "members": FOLDS,

@@ -1,6 +1,6 @@
 """Trains the fusion network on the cached observations of clips.
 
-    python -m models.fusion.clips --variants 2    # once: what the product's senses make of every clip
+    python -m models.fusion.clips                 # once: what the product's senses make of every clip
     python -m models.fusion.sounds                # once: recorded sounds to pair them with
     python -m models.fusion.train                 # five members; about five minutes on one core
     python -m models.fusion.ablation              # the table of fusing ways, on the same folds
