@@ -79,7 +79,7 @@ def test_install_uses_the_models_of_a_folder_and_rollback_takes_it_back(zoo, tmp
     assert "installed: hearing 0.0.1" in ended.out
     assert "vedette model rollback" in ended.out
     listed = json.loads(vedette("model", "list", "--json", cwd=tmp_path).out)
-    assert {card["version"] for card in listed} == {"0.0.1"}
+    assert {card["version"] for card in listed if card["name"] != "fusion"} == {"0.0.1"}  # the folder lacks that one
     ended = vedette("model", "rollback", "hearing", cwd=tmp_path)
     assert (ended.code, "shipped with Vedette" in ended.out) == (0, True)
     versions = {
