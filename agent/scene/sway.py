@@ -18,13 +18,19 @@ _MAD_TO_SIGMA = 1.48
 _TINY = 1e-12
 
 
+def median(values: Floats) -> Floats:
+    """Of `values` [n, …] along the first axis; many times faster than numpy's for a few values."""
+    ordered = np.sort(values, axis=0)
+    return np.asarray((ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2.0, np.float64)
+
+
 def common_shift(off: Floats, strictness: float) -> Floats:
     """The part [2] of the surprises `off` [n, 2] that all objects share.
 
     The median, shrunk by as much of it as chance explains: `strictness` standard errors count as chance.
     """
-    middle = np.median(off, axis=0)
-    spread = _MAD_TO_SIGMA * np.median(np.abs(off - middle), axis=0)
+    middle = median(off)
+    spread = _MAD_TO_SIGMA * median(np.abs(off - middle))
     chance = np.square(strictness * spread) / (len(off) * np.square(middle) + _TINY)
     return np.asarray(middle * np.maximum(0.0, 1.0 - chance), np.float64)
 
@@ -50,4 +56,4 @@ def jump(expected: Floats, found: Floats) -> Floats | None:
     best = int(votes.argmax())
     if votes[best] < max(FEWEST, 0.5 * len(expected)):
         return None
-    return np.asarray(np.median(moves[together[best]], axis=0), np.float64)
+    return median(moves[together[best]])

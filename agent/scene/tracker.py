@@ -267,11 +267,11 @@ class Tracker:
         shift = sway.common_shift(picture.measured[found, :2] - tracks.state[rows, :2], chosen.sway_strictness)
         if not shift.any():
             return False
-        gain = np.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2], axis=0)
+        gain = sway.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2])
         tracks.state[:, :2] += shift
         tracks.state[:, kalman.VELOCITY][:, :2] += gain * shift
         tracks.observed[:, :2] += shift
-        return bool(np.abs(shift).max() > chosen.sway_heights * np.median(tracks.state[:, 3]))
+        return bool(np.abs(shift).max() > chosen.sway_heights * sway.median(tracks.state[:, 3]))
 
     def _follow_jump(self, picture: _Picture, allowed: Flags, steady: Flags) -> bool:
         """Where most of the steady tracks were lost at once: whether the camera jumped, and they with it."""
