@@ -60,7 +60,8 @@ def main() -> None:
         if name not in SECTIONS:
             parser.error(f"no section {name}; there are {', '.join(SECTIONS)}")
         print(f"{name} …", file=sys.stderr)
-        REPORT.write_text(replaced(REPORT.read_text("utf-8"), name, measured(SECTIONS[name])), "utf-8")
+        body = measured(SECTIONS[name])  # takes minutes: others may have written meanwhile
+        REPORT.write_text(replaced(REPORT.read_text("utf-8"), name, body), "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config.schema import Zone
+from agent.config.schema import Line, Zone
 from agent.scene import LATENESS_NS, Policy, Scene
 from agent.types import (
     KINDS,
@@ -25,8 +25,16 @@ from agent.types import (
 )
 from tests.scene.observe import LABELS, ns
 
-ZONE = Zone(polygon=((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)), rules=("intrusion", "loitering"))
-POLICY = Policy(zones={"a": {"door": ZONE}, "b": {"yard": ZONE}}, sensitivity="high")
+ZONE = Zone(
+    polygon=((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)),
+    rules=("intrusion", "loitering", "crowding", "running", "abandoned_object", "removed_object"),
+    crowding_count=2,
+    object_labels=("car",),
+    abandoned_dwell_s=2.0,
+    hours=("mon-sun 00:00-24:00",),
+)
+LINE = Line(line=((0.5, 0.0), (0.4, 0.5), (0.6, 1.0)))
+POLICY = Policy(zones={"a": {"door": ZONE}, "b": {"yard": ZONE}}, lines={"a": {"gate": LINE}}, sensitivity="high")
 
 fractions = st.floats(0.0, 1.0)
 cameras = st.sampled_from(["a", "b"])
@@ -47,7 +55,17 @@ def statistics(draw: st.DrawFn) -> PictureStats:
     grid = draw(st.sampled_from([(), (0.5,) * 48, tuple(k / 48 for k in range(48))]))
     values = [draw(fractions) for _ in range(4)]
     return PictureStats(
-        brightness_frac=values[0], contrast_frac=values[1], sharpness_frac=values[2], moving_frac=values[3], grid=grid
+        brightness_frac=values[0],
+        contrast_frac=values[1],
+        sharpness_frac=values[2],
+        moving_frac=values[3],
+        grid=grid,
+        differing_frac=draw(st.none() | st.sampled_from([0.0, 0.4])),
+        noise_frac=draw(st.none() | st.sampled_from([0.0, 0.4])),
+        detail_frac=draw(fractions),
+        glare_frac=draw(st.sampled_from([0.0, 0.9])),
+        colour_frac=draw(st.sampled_from([0.0, 0.2])),
+        edges=draw(st.sampled_from([(), (0,) * 288, tuple(k % 19 - 9 for k in range(288)), (9, -9) * 144])),
     )
 
 
