@@ -1,7 +1,8 @@
 """Writes the trained sound model as an int8 and an FP16 ONNX file with its card.
 
     python -m models.hearing.export                 # from build/hearing/hearing/best.pt into models/zoo
-    python -m models.hearing.evaluate --card        # then: measure, and put the figures into the card
+    python -m models.hearing.incidents --card       # then: fit the incidents' thresholds through the scene
+    python -m models.hearing.evaluate --card        # and measure, and put the figures into the card
 
 int8: ONNX Runtime's static QDQ, U8 activations, S8 weights per channel. The calibration method and what stays
 in float are chosen by the mean AP on `dev`. FP16: weights as float16 with casts that runtimes fold; inputs,
@@ -41,7 +42,8 @@ VERSION = "0.4.0"
 ZOO = data.ROOT / "models" / "zoo"
 COMMANDS = (
     "python -m models.hearing.data --extra DIR --teachers && python -m models.hearing.soften && "
-    "python -m models.hearing.train && python -m models.hearing.export && python -m models.hearing.evaluate --card"
+    "python -m models.hearing.train && python -m models.hearing.export && python -m models.hearing.incidents --card && "
+    "python -m models.hearing.evaluate --card && python -m models.hearing.background"
 )
 """One run from nothing; models/hearing/README.md says what lies in DIR."""
 INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
