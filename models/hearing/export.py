@@ -171,6 +171,8 @@ def main() -> None:
     thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, soften.doubtful(dev.pieces), dev.pieces)
     files = [describe(int8, "int8"), describe(fp16, "fp16")]
     recipe = json.loads((options.weights.parent / "options.json").read_text())
+    state = torch.load(options.weights.parent / "last.pt", map_location="cpu", weights_only=True)
+    recipe |= {"ended_at_step": state["step"], "dev_mean_ap": round(state["best"], 4)}
     training = {
         "command": COMMANDS, "seed": recipe["seed"], "options": recipe, "quantisation": chosen,
         "initial_weights": INITIAL_WEIGHTS, "multiply_adds": multiply_adds(net),

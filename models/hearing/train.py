@@ -3,7 +3,7 @@
     python -m models.hearing.data --extra DIR --teachers     # once: sounds and teachers
     python -m models.hearing.soften                          # once: targets
     python -m models.hearing.train                           # half an hour on two cores; resumes
-    python -m models.hearing.train --name big --steps 60000 --device cuda
+    python -m models.hearing.train --name big --steps 60000 --until 60000 --device cuda
 
 Loss: binary cross-entropy against hard labels blended with the teachers' (masked where nobody knows), the
 same on the loudest frames with silence where the recording is not, and regression of the teachers'
@@ -141,6 +141,14 @@ def loss_of(
     return windows, frames, (alike * torch.as_tensor(batch.embedding_weight).to(device)).mean()
 
 
+def begin_or_go_on(folder: Path, recipe: dict[str, float]) -> None:
+    """Note what a run began with; SystemExit when an interrupted one began with something else."""
+    note = folder / "options.json"
+    if (folder / "last.pt").exists() and (began_with := json.loads(note.read_text())) != recipe:
+        raise SystemExit(f"{folder} began with {began_with}: go on with these, or delete it to begin anew.")
+    note.write_text(json.dumps(recipe) + "\n")
+
+
 class Trainer:
     """Net, optimiser, average and mixer; saves itself so that an interrupted training goes on."""
 
@@ -161,17 +169,11 @@ class Trainer:
         groups = [{"params": old, "share": BODY_RATE}, {"params": [*new, *self.project.parameters()], "share": 1.0}]
         self.optimiser = torch.optim.AdamW(groups, options.rate, weight_decay=0.02)
         self.step, self.best = 0, -1.0
+        begin_or_go_on(self.folder, {name: getattr(options, name) for name in RECIPE})
         if (self.folder / "last.pt").exists():
             self._resume()
-        (self.folder / "options.json").write_text(json.dumps(self.recipe()) + "\n")
-
-    def recipe(self) -> dict[str, float]:
-        return {name: getattr(self.options, name) for name in RECIPE}
 
     def _resume(self) -> None:
-        began_with = json.loads((self.folder / "options.json").read_text())
-        if began_with != self.recipe():
-            raise SystemExit(f"{self.folder} began with {began_with}: go on with these, or delete it to begin anew.")
         state = torch.load(self.folder / "last.pt", map_location=self.options.device, weights_only=True)
         for name in ("net", "project", "average", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
@@ -248,7 +250,8 @@ def mixer(pieces: list[data.Piece], waves: NDArray[np.int16], renderings: int, s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default="hearing")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2000, help="length of the rate's cosine")
+    parser.add_argument("--until", type=int, default=1200, help="end after so many of them")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=8)
@@ -268,10 +271,11 @@ def main() -> None:
     began, losses = time.monotonic(), []
     ahead = ThreadPoolExecutor(1)
     coming = ahead.submit(batches.batch, options.size)
-    for _ in tqdm(range(trainer.step, options.steps), initial=trainer.step, total=options.steps, mininterval=10):
+    end = min(options.until, options.steps)
+    for _ in tqdm(range(trainer.step, end), initial=trainer.step, total=end, mininterval=10):
         batch, coming = coming.result(), ahead.submit(batches.batch, options.size)
         losses.append(trainer.train_step(batch))
-        if trainer.step % options.judge_every == 0 or trainer.step == options.steps:
+        if trainer.step % options.judge_every == 0 or trainer.step == end:
             trainer.judge(dev, list(np.mean(losses, axis=0)), began)
             trainer.save()
             losses = []

@@ -1,23 +1,26 @@
 """The pieces of the training: net, batches, metrics, targets."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra `train`")
 pytest.importorskip("soundfile", reason="needs the extra `train`")
 
-from agent.features.logmel import BANDS, FRAMES, SAMPLES, log_mel
+from agent.features.logmel import BANDS, FRAMES, SAMPLES, level, log_mel
 from models.hearing import mn04
 from models.hearing.calibrate import fit_scores, fit_thresholds, probabilities
 from models.hearing.data import Piece
 from models.hearing.degrade import CODECS, render, through_codec
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.metrics import average_precision, interval
-from models.hearing.mixing import Mixer, Pictures
+from models.hearing.mixing import Mixer, Pictures, _cut_edges, _emphasis, _noise_pictures
 from models.hearing.net import EMBEDDING, STEPS, multiply_adds
 from models.hearing.net_mn import HearingMn, start_from_teacher
 from models.hearing.soften import Targets, make_targets
 from models.hearing.teachers import FOLDER
+from models.hearing.train import begin_or_go_on
 
 
 def test_the_net_gives_labels_frames_and_an_embedding_within_ten_million_multiply_adds() -> None:
@@ -71,6 +74,34 @@ def test_ties_do_not_flatter() -> None:
 def test_the_interval_of_a_perfect_score_is_one() -> None:
     truth = np.array([[True], [True], [False], [False]])
     assert interval(truth, truth.astype(float), np.array([0, 1, 2, 3]), [0], rounds=50) == (1.0, 1.0)
+
+
+def test_an_interrupted_training_goes_on_only_with_the_options_it_began_with(tmp_path: Path) -> None:
+    begin_or_go_on(tmp_path, {"steps": 10, "seed": 8})
+    begin_or_go_on(tmp_path, {"steps": 20, "seed": 8})  # nothing was trained yet
+    (tmp_path / "last.pt").touch()
+    begin_or_go_on(tmp_path, {"steps": 20, "seed": 8})
+    with pytest.raises(SystemExit, match="began with"):
+        begin_or_go_on(tmp_path, {"steps": 10, "seed": 8})
+
+
+def test_what_was_absent_stays_absent_when_silence_cuts_a_window() -> None:
+    rng = np.random.default_rng(0)
+    power = np.ones((400, FRAMES, BANDS), np.float32)
+    heard = np.ones((400, STEPS), np.float32)
+    target = np.zeros((400, len(LABELS)), np.float32)
+    target[:, INDEX["scream"]] = 1.0
+    _, _, weight = _cut_edges(power, heard, target, np.ones_like(target), rng)
+    assert (weight[:, INDEX["alarm"]] == 1.0).all()
+    assert 0.0 < (weight[:, INDEX["scream"]] == 0.0).mean() < 0.5
+
+
+def test_the_hiss_that_is_trained_on_looks_like_the_hiss_of_a_microphone() -> None:
+    hiss = log_mel(np.random.default_rng(5).normal(0, 0.003, SAMPLES).astype(np.float32))
+    ours = _noise_pictures(np.random.default_rng(6))[:FRAMES] * 10.0 ** (_emphasis() / 10.0) * 1e-5
+    shown = level((10.0 * np.log10(ours)).astype(np.float32))
+    assert np.abs(shown.mean(axis=0) - hiss.mean(axis=0)).max() < 0.1
+    assert np.abs(shown.std(axis=0) - hiss.std(axis=0)).max() < 0.1
 
 
 def _mixer(seed: int) -> Mixer:
