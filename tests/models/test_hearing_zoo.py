@@ -15,6 +15,8 @@ from models.hearing.labels import ALARMS, LABELS, SECURITY
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 TOLERANCE = 0.5
 """Logits of int8 in ONNX Runtime and OpenVINO may differ by this much; what counts is AP (see evaluate)."""
+NEVER = -6.0
+"""Logits under this say no whatever the calibration: how far under, the runtimes need not agree on."""
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +94,10 @@ def test_int8_agrees_with_fp16_in_both_runtimes() -> None:
     compiled = {name: core.compile_model(str(ZOO / f"hearing.{name}.onnx"), "CPU", hints) for name in ("int8", "fp16")}
     for picture in _sounds():
         for name, model in compiled.items():
-            theirs = model(picture[None, None])[model.output("logits")]
-            assert np.abs(theirs - _run(f"hearing.{name}.onnx", picture)["logits"]).max() < TOLERANCE
-        int8, fp16 = (_run(f"hearing.{name}.onnx", picture)["logits"] for name in ("int8", "fp16"))
+            theirs = np.maximum(model(picture[None, None])[model.output("logits")], NEVER)
+            ours = np.maximum(_run(f"hearing.{name}.onnx", picture)["logits"], NEVER)
+            assert np.abs(theirs - ours).max() < TOLERANCE
+        int8, fp16 = (np.maximum(_run(f"hearing.{n}.onnx", picture)["logits"], NEVER) for n in ("int8", "fp16"))
         assert np.abs(int8 - fp16).max() < 4 * TOLERANCE
 
 
