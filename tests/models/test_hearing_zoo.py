@@ -111,5 +111,4 @@ def test_silence_and_its_edges_raise_nothing(card: dict[str, object], silence: s
     if silence == "ending":
         hiss[SAMPLES - 8_000 :] = 0
     probability = _probability(card, _run("hearing.int8.onnx", log_mel(hiss))["logits"][0])
-    for label in SECURITY:
-        assert probability[label] < card["thresholds"][label]["probability"]
+    assert max(probability[label] for label in SECURITY) < 0.1
