@@ -300,7 +300,8 @@ def test_a_broker_with_a_small_limit_gets_what_fits_and_no_picture_holds_up_its_
     with mosquitto(tmp_path / "broker", more=("max_packet_size 12000",)) as broker:
         ear = Ear(broker)
         try:
-            noisy = COVERED.replace("hue=", "noise=alls=60:allf=t,hue=") + "[snapshots]\nenabled = true\nquality = 95\n"
+            noise = ',noise=alls=40:allf=t"\nsound'  # its pictures have some 40 kB
+            noisy = COVERED.replace('"\nsound', noise) + "[snapshots]\nenabled = true\nquality = 95\n"
             with running(Agent(tmp_path / "box", config(broker, more=noisy))) as agent:
                 wait_next(ear)
                 wait_next(ear, phase="close")
