@@ -127,11 +127,25 @@ class PictureStats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """The cells of a picture that move (`agent.features.flow`): rows × columns of cells, counted row by row.
+
+    `cells` holds four whole numbers a moving cell: its index, its change in tenths of a grey level, and its velocity
+    to the right and down in thousandths of a picture height a second.
+    """
+
+    rows: int
+    columns: int
+    cells: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one picture showed; `detections` is None where the picture stood still and was not analysed.
 
     `embedding` is the vision graph's description of the whole scene, `motion` the flow since the picture before
-    (`agent.features.motion`); either may be empty.
+    (`agent.features.motion`); either may be empty. `flow` tells where it moves, for learned normality; None where
+    there was nothing to compare with, or nobody asked.
     """
 
     camera: str
@@ -143,6 +157,7 @@ class Seen:
     drill: bool = False
     embedding: tuple[float, ...] = ()
     motion: tuple[float, ...] = ()
+    flow: Flow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

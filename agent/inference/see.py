@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent.config.schema import Analysis
+from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.vision import VisionModel
@@ -15,13 +16,15 @@ PERSON_PROB = 0.25
 class Seer:
     """The eye of one camera; the model behind it may serve many.
 
-    Keeps the picture before, its motion and the motion gate, nothing else.
+    Keeps the picture before, its motion and the motion gate, nothing else. `with_flow` adds what learned normality
+    reads.
     """
 
-    def __init__(self, model: VisionModel, analysis: Analysis) -> None:
+    def __init__(self, model: VisionModel, analysis: Analysis, *, with_flow: bool = False) -> None:
         self._model = model
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
         self._motion = Motion()
+        self._flow = FlowCells() if with_flow else None
         self._previous: Uint8Array | None = None
 
     def see(self, frame: Frame, *, smaller: bool = False) -> Seen:
@@ -47,6 +50,7 @@ class Seer:
             drill=frame.drill,
             embedding=sight.embedding if sight else (),
             motion=self._motion.see(frame.picture, frame.at_ns, people),
+            flow=self._flow.see(frame.picture, frame.at_ns, moving=looked) if self._flow else None,
         )
 
 

@@ -32,6 +32,13 @@ _GROUPS: Mapping[str, int] = {
 }
 """A detector may change its mind within a group (car, truck), never between groups."""
 _OTHER = 5
+
+
+def group_of(label: str) -> int:
+    """The group of things that a label belongs to, 0 to 5: people, vehicles, cycles, animals, bags, others."""
+    return _GROUPS.get(label, _OTHER)
+
+
 INHERIT_S, INHERIT_GAP_FRAC = 1.5, 0.03
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
@@ -92,7 +99,7 @@ class Following:
         aspect = seen.aspect_ratio
         boxes = np.array([_corners(d.box, aspect) for d in detections], np.float64).reshape(-1, 4)
         scores = np.array([d.score_prob for d in detections], np.float64)
-        groups = np.array([_GROUPS.get(d.label, _OTHER) for d in detections], np.int64)
+        groups = np.array([group_of(d.label) for d in detections], np.int64)
         ids = self._tracker.step(seen.at_ns, boxes, scores, groups)
         velocity_of = dict(zip(self._tracker.ids.tolist(), self._tracker.velocities.tolist(), strict=True))
         found = []

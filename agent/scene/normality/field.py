@@ -1,0 +1,174 @@
+"""What is usual in each part of the picture: how fast and how large what moves there is, and which way it goes.
+
+Every cell keeps a Gaussian of speed and of size and a histogram of eight directions, pooled with the cells around
+it; where little was seen, the whole picture stands in. Speeds are taken as asinh(speed / SLOW): a tenth faster is
+about the same step for a walker and for a car. The surprise of a cell is half the squared deviation, of what is
+faster or larger than usual: things that stand still, or are small because they are half hidden, are no news.
+
+Evidence follows what moves: `Trail` carries the surprise of a cell along its own velocity, so that a cyclist
+gathers it across the picture while the swing of a walker's leg is averaged out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from agent.types import Flow
+
+ATTRIBUTES = ("speed", "size", "direction")
+SLOW = 0.02
+"""Picture heights a second; a slow walk across a yard."""
+NEAR_CELLS = 1.5
+"""Cells are read together with those around them (one standard deviation): the body, not the leg."""
+BODY_CELLS = 3.0
+"""The same for size."""
+POOL_CELLS = 4.0
+"""What is usual is learned together with cells this near: people walk on either side of a line."""
+ACTIVE_ENERGY = 1.5
+"""Mean change in grey levels from which on a cell, read with those around it, is looked at."""
+GLOBAL_LOOKS = 5.0
+"""The whole picture's statistics count as much as this many looks at a cell."""
+LEAST_VARIANCE_FRAC = 0.1
+"""Of the whole picture's variance: no cell is surer of itself than this."""
+DIRECTIONS = 8
+MOVING_SPEED = 0.025
+"""What moves more slowly has no direction."""
+TRAIL_S = 0.4
+"""Surprise is averaged over about this long a way."""
+NEWCOMER_LOOKS = 3.0
+"""A new thing counts as if it had been seen three times before without surprise."""
+LOST_SHARE = 0.6
+"""What of a trail remains where nothing moves any more, a tenth of a second later."""
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One picture's cells [rows, columns]: which count, their velocity in heights a second, speed and size as learned."""
+
+    active: NDArray[np.bool_]
+    across: Map
+    down: Map
+    speed: Map
+    size: Map
+
+
+def look_at(flow: Flow) -> Look:
+    """Read the moving cells of a picture, each together with those around it."""
+    grids = np.zeros((3, flow.rows * flow.columns), np.float32)
+    cells = np.array(flow.cells, np.float32).reshape(-1, 4)
+    where = cells[:, 0].astype(np.intp)
+    energy = cells[:, 1] / 10.0
+    grids[:, where] = energy, energy * cells[:, 2] / 1000.0, energy * cells[:, 3] / 1000.0
+    maps = grids.reshape(3, flow.rows, flow.columns)
+    energy_near, across, down = gaussian_filter(maps, (0, NEAR_CELLS, NEAR_CELLS))
+    across, down = across / np.maximum(energy_near, 1e-3), down / np.maximum(energy_near, 1e-3)
+    pushed = gaussian_filter(maps[1:], (0, BODY_CELLS, BODY_CELLS))
+    size = np.log(np.hypot(pushed[0], pushed[1]) + 0.02)
+    speed = np.arcsinh(np.hypot(across, down) / SLOW)
+    return Look(energy_near > ACTIVE_ENERGY, across, down, speed, size)
+
+
+class Field:
+    """The statistics of every cell of one camera's picture."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.looks: Map = np.zeros((rows, columns), np.float32)
+        self.sums: Map = np.zeros((2, rows, columns), np.float32)
+        self.squares: Map = np.zeros((2, rows, columns), np.float32)
+        self.directions: Map = np.zeros((DIRECTIONS, rows, columns), np.float32)
+        self._usual: tuple[Map, Map, Map] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.looks.shape[0], self.looks.shape[1]
+
+    def learn(self, look: Look) -> None:
+        """Take one picture into account."""
+        active = look.active.astype(np.float32)
+        values = np.stack([look.speed, look.size]) * active
+        self.looks += active
+        self.sums += values
+        self.squares += values * values
+        rows, columns = np.nonzero(look.active & _has_direction(look))
+        np.add.at(self.directions, (_direction(look)[rows, columns], rows, columns), 1.0)
+        self._usual = None
+
+    def fade(self, share: float) -> None:
+        """Forget: multiply all that was counted by `share`."""
+        for counted in (self.looks, self.sums, self.squares, self.directions):
+            counted *= np.float32(share)
+
+    def surprise(self, look: Look) -> Mapping[str, Map]:
+        """By attribute how unusual every cell is, in nats [rows, columns]; 0 where nothing moves."""
+        mean, spread, directions = self._known()
+        values = np.stack([look.speed, look.size])
+        above = np.maximum((values - mean) / spread, 0.0)
+        speed, size = 0.5 * above**2 * look.active
+        likely = np.take_along_axis(directions, _direction(look)[None], 0)[0]
+        # An even share of the directions is no surprise.
+        way = np.maximum(-np.log(likely * DIRECTIONS), 0.0) * (look.active & _has_direction(look))
+        return {"speed": speed, "size": size, "direction": way.astype(np.float32)}
+
+    def usual_speed(self, row: int, column: int) -> float:
+        """What is usual in a cell, in picture heights a second."""
+        return float(SLOW * np.sinh(self._known()[0][0, row, column]))
+
+    def _known(self) -> tuple[Map, Map, Map]:
+        if self._usual is None:
+            self._usual = self._pooled()
+        return self._usual
+
+    def _pooled(self) -> tuple[Map, Map, Map]:
+        whole = max(float(self.looks.sum()), 1e-6)
+        mean_all = self.sums.sum((1, 2), keepdims=True) / whole
+        variance_all = np.maximum(self.squares.sum((1, 2), keepdims=True) / whole - mean_all**2, 1e-4)
+        sigma = (0, POOL_CELLS, POOL_CELLS)
+        looks = gaussian_filter(self.looks, POOL_CELLS) + GLOBAL_LOOKS
+        mean = (gaussian_filter(self.sums, sigma) + GLOBAL_LOOKS * mean_all) / looks
+        squares = (gaussian_filter(self.squares, sigma) + GLOBAL_LOOKS * (variance_all + mean_all**2)) / looks
+        spread = np.sqrt(np.maximum(squares - mean**2, LEAST_VARIANCE_FRAC * variance_all))
+        directions = gaussian_filter(self.directions, sigma)
+        directions = (directions + GLOBAL_LOOKS / DIRECTIONS) / (directions.sum(0) + GLOBAL_LOOKS)
+        return mean.astype(np.float32), spread.astype(np.float32), directions.astype(np.float32)
+
+
+class Trail:
+    """Surprise carried along by what moves; one map an attribute."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._sums: Map = np.zeros((len(ATTRIBUTES), rows, columns), np.float32)
+        self._looks: Map = np.zeros((rows, columns), np.float32)
+        self._rows, self._columns = np.mgrid[0:rows, 0:columns].astype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self._looks.shape[0], self._looks.shape[1]
+
+    def follow(self, look: Look, surprise: Mapping[str, Map], elapsed_s: float) -> Map:
+        """The mean surprise of what moves along its way [attributes, rows, columns]."""
+        cells_s = self._looks.shape[0] * elapsed_s  # a picture height a second is so many cells in this time
+        back = [self._rows - look.down * cells_s * look.active, self._columns - look.across * cells_s * look.active]
+        carried = [map_coordinates(m, back, order=1, mode="constant") for m in (*self._sums, self._looks)]
+        kept = np.float32(np.exp(-elapsed_s / TRAIL_S))
+        lost = np.float32(LOST_SHARE ** (elapsed_s / 0.1))
+        share = np.where(look.active, kept, kept * lost)
+        now = np.stack([surprise[name] for name in ATTRIBUTES])
+        self._sums = (np.stack(carried[:-1]) * share + now * (1 - kept)).astype(np.float32)
+        self._looks = (carried[-1] * share + look.active * (1 - kept)).astype(np.float32)
+        return np.asarray(self._sums / (self._looks + NEWCOMER_LOOKS * (1 - kept)), np.float32)
+
+
+def _direction(look: Look) -> NDArray[np.intp]:
+    turn = np.arctan2(look.down, look.across) / (2 * np.pi) * DIRECTIONS
+    return np.asarray(np.rint(turn), np.intp) % DIRECTIONS
+
+
+def _has_direction(look: Look) -> NDArray[np.bool_]:
+    return np.asarray(np.hypot(look.across, look.down) >= MOVING_SPEED, np.bool_)

@@ -1,0 +1,58 @@
+"""How much surprise is usual: the highest of every picture is counted, and what lies beyond all but one in a
+thousand of them, with a margin, is where evidence reaches its threshold.
+
+Counted in bins of log(1 + nats), so that a place where little happens and a crowded square have their own scale.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 160
+MOST_NATS = 200.0
+USUAL_SHARE = 0.999
+MARGIN = 1.25
+"""What was learned from is a part of what is usual: the next days bring a little more."""
+LEAST_NATS = 2.0
+"""Two standard deviations above the mean: nothing less is ever called unusual."""
+LEAST_LOOKS = 100.0
+
+_WIDTH = math.log1p(MOST_NATS) / BINS
+
+
+class Gauge:
+    """The distribution of the highest surprise of a picture."""
+
+    def __init__(self) -> None:
+        self.counts: NDArray[np.float32] = np.zeros(BINS, np.float32)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether enough was counted to know what is usual."""
+        return float(self.counts.sum()) >= LEAST_LOOKS
+
+    def learn(self, nats: float) -> None:
+        """Count one picture's highest surprise."""
+        self.counts[min(BINS - 1, int(math.log1p(max(0.0, nats)) / _WIDTH))] += 1.0
+
+    def fade(self, share: float) -> None:
+        """Forget: multiply all that was counted by `share`."""
+        self.counts *= np.float32(share)
+
+    def high_nats(self) -> float:
+        """The surprise at which evidence reaches its threshold."""
+        reached = np.cumsum(self.counts) >= USUAL_SHARE * self.counts.sum()
+        edge = math.expm1((int(reached.argmax()) + 1) * _WIDTH)
+        return max(LEAST_NATS, MARGIN * edge)
+
+
+def llr_of(nats: float, high_nats: float, threshold_llr: float, headroom_llr: float) -> float:
+    """What a surprise says: the threshold where it is as high as `high_nats`, ever more beyond, less than the headroom.
+
+    Rises with the surprise everywhere, so that no two degrees of strangeness become one.
+    """
+    ratio = nats / high_nats
+    if ratio <= 1.0:
+        return threshold_llr * ratio
+    return threshold_llr + headroom_llr * (1.0 - math.exp(-(ratio - 1.0) / 2.0))

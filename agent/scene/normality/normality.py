@@ -1,0 +1,203 @@
+"""What is normal in front of one camera, learned without a label; what is not becomes evidence for `unusual`.
+
+Five streams are looked at: the moving cells of the picture (speed, size, direction), the tracks (kind, place, size,
+motion, posture), the whole scene, its sound, and activity at hours when there is none. Each has a gauge of how much
+surprise is usual; the stream that is farthest above its own usual is told.
+
+Nothing is learned at once: a look waits `WAIT_S`, and is thrown away if an incident was open by then, so that what
+was unusual does not become usual by happening. All of it fades with `HALF_LIFE_S` of watching. Until `MATURE_S`
+were watched nothing is told, unless what is known was learned from recordings.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import label as regions_of
+
+from agent.scene.evidence import Clue
+from agent.scene.following import Followed
+from agent.scene.normality.exemplars import Points
+from agent.scene.normality.field import ATTRIBUTES, Look, Map, Trail, look_at
+from agent.scene.normality.hours import Hours
+from agent.scene.normality.knowledge import Knowledge
+from agent.scene.normality.words import Found, clue_of
+from agent.types import NS_PER_S, Box, Heard, Seen
+
+WAIT_S = 10.0
+"""An incident that opens within this time of a look was perhaps about it."""
+MATURE_S = 6 * 3600.0
+"""Watched this long, a day's part is known: the first hours tell nothing."""
+HALF_LIFE_S = 14 * 24 * 3600.0
+LEARN_EVERY_S = 0.4
+"""Pictures a tenth of a second apart say the same; recordings are short, so of them every picture is learned."""
+LONGEST_STEP_S = 0.5
+_TOLD_SHARE = 0.4
+"""Of the threshold: weaker surprise needs no box."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """One look that waits to be learned."""
+
+    at_ns: int
+    look: Look | None = None
+    points: Points | None = None
+    scene: Points | None = None
+    sound: Points | None = None
+    highest: tuple[tuple[str, float], ...] = ()
+
+
+class Normality:
+    """One camera's normality. `knowledge` is what was learned before; `from_recordings` learns every picture."""
+
+    def __init__(self, knowledge: Knowledge | None = None, *, from_recordings: bool = False) -> None:
+        self.knowledge = knowledge or Knowledge()
+        self._learn_every_s = 0.0 if from_recordings else LEARN_EVERY_S
+        self._wait_s = 0.0 if from_recordings else WAIT_S
+        self._hours = Hours(self.knowledge.hours)
+        self._trail: Trail | None = None
+        self._pending: deque[_Pending] = deque()
+        self._seen_ns: int | None = None
+        self._taken_ns: int | None = None
+
+    @property
+    def is_mature(self) -> bool:
+        """Whether enough is known to call anything unusual."""
+        return self.knowledge.given or self.knowledge.watched_s >= MATURE_S
+
+    def see(self, seen: Seen, present: Sequence[Followed], wall_ns: int, *, calm: bool) -> Iterator[Clue]:
+        """Take one picture, yield what is unusual in it; `calm` is whether no incident is open on this camera."""
+        known = self.knowledge
+        elapsed_s = self._elapsed_s(seen.at_ns)
+        known.watched_s += elapsed_s
+        look = look_at(seen.flow) if seen.flow is not None else None
+        followed, points = known.things.points(present, seen.aspect_ratio)
+        scene = known.scene.point(seen.embedding, seen.at_ns)
+        found = [
+            *self._motion(look, elapsed_s, seen.aspect_ratio),
+            *self._things(followed, points, seen.at_ns),
+            *self._embedding("scene", scene, seen.at_ns),
+        ]
+        highest = tuple((f.attribute if f.track is None else "things", f.nats) for f in found)
+        if self._is_due(seen.at_ns):
+            self._pending.append(_Pending(seen.at_ns, look, points, scene, None, highest))
+        if wall_ns - seen.at_ns:
+            found += self._hours.see(wall_ns, bool(len(points)), calm=calm)
+        self._learn(seen.at_ns, calm=calm)
+        yield from self._told(found, "sight", seen.at_ns)
+
+    def hear(self, heard: Heard, *, calm: bool) -> Iterator[Clue]:
+        """Take one window of sound, yield what is unusual in it."""
+        if heard.between:
+            return
+        sound = self.knowledge.sound.point(heard.embedding, heard.at_ns)
+        found = self._embedding("sound", sound, heard.at_ns)
+        if sound is not None:
+            highest = tuple((f.attribute, f.nats) for f in found)
+            self._pending.append(_Pending(heard.at_ns, sound=sound, highest=highest))
+        self._learn(heard.at_ns, calm=calm)
+        yield from self._told(found, "sound", heard.at_ns)
+
+    def settle(self) -> None:
+        """Learn what still waits: for recordings, at their end."""
+        while self._pending:
+            self._take(self._pending.popleft())
+
+    def begin_again(self) -> None:
+        """The next picture belongs to another recording: nothing carries over but what was learned."""
+        self._trail, self._seen_ns, self._taken_ns = None, None, None
+
+    def _elapsed_s(self, at_ns: int) -> float:
+        elapsed_s = 0.1 if self._seen_ns is None else (at_ns - self._seen_ns) / NS_PER_S
+        self._seen_ns = at_ns
+        return min(LONGEST_STEP_S, max(0.0, elapsed_s))
+
+    def _is_due(self, at_ns: int) -> bool:
+        if self._taken_ns is not None and 0 <= at_ns - self._taken_ns < self._learn_every_s * NS_PER_S:
+            return False
+        self._taken_ns = at_ns
+        return True
+
+    def _motion(self, look: Look | None, elapsed_s: float, aspect_ratio: float) -> list[Found]:
+        if look is None:
+            return []
+        field = self.knowledge.field_of(look.active.shape)
+        if self._trail is None or self._trail.shape != field.shape:
+            self._trail = Trail(*field.shape)
+        trails = self._trail.follow(look, field.surprise(look), elapsed_s)
+        return [self._moving(name, trail, look) for name, trail in zip(ATTRIBUTES, trails, strict=True)]
+
+    def _moving(self, attribute: str, trail: Map, look: Look) -> Found:
+        row, column = np.unravel_index(int(trail.argmax()), trail.shape)
+        nats, high = float(trail[row, column]), self.knowledge.gauges[attribute].high_nats()
+        words: dict[str, str | float] = {}
+        box = None
+        if nats >= _TOLD_SHARE * high:
+            box = _box_around(trail, int(row), int(column))
+            usual = self.knowledge.field_of(trail.shape).usual_speed(int(row), int(column))
+            fast = float(np.hypot(look.across[row, column], look.down[row, column]))
+            words = {"times": max(1.0, fast / max(usual, 1e-3))}
+        return Found(attribute=attribute, nats=nats, high_nats=high, box=box, words=words)
+
+    def _things(self, followed: Sequence[Followed], points: Points, at_ns: int) -> list[Found]:
+        strange = self.knowledge.things.surprise(followed, points, at_ns)
+        if strange is None:
+            return []
+        high = self.knowledge.gauges["things"].high_nats()
+        words: dict[str, str | float] = {"what": strange.label.capitalize()}
+        found = Found(
+            attribute=f"thing_{strange.attribute}", nats=strange.nats, high_nats=high,
+            box=strange.box, track=strange.track, words=words,
+        )  # fmt: skip
+        return [found]
+
+    def _embedding(self, stream: str, point: Points | None, at_ns: int) -> list[Found]:
+        if point is None:
+            return []
+        looks = self.knowledge.scene if stream == "scene" else self.knowledge.sound
+        nats = looks.surprise(point, at_ns)
+        return [Found(attribute=stream, nats=nats, high_nats=self.knowledge.gauges[stream].high_nats())]
+
+    def _told(self, found: Sequence[Found], sense: str, at_ns: int) -> Iterator[Clue]:
+        ready = [f for f in found if self._may_tell(f)]
+        if ready and self.is_mature:
+            yield clue_of(max(ready, key=lambda f: f.ratio), sense, at_ns)
+
+    def _may_tell(self, found: Found) -> bool:
+        gauge = self.knowledge.gauges.get("things" if found.track is not None else found.attribute)
+        return gauge is None or gauge.is_ready
+
+    def _learn(self, now_ns: int, *, calm: bool) -> None:
+        if not calm:
+            self._pending.clear()
+            return
+        while self._pending and now_ns - self._pending[0].at_ns >= self._wait_s * NS_PER_S:
+            self._take(self._pending.popleft())
+
+    def _take(self, pending: _Pending) -> None:
+        known = self.knowledge
+        known.fade_to(0.5 ** (1.0 / HALF_LIFE_S))
+        for name, nats in pending.highest:
+            known.count(name, nats)
+        if pending.look is not None:
+            known.field_of(pending.look.active.shape).learn(pending.look)
+        if pending.points is not None and len(pending.points):
+            known.things.exemplars.learn(pending.points, np.zeros(len(pending.points), np.intp))
+        for looks, point in ((known.scene, pending.scene), (known.sound, pending.sound)):
+            if point is not None and looks.exemplars is not None:
+                looks.exemplars.learn(point, np.zeros(1, np.intp))
+
+
+def _box_around(trail: Map, row: int, column: int) -> Box:
+    """The connected cells around one that are at least half as strange."""
+    marked, _ = regions_of(trail >= 0.5 * trail[row, column])
+    rows, columns = np.nonzero(marked == marked[row, column])
+    high, wide = trail.shape
+    return Box(
+        left_frac=float(columns.min()) / wide,
+        top_frac=float(rows.min()) / high,
+        right_frac=float(columns.max() + 1) / wide,
+        bottom_frac=float(rows.max() + 1) / high,
+    )
