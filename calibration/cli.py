@@ -230,3 +230,52 @@ def _write(path: Path, text: str) -> None:
         raise VedetteError(
             f"{path} cannot be written", why=error.strerror or str(error), cure="Name another file with --out."
         ) from None
+
+
+@app.command("normality")
+def normality(
+    recordings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECORDING…",
+            help="Ordinary minutes of one camera: files, folders of numbered pictures, recorded observations.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.npz", help="Where to.", show_default=False)],
+    fps: Annotated[float | None, typer.Option(metavar="F", help="Pictures per second of a picture folder.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="F", help="Analysis size and models; none is read otherwise.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn what is normal: `vedette calibrate normality monday.mp4 tuesday.mp4 --out yard.npz`."""
+    from agent.config.load import load, of_data
+    from agent.errors import SourceError
+    from agent.service import normality_files
+    from calibration.normality import learn
+
+    learned = learn(recordings, config=load(config) if config else of_data({}), picture_fps=fps, warn=warn)
+    size_bytes = normality_files.write(out.absolute(), learned.knowledge.arrays())
+    figures = {
+        "recordings": learned.recordings,
+        "pictures": learned.pictures,
+        "watched_s": round(learned.watched_s, 3),
+        "sound_windows": learned.sounds,
+        "bytes": size_bytes,
+    }
+    if as_json:
+        print_json(figures)
+    else:
+        say(
+            f"Learned from {learned.recordings} recordings, {learned.pictures} pictures, "
+            f"{learned.watched_s:.0f} s: {size_bytes / 1000:.0f} kB."
+        )
+        remark(f"Try it: vedette replay RECORDING --normality {out}")
+        remark("Keep it: put it into the state folder as normality/CAMERA.npz and restart")
+    if learned.skipped:
+        raise SourceError(
+            f"{len(learned.skipped)} of {len(recordings)} recordings could not be read",
+            fault=learned.skipped[0].fault,
+            cure="The lines above say which and why.",
+        )

@@ -41,6 +41,10 @@ def replay(
     every_frame: Annotated[
         bool, typer.Option("--every-frame", help="Analyse every picture, not some per second.")
     ] = False,
+    normality: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="What `vedette calibrate normality` learned: judge what is unusual."),
+    ] = None,
     continuous: Annotated[bool, typer.Option("--continuous", help="Join the sources into one scene.")] = False,
     start: Annotated[
         str, typer.Option(metavar="TIME", help="Wall time of the first picture, RFC 3339.")
@@ -59,6 +63,7 @@ def replay(
         every_frame=every_frame,
         continuous=continuous,
         start_wall_ns=_wall_ns(start),
+        normality_path=normality,
     )
     told = remark if json_lines == "-" else say
     replay_files(request, warn=warn, on_message=lambda message: _tell(message, told))

@@ -11,7 +11,7 @@ from collections import deque
 import cv2
 import numpy as np
 
-from agent.types import Flow, FloatArray, Uint8Array
+from agent.types import FloatArray, Flow, Uint8Array
 
 FEATURE_VERSION = "flow/1"
 ROWS = 24

@@ -4,9 +4,9 @@ Nothing in this package may do I/O, read a clock, start a thread, log, or draw a
 with the observations.
 """
 
-from agent.scene.door import Scene
+from agent.scene.door import Scene, unlearned
 from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS
 
-__all__ = ["LATENESS_NS", "Crossings", "Policy", "Scene"]
+__all__ = ["LATENESS_NS", "Crossings", "Policy", "Scene", "unlearned"]

@@ -12,6 +12,7 @@ from agent.scene.hearing import Ear
 from agent.scene.integrity import PictureWatch
 from agent.scene.lines import Crossings, LineWatch
 from agent.scene.microphone import MicrophoneWatch
+from agent.scene.normality import Normality
 from agent.scene.policy import LOST_GRACE_S
 from agent.scene.sentences import REASONS
 from agent.scene.span import Span
@@ -37,7 +38,13 @@ the two is told first."""
 class Camera:
     """What is known of one camera."""
 
-    def __init__(self, name: str, zones: Mapping[str, Zone], lines: Mapping[str, Line] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        zones: Mapping[str, Zone],
+        lines: Mapping[str, Line] | None = None,
+        normality: Normality | None = None,
+    ) -> None:
         self.name = name
         self.following = Following()
         self.span = Span(name)
@@ -49,21 +56,29 @@ class Camera:
         self._fusing = Fusing()
         self._microphone = MicrophoneWatch()
         self._groups = GroupWatch()
+        self.normality = normality
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
         self._scene_ns: int | None = None
         self._drill = False
 
-    def observe(self, observation: Seen | Heard | Fused | Blind, wall_offset_ns: int = 0) -> Iterator[Clue]:
-        """Yield what one observation says; `wall_offset_ns` makes its time that of the wall."""
+    def observe(
+        self, observation: Seen | Heard | Fused | Blind, wall_offset_ns: int = 0, *, calm: bool = True
+    ) -> Iterator[Clue]:
+        """Yield what one observation says; `wall_offset_ns` makes its time that of the wall.
+
+        `calm` is whether no incident is open here: only then is learned what is normal.
+        """
         if isinstance(observation, Seen):
             yield from self._revive("vision", observation.at_ns)
-            yield from self._see(observation, observation.at_ns + wall_offset_ns)
+            yield from self._see(observation, observation.at_ns + wall_offset_ns, calm)
         elif isinstance(observation, Heard):
             yield from self._revive("sound", observation.at_ns)
             yield self._microphone.hear(observation)
             yield from self._ear.hear(observation)
             self.span.hear(observation)
+            if self.normality is not None and not observation.drill:
+                yield from self.normality.hear(observation, calm=calm)
         elif isinstance(observation, Fused):
             yield from self._fusing.take(observation)
         elif observation.reason == "ended":
@@ -129,7 +144,7 @@ class Camera:
             self._integrity.reset()
             self._scene_ns = None
 
-    def _see(self, seen: Seen, wall_ns: int) -> Iterator[Clue]:
+    def _see(self, seen: Seen, wall_ns: int, calm: bool) -> Iterator[Clue]:
         yield from self._integrity.see(seen)
         yield from self._scene_scores(seen)
         if seen.detections is None:
@@ -145,6 +160,8 @@ class Camera:
         yield from self._zones.watch(seen.at_ns, wall_ns, present, alive)
         yield from self._lines.watch(seen.at_ns, wall_ns, present, alive)
         yield from self._things.watch(seen.at_ns, wall_ns, present, alive)
+        if self.normality is not None and not seen.drill:
+            yield from self.normality.see(seen, present, wall_ns, calm=calm)
 
     def _scene_scores(self, seen: Seen) -> Iterator[Clue]:
         if not seen.scene:

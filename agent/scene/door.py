@@ -1,14 +1,20 @@
 """The door of the pure core: observations in, incident changes out. Nothing here knows files, clocks or threads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agent.scene.camera import Camera
 from agent.scene.groups import Group
 from agent.scene.incidents import Desk
 from agent.scene.lines import Crossings
+from agent.scene.normality import Normality
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS, ReorderBuffer
 from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, IncidentChange, Observation, Tick, Track
+
+
+def unlearned(camera: str) -> Normality | None:
+    """Where nobody asked for learned normality."""
+    return None
 
 
 class Scene:
@@ -17,15 +23,24 @@ class Scene:
     Observations may come up to `lateness_ns` out of order; the changes do not depend on the order in which they
     arrive, and the same observations always give the same changes. `step` never raises on an observation.
     `wall_offset_ns` makes the time of observations that of the wall, for zones with hours; a Tick may correct it.
+    `normality` gives each camera by name what is known of its normality, None where that is not to be judged.
     """
 
-    def __init__(self, policy: Policy, *, lateness_ns: int = LATENESS_NS, wall_offset_ns: int = 0) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        lateness_ns: int = LATENESS_NS,
+        wall_offset_ns: int = 0,
+        normality: Callable[[str], Normality | None] = unlearned,
+    ) -> None:
         self._policy = policy
         self._buffer = ReorderBuffer(lateness_ns)
         self._desk = Desk(policy)
         self._cameras: dict[str, Camera] = {}
         self._now_ns = 0
         self._wall_offset_ns = wall_offset_ns
+        self._normality = normality
 
     @property
     def dropped(self) -> int:
@@ -82,6 +97,11 @@ class Scene:
         known = self._cameras.get(camera)
         return known.groups if known else ()
 
+    def normality(self, camera: str) -> Normality | None:
+        """What was learned of `camera`, where that is asked for."""
+        known = self._cameras.get(camera)
+        return known.normality if known else None
+
     def beliefs(self, camera: str) -> Mapping[str, float]:
         """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""
         return {kind: self._desk.belief(camera, kind, self._now_ns) for kind in KINDS}
@@ -97,7 +117,8 @@ class Scene:
         if not isinstance(observation, Tick):
             camera = self._camera(observation.camera)
             drill = not isinstance(observation, Blind) and observation.drill
-            for clue in camera.observe(observation, self._wall_offset_ns):
+            calm = not self._desk.open_kinds(camera.name)
+            for clue in camera.observe(observation, self._wall_offset_ns, calm=calm):
                 self._desk.note(camera.name, clue, now_ns, drill=drill)
         elif observation.wall_offset_ns is not None:
             self._wall_offset_ns = observation.wall_offset_ns
@@ -121,6 +142,6 @@ class Scene:
         camera = self._cameras.get(name)
         if camera is None:
             camera = self._cameras[name] = Camera(
-                name, self._policy.zones.get(name, {}), self._policy.lines.get(name, {})
+                name, self._policy.zones.get(name, {}), self._policy.lines.get(name, {}), self._normality(name)
             )
         return camera

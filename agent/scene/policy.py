@@ -64,7 +64,7 @@ _BANG = KindRule(
 _SENSOR = KindRule(severity="warning", threshold_llr=4.0, decay_s=6.0, quiet_s=3.0, longest_s=86_400.0, reach_s=0.0)
 _PICTURE = ("camera_covered", "camera_moved", "camera_blurred", "camera_dark", "camera_frozen")
 
-RULES: Mapping[str, KindRule] = {
+_RULES: Mapping[str, KindRule] = {
     # Sound. Where the model's card states no alarm threshold, the llr of a window against the label's prior counts.
     "gunshot": replace(_BANG, silences=("explosion", "crash", *_NOISE)),
     "explosion": replace(_BANG, silences=("gunshot", "crash", *_NOISE)),
@@ -119,6 +119,8 @@ RULES: Mapping[str, KindRule] = {
     "running": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=5.0),
     "abandoned_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
     "removed_object": KindRule(severity="warning", threshold_llr=3.0, decay_s=2.0, quiet_s=10.0),
+    # Learned normality: a notice, and part of whatever explains it.
+    "unusual": KindRule(severity="notice", threshold_llr=4.0, decay_s=2.0, quiet_s=10.0, longest_s=900.0),
     # The senses themselves.
     "camera_covered": replace(_SENSOR, silences=("camera_dark", "camera_frozen", "camera_moved", "camera_blurred")),
     "camera_moved": replace(_SENSOR, silences=("camera_blurred",)),
@@ -127,6 +129,14 @@ RULES: Mapping[str, KindRule] = {
     "camera_frozen": _SENSOR,
     "mic_silent": _SENSOR,
     "source_lost": replace(_SENSOR, silences=("mic_silent", *_PICTURE)),
+}
+
+_EXPLAINS_UNUSUAL = frozenset(_RULES) - {"unusual", "mic_silent", "loud_noise"}
+RULES: Mapping[str, KindRule] = {
+    kind: replace(rule, silences=(*rule.silences, "unusual"), absorbs=(*rule.absorbs, "unusual"))
+    if kind in _EXPLAINS_UNUSUAL
+    else rule
+    for kind, rule in _RULES.items()
 }
 """Kinds that can open so far; the others of KINDS come with later models and rules."""
 

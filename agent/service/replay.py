@@ -15,10 +15,12 @@ from agent.config.load import load
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import Policy, Scene
+from agent.scene import Policy, Scene, unlearned
+from agent.scene.normality import Normality
 from agent.service import journal
 from agent.service.film import Film
 from agent.service.judging import Fuse, judged
+from agent.service.normality_files import FOLDER, NormalityFiles
 from agent.service.observe import observations
 from agent.service.overlay import View
 from agent.service.sources import lateness_ns, sound_late_ns
@@ -60,6 +62,7 @@ class Settings:
     start_wall_ns: int = 0
     picture_fps: float | None = None
     every_frame: bool = False
+    normality: Callable[[str], Normality | None] = unlearned
 
 
 @dataclass(slots=True)
@@ -87,7 +90,12 @@ class ReplayScene:
         self._models = models
         self._outputs = outputs
         self._fuse = fuse
-        self._scene = Scene(Policy.of(settings.config), lateness_ns=lateness_ns, wall_offset_ns=settings.start_wall_ns)
+        self._scene = Scene(
+            Policy.of(settings.config),
+            lateness_ns=lateness_ns,
+            wall_offset_ns=settings.start_wall_ns,
+            normality=settings.normality,
+        )
         self._zones = _zones(settings.config, settings.camera)
         self._moment = _Moment()
         self._seq = 0
@@ -198,6 +206,8 @@ class Replayer:
         if not journal.is_recording(folder):
             return ReplayScene(self.settings, self.models, self.outputs, fuse=self.fuse)
         settings = dataclasses.replace(self.settings, config=load(folder / journal.CONFIG_FILE))
+        if (folder / FOLDER).is_dir() and settings.normality is unlearned:  # what the recording began with
+            settings = dataclasses.replace(settings, normality=NormalityFiles(folder).known)
         return ReplayScene(settings, self.models, self.outputs, lateness_ns=lateness_ns(settings.config))
 
     def play(self, source: str, scene: ReplayScene, *, offset_ns: int = 0, joined: bool = False) -> int:

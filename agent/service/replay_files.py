@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +14,9 @@ from agent.config.load import load, of_data
 from agent.config.schema import Config
 from agent.errors import ConfigError, SourceError, StoreError
 from agent.kinds import KINDS
+from agent.scene import unlearned
+from agent.scene.normality import Knowledge, Normality
+from agent.service import normality_files
 from agent.service.film import Film
 from agent.service.plot import Timeline
 from agent.service.replay import DEFAULT_CAMERA, Outputs, Replayer, Row, Settings
@@ -45,6 +49,7 @@ class Request:
     every_frame: bool = False
     continuous: bool = False
     start_wall_ns: int = 0
+    normality_path: Path | None = None
 
 
 def replay_files(request: Request, *, warn: Warn, on_message: Callable[[dict[str, Any]], None]) -> None:
@@ -59,11 +64,13 @@ def replay_files(request: Request, *, warn: Warn, on_message: Callable[[dict[str
         start_wall_ns=request.start_wall_ns,
         picture_fps=request.picture_fps,
         every_frame=request.every_frame,
+        normality=_learned(request.normality_path),
     )
     senses = Senses.load(config)
     with ExitStack() as stack:
         outputs, timeline = _outputs(request, stack, on_message)
-        replayer = Replayer(settings, senses.seer, senses.listener, senses.model_versions(), outputs, senses.fuse)
+        seer = partial(senses.seer, with_flow=request.normality_path is not None)
+        replayer = Replayer(settings, seer, senses.listener, senses.model_versions(), outputs, senses.fuse)
         bad = _play_all(request, replayer, warn)
     if timeline is not None and request.destinations.plot is not None:
         timeline.save(request.destinations.plot)
@@ -73,6 +80,14 @@ def replay_files(request: Request, *, warn: Warn, on_message: Callable[[dict[str
             fault=bad[0].fault,
             cure="The lines above say which and why.",
         )
+
+
+def _learned(path: Path | None) -> Callable[[str], Normality | None]:
+    """What every scene begins with; a replay measures against it and learns nothing more."""
+    if path is None:
+        return unlearned
+    arrays = normality_files.read(path).arrays()
+    return lambda _: Normality(Knowledge.of(arrays), learns=False)
 
 
 def _camera(config: Config, wanted: str | None) -> str:

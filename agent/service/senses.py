@@ -66,9 +66,9 @@ class Senses:
         analysis = self.config.analysis
         return self.vision.smallest_px != self.vision.export_for(analysis.width_px, analysis.height_px)
 
-    def seer(self) -> Seer:
-        """Return the eye of one camera."""
-        return Seer(self.vision, self.config.analysis)
+    def seer(self, *, with_flow: bool = False) -> Seer:
+        """Return the eye of one camera; `with_flow` for learned normality."""
+        return Seer(self.vision, self.config.analysis, with_flow=with_flow)
 
     def listener(self) -> Listener:
         """Return the ear of one camera."""

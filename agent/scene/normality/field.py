@@ -48,7 +48,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One picture's cells [rows, columns]: which count, their velocity in heights a second, speed and size as learned."""
+    """One picture's cells [rows, columns]: which count, velocity across and down, speed, size."""
 
     active: NDArray[np.bool_]
     across: Map
@@ -101,8 +101,11 @@ class Field:
 
     def fade(self, share: float) -> None:
         """Forget: multiply all that was counted by `share`."""
-        for counted in (self.looks, self.sums, self.squares, self.directions):
-            counted *= np.float32(share)
+        self.looks *= np.float32(share)
+        self.sums *= np.float32(share)
+        self.squares *= np.float32(share)
+        self.directions *= np.float32(share)
+        self._usual = None
 
     def surprise(self, look: Look) -> Mapping[str, Map]:
         """By attribute how unusual every cell is, in nats [rows, columns]; 0 where nothing moves."""

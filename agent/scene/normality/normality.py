@@ -29,6 +29,8 @@ WAIT_S = 10.0
 """An incident that opens within this time of a look was perhaps about it."""
 MATURE_S = 6 * 3600.0
 """Watched this long, a day's part is known: the first hours tell nothing."""
+MEASURE_S = 3600.0
+"""The gauges count from then on: at first everything is a surprise."""
 HALF_LIFE_S = 14 * 24 * 3600.0
 LEARN_EVERY_S = 0.4
 """Pictures a tenth of a second apart say the same; recordings are short, so of them every picture is learned."""
@@ -50,10 +52,16 @@ class _Pending:
 
 
 class Normality:
-    """One camera's normality. `knowledge` is what was learned before; `from_recordings` learns every picture."""
+    """One camera's normality. `knowledge` is what was learned before; `from_recordings` learns every picture at once;
+    without `learns` what is known stays as it is.
+    """
 
-    def __init__(self, knowledge: Knowledge | None = None, *, from_recordings: bool = False) -> None:
+    def __init__(
+        self, knowledge: Knowledge | None = None, *, from_recordings: bool = False, learns: bool = True
+    ) -> None:
         self.knowledge = knowledge or Knowledge()
+        self.measuring = False  # whether the gauges count before MEASURE_S: recordings say when themselves
+        self._learns = learns
         self._learn_every_s = 0.0 if from_recordings else LEARN_EVERY_S
         self._wait_s = 0.0 if from_recordings else WAIT_S
         self._hours = Hours(self.knowledge.hours)
@@ -71,7 +79,7 @@ class Normality:
         """Take one picture, yield what is unusual in it; `calm` is whether no incident is open on this camera."""
         known = self.knowledge
         elapsed_s = self._elapsed_s(seen.at_ns)
-        known.watched_s += elapsed_s
+        known.watched_s += elapsed_s if self._learns else 0.0
         look = look_at(seen.flow) if seen.flow is not None else None
         followed, points = known.things.points(present, seen.aspect_ratio)
         scene = known.scene.point(seen.embedding, seen.at_ns)
@@ -83,8 +91,8 @@ class Normality:
         highest = tuple((f.attribute if f.track is None else "things", f.nats) for f in found)
         if self._is_due(seen.at_ns):
             self._pending.append(_Pending(seen.at_ns, look, points, scene, None, highest))
-        if wall_ns - seen.at_ns:
-            found += self._hours.see(wall_ns, bool(len(points)), calm=calm)
+        if wall_ns != seen.at_ns:  # where the time on the wall is known
+            found += self._hours.see(wall_ns, bool(len(points)), calm=calm and self._learns)
         self._learn(seen.at_ns, calm=calm)
         yield from self._told(found, "sight", seen.at_ns)
 
@@ -170,7 +178,7 @@ class Normality:
         return gauge is None or gauge.is_ready
 
     def _learn(self, now_ns: int, *, calm: bool) -> None:
-        if not calm:
+        if not calm or not self._learns:
             self._pending.clear()
             return
         while self._pending and now_ns - self._pending[0].at_ns >= self._wait_s * NS_PER_S:
@@ -178,9 +186,10 @@ class Normality:
 
     def _take(self, pending: _Pending) -> None:
         known = self.knowledge
-        known.fade_to(0.5 ** (1.0 / HALF_LIFE_S))
-        for name, nats in pending.highest:
-            known.count(name, nats)
+        known.fade_to(0.5 ** (max(0.1, self._learn_every_s) / HALF_LIFE_S))
+        if self.measuring or known.watched_s >= MEASURE_S:
+            for name, nats in pending.highest:
+                known.count(name, nats)
         if pending.look is not None:
             known.field_of(pending.look.active.shape).learn(pending.look)
         if pending.points is not None and len(pending.points):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.scene.following import Followed, group_of
 from agent.scene.normality.exemplars import Exemplars, Points
@@ -44,7 +43,7 @@ class Things:
 
     def __init__(self) -> None:
         self.exemplars = Exemplars(groups=1, most=MOST, axes=AXES)
-        self._means: dict[int, tuple[float, NDArray[np.float32], int]] = {}
+        self._means: dict[int, tuple[float, Points, int]] = {}
 
     def points(self, present: Sequence[Followed], aspect_ratio: float) -> tuple[list[Followed], Points]:
         """Those that were seen long enough, and their points."""
@@ -57,18 +56,21 @@ class Things:
             return None
         found = self.exemplars.surprise(points, np.zeros((len(points), 1), np.intp))
         best: Strange | None = None
-        means: dict[int, tuple[float, NDArray[np.float32], int]] = {}
-        for followed, nats, parts in zip(known, found.nats.tolist(), found.parts, strict=True):
-            before = self._means.get(followed.track_id)
-            share = 1.0 if before is None else 1.0 - math.exp(-(at_ns - before[2]) / (MEAN_S * NS_PER_S))
-            if before is not None:
-                nats, parts = before[0] + share * (nats - before[0]), before[1] + share * (parts - before[1])
-            means[followed.track_id] = nats, parts, at_ns
+        means: dict[int, tuple[float, Points, int]] = {}
+        for followed, newest_nats, newest_parts in zip(known, found.nats.tolist(), found.parts, strict=True):
+            nats, parts, _ = means[followed.track_id] = self._mean(followed.track_id, newest_nats, newest_parts, at_ns)
             if best is None or nats > best.nats:
                 attribute = _ATTRIBUTE_OF[int(parts.argmax())]
                 best = Strange(nats, attribute, followed.track_id, followed.box, followed.label)
         self._means = means
         return best
+
+    def _mean(self, track: int, nats: float, parts: Points, at_ns: int) -> tuple[float, Points, int]:
+        before = self._means.get(track)
+        if before is None:
+            return nats, parts, at_ns
+        share = np.float32(1.0 - math.exp(-(at_ns - before[2]) / (MEAN_S * NS_PER_S)))
+        return before[0] + float(share) * (nats - before[0]), before[1] + share * (parts - before[1]), at_ns
 
 
 def _point(followed: Followed, aspect_ratio: float) -> list[float]:

@@ -41,5 +41,5 @@ def clue_of(found: Found, sense: str, at_ns: int) -> Clue:
         score=min(1.0, found.ratio / 2.0),
         since_ns=at_ns,
         box=found.box,
-        words={"variant": found.attribute, "attribute": found.attribute, **found.words},
+        words={"times": 1.0, "what": "Something", "variant": found.attribute, **found.words},
     )
