@@ -23,6 +23,7 @@ SECTIONS: dict[str, list[str]] = {
     "track": ["benchmarks.tracking"],
     "calm": ["benchmarks.calm"],
     "tamper": ["benchmarks.tamper"],
+    "ped2": ["benchmarks.ped2"],
     "cost": ["agent.cli.main", "bench"],
 }
 

@@ -96,6 +96,12 @@ class _Apprentice:
                 why=f"the recordings show {knowledge.watched_s:.0f} s, at least {LEAST_S:.0f} are needed",
                 cure="Record some ordinary minutes of the place; several recordings are better than one.",
             )
+        if not knowledge.gauges["motion"].is_ready and not knowledge.gauges["sound"].is_ready:
+            raise VedetteError(
+                "What is normal cannot be learned",
+                why=f"{self.pictures} pictures are too few to tell how much varies",
+                cure="Record longer, or with more pictures a second.",
+            )
         return Learned(knowledge, recordings, self.pictures, self.sounds, skipped)
 
     def _see(self, seen: Seen) -> None:

@@ -179,6 +179,16 @@ class Analysis(Table):
     still_look_s: float = Field(3.0, gt=0, le=60, description="A still scene is looked at this often all the same.")
 
 
+class Normality(Table):
+    """What is usual in front of each camera, learned on this box without a label."""
+
+    enabled: bool = Field(
+        True,
+        description="Learn what is normal and tell what is not as `unusual`, a notice, after the first hours. "
+        "false: spares a tenth of a camera's cost.",
+    )
+
+
 class Policy(Table):
     """When evidence becomes an incident."""
 
@@ -334,6 +344,7 @@ class Config(Table):
     privacy: Privacy = Privacy()
     models: Models = Models()
     analysis: Analysis = Analysis()
+    normality: Normality = Normality()
     policy: Policy = Policy()
     profiles: Profiles = Profiles()
     cameras: dict[CameraName, Camera] = Field(default_factory=dict, description="Cameras by name.")

@@ -12,7 +12,7 @@ from agent.capture.live import LiveSource, Microphone, SourceState
 from agent.config.schema import Config
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
-from agent.scene import Policy, Scene
+from agent.scene import Policy, Scene, unlearned
 from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
@@ -22,6 +22,7 @@ from agent.service.drills.shadow import Drills, Rig
 from agent.service.journal import Journal
 from agent.service.judging import judged
 from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
+from agent.service.normality_files import SAVE_EVERY_S, NormalityFiles
 from agent.service.notify import STUCK_AFTER_S, Heartbeat, Notifier, Progress
 from agent.service.report import Report
 from agent.service.senses import Senses
@@ -105,8 +106,13 @@ class Node:
         self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
         self._uplink.listen(self._control.topics, self._control.take)
         self._wall_told_ns: int | None = None
+        self._normality = NormalityFiles(options.state_folder)
+        self._normality_saved_s = _clock_s()
         self._scene = Scene(
-            self._control.policy, lateness_ns=lateness_ns(config), wall_offset_ns=clock.wall_offset_ns()
+            self._control.policy,
+            lateness_ns=lateness_ns(config),
+            wall_offset_ns=clock.wall_offset_ns(),
+            normality=self._normality.known if config.normality.enabled else unlearned,
         )
         remarks = [options.config_fault] if options.config_fault else []
         self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
@@ -133,6 +139,8 @@ class Node:
         self._drills = Drills(self._rig())
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
+        if options.record_folder and config.normality.enabled:
+            self._normality.copy_to(options.record_folder, config.cameras)
         if self._journal:
             self._journal.adopted(self._control.policy)  # what was set before lies over the configuration
 
@@ -162,13 +170,14 @@ class Node:
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
         senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()
-        control_stop = threading.Event()
+        control_stop, normality_stop = threading.Event(), threading.Event()
         senses = [self._worker("see", self._see, senses_stop), self._worker("hear", self._hear, senses_stop)]
         judge = self._worker("judge", self._judge, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
         private_line = self._worker("private line", PrivateLine(self._options.state_folder, self._drills).serve, stop)
-        everyone = [uplink, judge, *senses, control, private_line]
+        normality = self._worker("normality", self._normality.run, normality_stop)
+        everyone = [uplink, judge, *senses, control, private_line, normality]
         for worker in everyone:
             worker.start()
         for name, camera in self._control.config.cameras.items():
@@ -187,6 +196,8 @@ class Node:
                 _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
             for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
                 _end(workers, event)
+            self._offer_normality()
+            _end([normality], normality_stop)
             self._report.publish(final=True)
             _end([uplink], uplink_stop)
             self._uplink.close()
@@ -281,7 +292,7 @@ class Node:
 
     def _look(self, frame: Frame) -> Seen:
         if frame.camera not in self._seers:
-            self._seers[frame.camera] = self._senses.seer()
+            self._seers[frame.camera] = self._senses.seer(with_flow=self._config.normality.enabled)
         source = self._cameras.picture_of(frame.camera)
         if self._options.witness is not None and source is not None:
             self._options.witness.frame(frame, source.latest_picture)
@@ -318,6 +329,8 @@ class Node:
             self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
             if (tick := self._wall_tick(clock.now_ns() - TICK_LAG_NS)) is not None:
                 self._step(tick)
+            if _clock_s() - self._normality_saved_s >= SAVE_EVERY_S:
+                self._offer_normality()
             self._drills.tend()
             for incident, picture in self._snapshots.arrived():
                 self._uplink.show(incident, picture)
@@ -327,6 +340,14 @@ class Node:
         self._drills.end()
         self._snapshots.close()
         self._raise(self._scene.finish(clock.now_ns(), "stopped"))
+
+    def _offer_normality(self) -> None:
+        """Have what was learned so far written in the background."""
+        self._normality_saved_s = _clock_s()
+        for name in self._config.cameras:
+            known = self._scene.normality(name)
+            if known is not None:
+                self._normality.offer(name, known.knowledge.arrays())
 
     def _wall_tick(self, at_ns: int) -> Tick | None:
         """Return what the wall's clock says, where it was not told for a while: zones have hours."""

@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,20 @@ class NormalityFiles:
         except StoreError as error:
             _LOG.warning("normality of %s is learned anew: %s", camera, error.line())
             return Normality()
+
+    def copy_to(self, record_folder: Path, cameras: Iterable[str]) -> None:
+        """Keep beside recorded observations what was known when they began, so that they replay alike.
+
+        Errors: StoreError.
+        """
+        folder = record_folder / FOLDER
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be made", why=error.strerror or str(error)) from None
+        for camera in cameras:
+            if (self._folder / f"{camera}.npz").exists():
+                write(folder / f"{camera}.npz", self.known(camera).knowledge.arrays())
 
     def offer(self, camera: str, arrays: Arrays) -> None:
         """Have `arrays` written soon; newer ones replace those that still wait."""

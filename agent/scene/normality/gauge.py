@@ -16,7 +16,7 @@ MARGIN = 1.25
 """What was learned from is a part of what is usual: the next days bring a little more."""
 LEAST_NATS = 2.0
 """Two standard deviations above the mean: nothing less is ever called unusual."""
-LEAST_LOOKS = 100.0
+LEAST_LOOKS = 50.0
 
 _WIDTH = math.log1p(MOST_NATS) / BINS
 
@@ -24,7 +24,8 @@ _WIDTH = math.log1p(MOST_NATS) / BINS
 class Gauge:
     """The distribution of the highest surprise of a picture."""
 
-    def __init__(self) -> None:
+    def __init__(self, margin: float = MARGIN) -> None:
+        self._margin = margin
         self.counts: NDArray[np.float32] = np.zeros(BINS, np.float32)
 
     @property
@@ -44,7 +45,7 @@ class Gauge:
         """The surprise at which evidence reaches its threshold."""
         reached = np.cumsum(self.counts) >= USUAL_SHARE * self.counts.sum()
         edge = math.expm1((int(reached.argmax()) + 1) * _WIDTH)
-        return max(LEAST_NATS, MARGIN * edge)
+        return max(LEAST_NATS, self._margin * edge)
 
 
 def llr_of(nats: float, high_nats: float, threshold_llr: float, headroom_llr: float) -> float:
@@ -55,4 +56,4 @@ def llr_of(nats: float, high_nats: float, threshold_llr: float, headroom_llr: fl
     ratio = nats / high_nats
     if ratio <= 1.0:
         return threshold_llr * ratio
-    return threshold_llr + headroom_llr * (1.0 - math.exp(-(ratio - 1.0) / 2.0))
+    return threshold_llr + headroom_llr * (1.0 - 1.0 / ratio)

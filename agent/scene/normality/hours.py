@@ -36,4 +36,6 @@ class Hours:
         watched, busy = self.counts[minute // 60 % 24].tolist()
         if not active or watched < LEAST_MINUTES:
             return []
-        return [Found(attribute="hour", nats=-math.log((busy + 0.5) / (watched + 1.0)), high_nats=HIGH_NATS)]
+        return [
+            Found(stream="hour", attribute="hour", nats=-math.log((busy + 0.5) / (watched + 1.0)), high_nats=HIGH_NATS)
+        ]

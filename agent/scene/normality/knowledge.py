@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.scene.normality.exemplars import Exemplars
-from agent.scene.normality.field import ATTRIBUTES, DIRECTIONS, Field
-from agent.scene.normality.gauge import BINS, Gauge
+from agent.scene.normality.field import DIRECTIONS, Field
+from agent.scene.normality.gauge import BINS, MARGIN, Gauge
 from agent.scene.normality.looks import MOST as MOST_LOOKS
 from agent.scene.normality.looks import MOST_AXES, Looks
 from agent.scene.normality.things import Things
 
 SCHEMA = "vedette.normality/1"
-STREAMS = (*ATTRIBUTES, "things", "scene", "sound")
+STREAMS = ("motion", "direction", "things", "scene", "sound")
+MARGINS = {"direction": 2.0}
+"""Which way people go depends on who comes by; some hours of one day show little of it."""
 MOST_CELLS = 24 * 96
 FADE_EVERY = 512
 """Looks; fading is slow, so it is done now and then."""
@@ -30,7 +32,7 @@ class Knowledge:
         self.field: Field | None = None
         self.things = Things()
         self.scene, self.sound = Looks(), Looks()
-        self.gauges = {stream: Gauge() for stream in STREAMS}
+        self.gauges = {stream: Gauge(MARGINS.get(stream, MARGIN)) for stream in STREAMS}
         self.hours: NDArray[np.float32] = np.zeros((24, 2), np.float32)
         self._looks = 0
 

@@ -1,8 +1,8 @@
 """What is normal in front of one camera, learned without a label; what is not becomes evidence for `unusual`.
 
-Five streams are looked at: the moving cells of the picture (speed, size, direction), the tracks (kind, place, size,
-motion, posture), the whole scene, its sound, and activity at hours when there is none. Each has a gauge of how much
-surprise is usual; the stream that is farthest above its own usual is told.
+Six streams are looked at: the moving cells of the picture (speed and size together; direction), the tracks (kind,
+place, size, motion, posture), the whole scene, its sound, and activity at hours when there is none. Each has a gauge
+of how much surprise is usual; the stream that is farthest above its own usual is told.
 
 Nothing is learned at once: a look waits `WAIT_S`, and is thrown away if an incident was open by then, so that what
 was unusual does not become usual by happening. All of it fades with `HALF_LIFE_S` of watching. Until `MATURE_S`
@@ -88,7 +88,7 @@ class Normality:
             *self._things(followed, points, seen.at_ns),
             *self._embedding("scene", scene, seen.at_ns),
         ]
-        highest = tuple((f.attribute if f.track is None else "things", f.nats) for f in found)
+        highest = tuple((f.stream, f.nats) for f in found)
         if self._is_due(seen.at_ns):
             self._pending.append(_Pending(seen.at_ns, look, points, scene, None, highest))
         if wall_ns != seen.at_ns:  # where the time on the wall is known
@@ -103,7 +103,7 @@ class Normality:
         sound = self.knowledge.sound.point(heard.embedding, heard.at_ns)
         found = self._embedding("sound", sound, heard.at_ns)
         if sound is not None:
-            highest = tuple((f.attribute, f.nats) for f in found)
+            highest = tuple((f.stream, f.nats) for f in found)
             self._pending.append(_Pending(heard.at_ns, sound=sound, highest=highest))
         self._learn(heard.at_ns, calm=calm)
         yield from self._told(found, "sound", heard.at_ns)
@@ -135,19 +135,21 @@ class Normality:
         if self._trail is None or self._trail.shape != field.shape:
             self._trail = Trail(*field.shape)
         trails = self._trail.follow(look, field.surprise(look), elapsed_s)
-        return [self._moving(name, trail, look) for name, trail in zip(ATTRIBUTES, trails, strict=True)]
+        speed, size, direction = trails
+        return [self._moving("motion", speed + size, look, trails), self._moving("direction", direction, look, trails)]
 
-    def _moving(self, attribute: str, trail: Map, look: Look) -> Found:
-        row, column = np.unravel_index(int(trail.argmax()), trail.shape)
-        nats, high = float(trail[row, column]), self.knowledge.gauges[attribute].high_nats()
+    def _moving(self, stream: str, trail: Map, look: Look, trails: Map) -> Found:
+        row, column = (int(index) for index in np.unravel_index(int(trail.argmax()), trail.shape))
+        nats, high = float(trail[row, column]), self.knowledge.gauges[stream].high_nats()
         words: dict[str, str | float] = {}
         box = None
         if nats >= _TOLD_SHARE * high:
-            box = _box_around(trail, int(row), int(column))
-            usual = self.knowledge.field_of(trail.shape).usual_speed(int(row), int(column))
+            box = _box_around(trail, row, column)
+            usual = self.knowledge.field_of(trail.shape).usual_speed(row, column)
             fast = float(np.hypot(look.across[row, column], look.down[row, column]))
             words = {"times": max(1.0, fast / max(usual, 1e-3))}
-        return Found(attribute=attribute, nats=nats, high_nats=high, box=box, words=words)
+        attribute = ATTRIBUTES[int(trails[:2, row, column].argmax())] if stream == "motion" else stream
+        return Found(stream=stream, attribute=attribute, nats=nats, high_nats=high, box=box, words=words)
 
     def _things(self, followed: Sequence[Followed], points: Points, at_ns: int) -> list[Found]:
         strange = self.knowledge.things.surprise(followed, points, at_ns)
@@ -156,6 +158,7 @@ class Normality:
         high = self.knowledge.gauges["things"].high_nats()
         words: dict[str, str | float] = {"what": strange.label.capitalize()}
         found = Found(
+            stream="things",
             attribute=f"thing_{strange.attribute}", nats=strange.nats, high_nats=high,
             box=strange.box, track=strange.track, words=words,
         )  # fmt: skip
@@ -166,7 +169,7 @@ class Normality:
             return []
         looks = self.knowledge.scene if stream == "scene" else self.knowledge.sound
         nats = looks.surprise(point, at_ns)
-        return [Found(attribute=stream, nats=nats, high_nats=self.knowledge.gauges[stream].high_nats())]
+        return [Found(stream=stream, attribute=stream, nats=nats, high_nats=self.knowledge.gauges[stream].high_nats())]
 
     def _told(self, found: Sequence[Found], sense: str, at_ns: int) -> Iterator[Clue]:
         ready = [f for f in found if self._may_tell(f)]
@@ -174,7 +177,7 @@ class Normality:
             yield clue_of(max(ready, key=lambda f: f.ratio), sense, at_ns)
 
     def _may_tell(self, found: Found) -> bool:
-        gauge = self.knowledge.gauges.get("things" if found.track is not None else found.attribute)
+        gauge = self.knowledge.gauges.get(found.stream)
         return gauge is None or gauge.is_ready
 
     def _learn(self, now_ns: int, *, calm: bool) -> None:

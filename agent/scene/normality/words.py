@@ -15,6 +15,7 @@ SIGNALS = {"sight": "unusual_sight", "sound": "unusual_sound"}
 class Found:
     """The surprise of one stream at one moment, with the surprise at which it reaches the threshold."""
 
+    stream: str
     attribute: str
     nats: float
     high_nats: float

@@ -1,0 +1,63 @@
+"""Where the picture moves, and how fast."""
+
+import numpy as np
+import pytest
+
+from agent.features.flow import ROWS, FlowCells
+from agent.types import Flow, Uint8Array
+
+HIGH_PX, WIDE_PX, STEP_NS = 192, 288, 100_000_000
+
+
+def street(left_px: float) -> Uint8Array:
+    """A grey ground with its grain and a patterned block whose left edge is at `left_px`."""
+    rows, columns = np.mgrid[0:HIGH_PX, 0:WIDE_PX].astype(np.float32)
+    ground = 120 + 8 * np.sin(0.31 * columns) * np.cos(0.23 * rows)
+    inside = (columns >= left_px) & (columns < left_px + 24) & (rows >= 90) & (rows < 130)
+    block = 60 + 45 * np.sin(0.55 * (columns - left_px)) * np.cos(0.5 * rows)
+    return np.repeat(np.where(inside, block, ground).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def watched(speed_px: float, count: int = 8, *, step_ns: int = STEP_NS) -> list[Flow | None]:
+    eye = FlowCells()
+    return [eye.see(street(60 + speed_px * index), index * step_ns) for index in range(count)]
+
+
+def cells_of(flow: Flow | None) -> np.ndarray:
+    assert flow is not None
+    return np.array(flow.cells).reshape(-1, 4)
+
+
+def test_the_first_picture_has_nothing_to_compare_with() -> None:
+    assert watched(2.0, 1) == [None]
+
+
+def test_a_picture_that_stands_still_has_no_cells() -> None:
+    assert all(flow is not None and flow.cells == () for flow in watched(0.0)[1:])
+
+
+@pytest.mark.parametrize("speed_px", [1.0, 3.0, -2.0])
+def test_a_moving_block_is_found_where_it_is_with_its_speed(speed_px: float) -> None:
+    cells = cells_of(watched(speed_px)[-1])
+    across = np.average(cells[:, 2], weights=cells[:, 1]) / 1000.0
+    assert across == pytest.approx(speed_px * 10 / HIGH_PX, rel=0.35)
+    columns = cells[:, 0] % 36
+    assert abs(columns.mean() - (60 + speed_px * 7 + 12) / 8) < 3
+
+
+def test_the_speed_is_the_same_however_many_pictures_a_second_there_are() -> None:
+    slow, fast = watched(2.0, 8), watched(0.5, 32, step_ns=STEP_NS // 4)
+    means = [np.average(c[:, 2], weights=c[:, 1]) for c in (cells_of(slow[-1]), cells_of(fast[-1]))]
+    assert means[0] == pytest.approx(means[1], rel=0.25)
+
+
+def test_a_gap_or_a_time_that_runs_backwards_says_nothing() -> None:
+    eye = FlowCells()
+    assert [eye.see(street(60), at_ns) for at_ns in (0, 5_000_000_000, 1_000_000_000)] == [None, None, None]
+
+
+def test_a_picture_known_to_stand_still_costs_no_flow() -> None:
+    eye = FlowCells()
+    eye.see(street(60), 0)
+    flow = eye.see(street(80), STEP_NS * 2, moving=False)
+    assert flow == Flow(rows=ROWS, columns=36)
