@@ -14,8 +14,9 @@ from agent.scene.normality.things import Things
 
 SCHEMA = "vedette.normality/1"
 STREAMS = ("motion", "direction", "things", "scene", "sound")
-MARGINS = {"direction": 2.0}
-"""Which way people go depends on who comes by; some hours of one day show little of it."""
+MARGINS = {"direction": 2.0, "scene": 2.0, "sound": 2.0}
+"""Which way people go, what a place looks and sounds like, depends on hour, weather and who comes by: some minutes of
+one day show little of it."""
 MOST_CELLS = 24 * 96
 FADE_EVERY = 512
 """Looks; fading is slow, so it is done now and then."""
