@@ -16,6 +16,7 @@ import psutil
 from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.schema import Config
 from agent.features.letterbox import letterbox, to_tensor
+from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.hear import Listener
@@ -23,6 +24,7 @@ from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
 from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
+from agent.scene.normality import Normality
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
 
@@ -134,9 +136,11 @@ class _Run:
         self._vision: VisionModel = senses.vision
         self._hearing: HearingModel = senses.hearing
         self._listener = Listener(self._hearing)
-        self._scene = Scene(Policy.of(config))
+        learned = Normality() if config.normality.enabled else None
+        self._scene = Scene(Policy.of(config), normality=lambda _: learned)
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
         self._motion = Motion()
+        self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
         self._previous: Uint8Array | None = None
 
@@ -178,10 +182,14 @@ class _Run:
             sight = self._vision.sight(outputs, fit)
         with self.stages.timed("motion"):
             motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
+        flow = None
+        if self._flow is not None:
+            with self.stages.timed("flow"):
+                flow = self._flow.see(frame.picture, frame.at_ns)
         self._step(
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
-                detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion,
+                detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
             )
         )  # fmt: skip
 
