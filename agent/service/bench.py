@@ -15,8 +15,8 @@ import psutil
 
 from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.schema import Config
-from agent.features.letterbox import letterbox, to_tensor
 from agent.features.flow import FlowCells
+from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, picture_stats
 from agent.inference.hear import Listener
