@@ -24,6 +24,8 @@ SECTIONS: dict[str, list[str]] = {
     "calm": ["benchmarks.calm"],
     "tamper": ["benchmarks.tamper"],
     "ped2": ["benchmarks.ped2"],
+    "delays": ["benchmarks.delays"],
+    "scene": ["benchmarks.scene_cost"],
     "cost": ["agent.cli.main", "bench"],
 }
 

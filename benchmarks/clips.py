@@ -50,6 +50,15 @@ PLAUSIBLE: dict[str, frozenset[str]] = {
 }
 
 
+EVENT_KINDS: dict[str, frozenset[str]] = {
+    "fall": frozenset({"fall"}),
+    "fight": frozenset({"fight"}),
+    "fire or smoke": frozenset({"fire", "smoke"}),
+}
+IN_TIME_S, EARLY_S = 10.0, 0.5
+"""i-LIDS: an alarm within 10 s of the start counts; half a second before is the annotator's."""
+
+
 @dataclass
 class Clip:
     """One labelled clip and what opened in it."""
@@ -58,6 +67,7 @@ class Clip:
     labels: tuple[str, ...]
     group: str
     duration_s: float
+    events: tuple[tuple[float, float, frozenset[str]], ...] = ()  # start and end in seconds, and the kinds it asks for
     opened: list[tuple[float, str, str]] = field(default_factory=list)
 
     @property
@@ -84,7 +94,15 @@ def clips_of(medium: str, split: str) -> list[Clip]:
 def _clip(folder: Path, row: dict[str, str], medium: str) -> Clip:
     labels = (row["kind"],) if medium == "video" else tuple(row["labels"].split(";"))
     seconds = row["duration_s"] if medium == "video" else row["dur_s"]
-    return Clip(path=str(folder / row["file"]), labels=labels, group=row["group"], duration_s=float(seconds))
+    events = _events(row["events"], row["kind"]) if medium == "video" else ()
+    return Clip(str(folder / row["file"]), labels, row["group"], float(seconds), events)
+
+
+def _events(told: str, kind: str) -> tuple[tuple[float, float, frozenset[str]], ...]:
+    """Read "0.4-4:fall;…" of a clip whose kind can open."""
+    wanted = WANTED.get(kind, frozenset())
+    spans = [part.split(":")[0].split("-") for part in told.split(";") if part and wanted]
+    return tuple((float(start), float(end), wanted) for start, end in spans)
 
 
 def play(clips: Sequence[Clip], overrides: Sequence[str]) -> None:
@@ -126,6 +144,33 @@ def table(clips: Sequence[Clip]) -> str:
     return "\n".join(lines)
 
 
+def event_table(clips: Sequence[Clip]) -> str:
+    """Return the Markdown table of events: an incident within 10 s of an event's start finds it, once (i-LIDS).
+
+    More of the same while it lasts neither finds nor disturbs; every other incident of these kinds is false.
+    """
+    lines = ["| events | to find | found | found late | false alarms | precision | recall | F1 |", "|---|" + "---|" * 7]
+    for name, kinds in EVENT_KINDS.items():
+        asked = found = late = false = 0
+        for clip in clips:
+            spans = [(start, end) for start, end, wanted in clip.events if wanted & kinds]
+            times = [at_s for at_s, kind, _ in clip.opened if kind in kinds]
+            hits = [any(start - EARLY_S <= at_s <= start + IN_TIME_S for at_s in times) for start, _ in spans]
+            inside = [
+                any(start - EARLY_S <= at_s <= max(end, start + IN_TIME_S) for at_s in times) for start, end in spans
+            ]
+            asked, found = asked + len(spans), found + sum(hits)
+            late += sum(lasting and not hit for hit, lasting in zip(hits, inside, strict=True))
+            false += sum(
+                not any(start - EARLY_S <= at_s <= max(end, start + IN_TIME_S) for start, end in spans)
+                for at_s in times
+            )
+        recall, precision = found / max(1, asked), found / max(1, found + false)
+        f1 = 2 * recall * precision / (recall + precision) if found else 0.0
+        lines.append(f"| {name} | {asked} | {found} | {late} | {false} | {precision:.2f} | {recall:.2f} | {f1:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,6 +182,8 @@ def main() -> None:
     clips = clips_of(arguments.medium, arguments.split)
     play(clips, arguments.overrides)
     print(table(clips))
+    if arguments.medium == "video":
+        print(f"\n{event_table(clips)}")
     if arguments.json:
         listed = [{"path": Path(c.path).name, "labels": c.labels, "group": c.group, "opened": c.opened} for c in clips]
         arguments.json.write_text(json.dumps(listed, indent=1), encoding="utf-8")

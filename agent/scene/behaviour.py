@@ -186,8 +186,12 @@ class Body:
             self.sunk = 0.0
             return False
         if self.behaviour != "crouching" or self.tallest is None:
-            recent = [look for look in self.shapes if shape.at_ns - look.at_ns <= CROUCH_S * NS_PER_S]
-            self.tallest = max(recent, key=lambda look: look.height)
+            self.tallest = shape
+            for look in reversed(self.shapes):
+                if shape.at_ns - look.at_ns > CROUCH_S * NS_PER_S:
+                    break
+                if look.height >= self.tallest.height:
+                    self.tallest = look
         was = self.tallest
         feet = abs(shape.bottom - was.bottom) / was.height
         # Feet that are out of the picture, or a head that is, say nothing.

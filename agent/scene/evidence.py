@@ -100,7 +100,7 @@ class _Entry:
         self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
         self.best: Evidence | None = None
         self.words: Mapping[str, str | float] = clue.words
-        self.history: deque[tuple[int, float, int]] = deque()  # at_ns, llr and beginning of the newest clues
+        self.history: deque[tuple[int, float, int]] = deque()  # at_ns, llr and beginning of the newest peaks
         self.adding = clue.adding
 
     def level_at(self, now_ns: int, decay_s: float) -> float:
@@ -130,9 +130,10 @@ class _Entry:
         elif clue.adding == "peak" and level > before and self.best is not None and clue.since_ns > self.best.at_ns:
             self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns  # a new and stronger sound
         self.level, self.at_ns = min(level, most_llr), now_ns
-        while self.history and now_ns - self.history[0][0] > _HISTORY_S * NS_PER_S:
-            self.history.popleft()
-        self.history.append((now_ns, clue.llr, clue.begun_ns if clue.begun_ns is not None else now_ns))
+        if clue.adding == "peak":
+            while self.history and now_ns - self.history[0][0] > _HISTORY_S * NS_PER_S:
+                self.history.popleft()
+            self.history.append((now_ns, clue.llr, clue.begun_ns if clue.begun_ns is not None else now_ns))
         self._keep_best(clue, now_ns, decay_s)
 
     def _keep_best(self, clue: Clue, now_ns: int, decay_s: float) -> None:

@@ -1,6 +1,7 @@
 """Model cards: right bytes are handed out, wrong ones are refused by name with a cure."""
 
 import json
+import math
 
 import pytest
 
@@ -107,3 +108,17 @@ def test_every_shipped_file_is_the_one_its_card_describes(name):
 def test_a_shipped_card_can_be_told_as_json(tmp_path):
     tiny.save_hearing_card(tmp_path)
     assert json.loads(load_card("hearing", tmp_path).model_dump_json(by_alias=True))["schema"] == "vedette.card/1"
+
+
+def test_a_card_says_from_which_llr_on_a_sound_is_an_alarm(tmp_path):
+    thresholds = {
+        "gunshot": {"probability": 0.5, "incident_llr": 5.5},
+        "scream": {"probability": 0.5},
+        "crash": {"probability": "high", "incident_llr": None},
+        "alarm": 0.7,
+    }
+    tiny.save_hearing_card(tmp_path, thresholds=thresholds)
+    card = load_card("hearing", tmp_path)
+    assert card.calibration_of("gunshot").alarm_llr == 5.5
+    assert card.calibration_of("scream").alarm_llr == pytest.approx(math.log(99))  # against a prior of 0.01
+    assert [card.calibration_of(label).alarm_llr for label in ("crash", "alarm", "speech")] == [None, None, None]

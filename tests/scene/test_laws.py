@@ -1,18 +1,21 @@
 """Laws that hold for every stream of observations, whatever the cameras show."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config.schema import Line, Zone
 from agent.scene import LATENESS_NS, Policy, Scene
+from agent.service import journal
 from agent.types import (
     KINDS,
     Blind,
     Box,
     Closed,
     Detection,
+    Fused,
     Heard,
     IncidentChange,
     Observation,
@@ -23,7 +26,7 @@ from agent.types import (
     Tick,
     Updated,
 )
-from tests.scene.observe import LABELS, ns
+from tests.scene.observe import LABELS, bang, ns
 
 ZONE = Zone(
     polygon=((0.3, 0.3), (1.0, 0.3), (1.0, 1.0), (0.3, 1.0)),
@@ -112,7 +115,10 @@ blind = st.builds(
     modality=st.sampled_from(["vision", "sound"]),
     reason=st.sampled_from(["not_found", "login", "timeout", "ended", "silent"]),
 )
-observations = st.lists(st.one_of(seen, seen, heard(), heard(), blind, st.builds(Tick, at_ns=moments)), max_size=40)
+fused = st.builds(Fused, camera=cameras, at_ns=moments, scores=scores(("fight",)))
+observations = st.lists(
+    st.one_of(seen, seen, heard(), heard(), fused, blind, st.builds(Tick, at_ns=moments)), max_size=40
+)
 
 
 def run(stream: list[Observation], policy: Policy = POLICY) -> list[IncidentChange]:
@@ -174,6 +180,48 @@ def test_the_order_of_arrival_within_the_lateness_leaves_no_trace(stream: list[O
 @given(observations)
 def test_the_same_observations_make_the_same_changes(stream: list[Observation]) -> None:
     assert run(stream) == run(stream)
+
+
+@settings(max_examples=50, deadline=None)
+@given(observations)
+def test_observations_read_back_from_a_recording_make_the_same_changes(stream: list[Observation]) -> None:
+    in_time = sorted(stream, key=lambda one: one.at_ns)
+    assert run([journal.decode(journal.encode(observation)) for observation in in_time]) == run(in_time)
+
+
+@settings(max_examples=100, deadline=None)
+@given(observations, st.integers(0, 39), st.sampled_from([-3600.0, -30.0, 30.0, 86_400.0]))
+def test_a_jump_of_time_opens_and_closes_nothing_twice(stream: list[Observation], at: int, jump_s: float) -> None:
+    in_time = sorted(stream, key=lambda one: one.at_ns)
+    jumped = in_time[:at] + [_moved(one, ns(jump_s)) for one in in_time[at:]]
+    scene = Scene(POLICY)
+    changes = [change for one in jumped for change in scene.step(one)]
+    changes += scene.finish(max((one.at_ns for one in jumped), default=0), "stopped")
+    counts = Counter((change.incident.ordinal, type(change)) for change in changes if not isinstance(change, Updated))
+    ordinals = {change.incident.ordinal for change in changes}
+    assert counts == Counter({(ordinal, kind): 1 for ordinal in ordinals for kind in (Opened, Closed)})
+    assert all(change.incident.started_ns <= change.incident.at_ns for change in changes)
+
+
+def _moved(observation: Observation, by_ns: int) -> Observation:
+    moved = replace(observation, at_ns=observation.at_ns + by_ns)
+    if not isinstance(moved, Heard):
+        return moved
+    onset_ns = None if moved.onset_ns is None else moved.onset_ns + by_ns
+    return replace(moved, start_ns=moved.start_ns + by_ns, onset_ns=onset_ns)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(["a", "b", "c"]), st.lists(st.floats(0.0, 0.2), min_size=3, max_size=3), st.floats(5.2, 9.0))
+def test_one_bang_on_three_cameras_is_one_incident_whoever_tells_first(
+    order: list[str], late_s: list[float], llr: float
+) -> None:
+    streams = [bang("gunshot", 12.3 + s, llr, 30, camera=c) for c, s in zip("abc", late_s, strict=True)]
+    rank = {camera: place for place, camera in enumerate(order)}
+    told = sorted((one for stream in streams for one in stream), key=lambda one: (one.at_ns, rank[one.camera]))
+    changes = run(told, Policy())
+    assert {change.incident.ordinal for change in changes} == {1}
+    assert set(changes[-1].incident.cameras) == {"a", "b", "c"}
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,7 +8,21 @@ import numpy as np
 from agent.features.motion import MOTION_NAMES
 from agent.scene import Policy, Scene
 from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation
-from tests.scene.observe import heard, in_order, kinds, ns, score, seen, walking
+from tests.scene.observe import (
+    closed,
+    heard,
+    in_order,
+    kinds,
+    ns,
+    opened,
+    person,
+    play,
+    score,
+    seen,
+    times,
+    walking,
+    watching,
+)
 
 MOVING = replace(seen(0.0).stats, moving_frac=0.1)
 
@@ -111,16 +125,34 @@ def fought(llr: float, end_s: float = 5.0) -> list[tuple[float, str]]:
 
 
 def test_a_strong_fight_opens_within_the_contract() -> None:
-    opened = fought(6.0)
-    assert [kind for _, kind in opened] == ["fight"]
-    assert opened[0][0] <= 1.0 + 1.2
+    found = fought(6.0)
+    assert [kind for _, kind in found] == ["fight"]
+    assert found[0][0] <= 1.0 + 1.2
 
 
 def test_a_weak_fight_opens_later_within_the_contract() -> None:
-    opened = fought(0.5)
-    assert [kind for _, kind in opened] == ["fight"]
-    assert 1.0 + 1.2 < opened[0][0] <= 1.0 + 2.5
+    found = fought(0.5)
+    assert [kind for _, kind in found] == ["fight"]
+    assert 1.0 + 1.2 < found[0][0] <= 1.0 + 2.5
 
 
 def test_what_the_graph_finds_unlikely_never_opens() -> None:
     assert fought(-0.5) == []
+
+
+def test_a_scream_a_crash_and_people_who_fight_are_one_fight() -> None:
+    windows = [
+        heard(t, scream=7.0 if 10.0 < t <= 12.0 else -3.0, crash=7.0 if 11.0 < t <= 13.0 else -3.0)
+        for t in times(0.5, 30, 0.5)
+    ]
+    graph = [fused(10.5 + 0.5 * k, 3.0 if k < 8 else -4.0) for k in range(16)]
+    people = watching(30, lambda t: [walking(t), person(0.7, 0.8)])
+    changes = play(in_order(people, windows, graph))
+    first = opened(changes)
+    assert [incident.kind for incident in first if incident.kind != "fight"] in ([], ["scream"], ["scream", "crash"])
+    (whole,) = [incident for incident in closed(changes) if incident.kind == "fight"]
+    assert {incident.ordinal for incident in first} == {whole.ordinal, *whole.absorbs}
+    assert {"fight_fused", "scream"} <= {evidence.signal for evidence in whole.evidence}
+    reasons = {end.kind: end.close_reason for end in closed(changes)}
+    assert reasons.pop("fight") == "quiet"
+    assert set(reasons.values()) <= {"absorbed"}

@@ -1,0 +1,46 @@
+"""What the benchmarks count, on clips made up here."""
+
+import json
+from pathlib import Path
+
+from benchmarks.clips import Clip, event_table
+from benchmarks.delays import Opening, events_of
+
+FALL = frozenset({"fall"})
+
+
+def clip(*opened: tuple[float, str], events: tuple[tuple[float, float, frozenset[str]], ...] = ()) -> Clip:
+    return Clip("x.mp4", ("fall",), "g", 60.0, events, [(at_s, kind, "critical") for at_s, kind in opened])
+
+
+def row(clips: list[Clip], name: str) -> list[str]:
+    line = next(line for line in event_table(clips).splitlines() if line.startswith(f"| {name} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")][1:6]
+
+
+def test_an_alarm_within_ten_seconds_of_the_start_finds_an_event_once() -> None:
+    event = (5.0, 40.0, FALL)
+    assert row([clip((6.0, "fall"), (20.0, "fall"), events=(event,))], "fall") == ["1", "1", "0", "0", "1.00"]
+    assert row([clip((15.1, "fall"), events=(event,))], "fall") == ["1", "0", "1", "0", "0.00"]
+    assert row([clip((2.0, "fall"), events=(event,))], "fall") == ["1", "0", "0", "1", "0.00"]
+    assert row([clip((50.5, "fall"), (6.0, "fall"), events=(event,))], "fall") == ["1", "1", "0", "1", "0.50"]
+
+
+def test_an_alarm_of_another_kind_is_false_for_that_kind_only() -> None:
+    clips = [clip((6.0, "fire"), events=((5.0, 40.0, FALL),))]
+    assert row(clips, "fall")[:4] == ["1", "0", "0", "0"]
+    assert row(clips, "fire or smoke")[:4] == ["0", "0", "0", "1"]
+
+
+def test_labels_beside_a_clip_say_when_its_events_begin(tmp_path: Path) -> None:
+    events = [{"name": "thud", "at_s": 4.0}, {"name": "down", "at_s": 4.5}, {"name": "down", "at_s": 9.0}]
+    (tmp_path / "a.json").write_text(json.dumps({"events": events}))
+    assert events_of(tmp_path / "a.mp4") == {"fall": 4.5}
+    assert events_of(tmp_path / "unknown.mp4") == {}
+
+
+def test_what_opens_after_its_limit_is_late() -> None:
+    assert Opening("a", "fall", 4.5, 4.6, 5.3).in_time
+    assert not Opening("a", "fall", 4.5, 4.6, 5.4).in_time
+    assert not Opening("a", "fall", 4.5, None, None).in_time
+    assert Opening("a", "fire", 1.0, 8.0, 10.9).in_time
