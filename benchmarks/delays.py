@@ -35,7 +35,7 @@ TIMES: Mapping[str, Mapping[str, float]] = {
     "282bd919ee8d": _FIRE,
     "b5f9cfc5eb68": _GLASS,
 }
-"""By the beginning of a clip's sha256 when what it shows begins, by the event's name: of clips without labels beside."""
+"""When what a clip shows begins, by the event's name; clips without labels are known by how their sha256 begins."""
 
 OPENS: Mapping[str, str] = {
     "down": "fall",
