@@ -77,6 +77,7 @@ class Body:
         self.tallest: Shape | None = None  # of the newest looks, or before crouching began
         self.sunk = 0.0  # smoothed: how far the head is below where it was then, in heights
         self.upright_s = 0.0  # for how long in all
+        self.upright_cut_below = False  # whether the feet were out of the picture then
         self.down_llr = 0.0  # smoothed
         self.shapes: deque[Shape] = deque()
         self._at_ns: int | None = None
@@ -122,6 +123,7 @@ class Body:
         self.lying_since_ns, self.lying_looks = other.lying_since_ns, other.lying_looks
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
         self.upright_middle, self.upright_s = other.upright_middle, other.upright_s
+        self.upright_cut_below = other.upright_cut_below
         self.tallest, self.sunk = other.tallest, other.sunk
         self.down_llr = other.down_llr
         self._at_ns = other._at_ns
@@ -174,6 +176,7 @@ class Body:
         self.lying_since_ns = None
         if shape.ratio < UPRIGHT_RATIO and self._is_tall(shape):
             self.upright_ns, self.upright_middle = shape.at_ns, (shape.top + shape.bottom) / 2
+            self.upright_cut_below = shape.bottom > 1.0 - BORDER_FRAC
             self.upright_s += elapsed_s
         crouching = self._is_crouching(shape, elapsed_s)
         self.behaviour = "crouching" if crouching else _pace(self.speed_heights_per_s, self.behaviour)

@@ -2,8 +2,8 @@
 
 What counts is that the going down was quick (lying down to rest takes longer) and that it lasted: somebody who
 ties a shoe comes up again. Detectors see lying people badly, so who was lost while lying is believed to lie on for
-a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does. Who sinks into
-the lower border of the picture most likely walks out of it: there only staying down counts.
+a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does. Whose feet were
+out of the picture before they sank into its lower border may be walking out of it: there only what is seen counts.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def falls(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
         since_ns = followed.body.lying_since_ns
         if since_ns is not None:
             yield _lies(at_ns, followed, since_ns)
-        elif lost_s > 0.0 and _is_sinking(followed.body) and not is_cut_below(followed.box):
+        elif lost_s > 0.0 and _is_sinking(followed.body) and not _walks_out(followed):
             yield _sinks(at_ns, followed, lost_s)
         elif lost_s == 0.0:
             yield _clue("went_down", followed, at_ns, 0.0)
@@ -57,18 +57,25 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     lying_s = min(LONGEST_S, all_s)
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
     seen = down_s <= QUICK_S and body.upright_s >= UPRIGHT_S and body.sunk_heights >= SUNK_HEIGHTS
-    if body.upright_ns is None or not seen or is_cut_below(followed.box):
+    if body.upright_ns is None or not seen:
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
         sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC)
         words: dict[str, str | float] = {"variant": "fallen", "lying_s": all_s}
         return _clue("fallen", followed, since_ns, sure * FOUND_LLR_PER_S * lying_s, words, since_ns)
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
     sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
+    if _walks_out(followed):
+        lying_s = min(lying_s, (followed.seen_ns - since_ns) / NS_PER_S)
     llr = sure * (SEEN_FIRST_LLR + SEEN_LLR_PER_S * lying_s)
     if body.lying_looks < LEAST_LOOKS and followed.seen_ns < at_ns:
         llr = min(SINKING_MOST_LLR, llr)
     words = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": all_s}
     return _clue("went_down", followed, since_ns, llr, words, body.upright_ns)
+
+
+def _walks_out(followed: Followed) -> bool:
+    """Whether the lower border cuts somebody off whose feet were out of the picture before they went down."""
+    return is_cut_below(followed.box) and followed.body.upright_cut_below
 
 
 def _is_sinking(body: Body) -> bool:

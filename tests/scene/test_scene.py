@@ -510,9 +510,9 @@ def test_disarming_closes_what_is_open_and_opens_nothing_more() -> None:
 def test_who_walks_out_below_the_picture_has_not_fallen() -> None:
     def leaving(t: float) -> list[object]:
         if t < 2.0:
-            return [person(0.5, 0.95, height=0.5)]
+            return [person(0.5, 0.95 + 0.05 * t / 1.9, height=0.5)]
         left = max(0.04, 0.5 - 0.55 * (t - 2.0))  # what is still in the picture, and wider as others come along
         box = Box(left_frac=0.38, top_frac=1.0 - left, right_frac=0.62, bottom_frac=1.0)
-        return [Detection(label="person", score_prob=0.6, box=box)] if t < 3.3 else []
+        return [Detection(label="person", score_prob=0.6, box=box)] if t < 2.75 else []
 
     assert play(watching(8, leaving)) == []
