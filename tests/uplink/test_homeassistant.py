@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.config.schema import Broker, Camera, Config, Control, HomeAssistant, Node, Snapshots, Zone
+from agent.config.schema import Broker, Camera, Config, Control, HomeAssistant, Line, Node, Snapshots, Zone
 from agent.kinds import KINDS
 from agent.types import Closed, Opened, Updated
 from agent.uplink.homeassistant import GROUPS, UNGROUPED, discovery, status_topic
@@ -204,6 +204,16 @@ def test_switches_set_and_follow_what_the_box_says_of_itself() -> None:
 def test_measurements_are_read_from_the_topics_that_carry_them() -> None:
     assert rendered(part("people")["value_template"], {"people": 3}) == "3"
     assert rendered(part("people")["value_template"], {"people": None}) == "None"  # Home Assistant: unknown
+
+
+def test_a_line_is_two_sensors_that_only_grow() -> None:
+    hall = Camera(url="rtsp://192.0.2.1/", lines={"front-door": Line(line=((0.1, 0.5), (0.9, 0.5)))})
+    config = CONFIG.model_copy(update={"cameras": {"hall": hall}})
+    stats = {"lines": {"front-door": {"in": 1, "out": 0, "in_total": 7, "out_total": 5}}}
+    for way, count in (("in", "7"), ("out", "5")):
+        sensor = part(f"line_front-door_{way}", config=config)
+        assert rendered(sensor["value_template"], stats) == count
+        assert sensor["state_class"] == "total_increasing"
     assert rendered(part("level")["value_template"], {"level_dbfs": -41.5}) == "-41.5"
     assert rendered(part("heard")["value_template"], {"labels": [{"label": "scream", "prob": 0.9}]}) == "scream"
     assert rendered(part("heard")["value_template"], {"labels": []}) == "nothing"
