@@ -136,7 +136,7 @@ def _differing_fracs(grey: Uint8Array, before: Uint8Array) -> tuple[float | None
 def _detail_frac(grey: Uint8Array) -> float:
     """Noise moves this little: where a picture is sharp, its edges stand far above the noise."""
     edges = cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))
-    counts = np.bincount(edges.ravel(), minlength=256)
+    counts = cv2.calcHist([edges], [0], None, [256], [0, 256]).ravel()
     beyond = np.cumsum(counts[::-1])[::-1]
     return float(np.count_nonzero(beyond > DETAIL_SHARE * grey.size)) / 255.0
 

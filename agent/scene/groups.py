@@ -19,6 +19,8 @@ REACH_HEIGHTS = 4.0
 """Whoever is further away has nothing to do with a group."""
 TREND_HEIGHTS_PER_S = 0.25
 """Half the pace of a slow walk: people who stand together shift by less."""
+EVERY_S = 0.19
+"""People come together within seconds: looked at five times in each."""
 _MEMORY_S = 1.0
 
 
@@ -59,6 +61,8 @@ class GroupWatch:
     def see(self, at_ns: int, present: Iterable[Followed], aspect_ratio: float) -> None:
         """Take those who are present in one picture."""
         elapsed_s = 0.0 if self._at_ns is None else max(0.0, (at_ns - self._at_ns) / NS_PER_S)
+        if self._at_ns is not None and elapsed_s < EVERY_S:
+            return
         self._at_ns = at_ns
         share = 1.0 - math.exp(-elapsed_s / _MEMORY_S)
         before, self._pairs = self._pairs, {}
