@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,8 @@ class Film:
         self._waiting: deque[tuple[int, Uint8Array]] = deque()
         self._sound_waiting: list[SoundBlock] = []
         self._last_pts = -1
+        self._sound_pts = 0  # where the sound written so far ends
+        self._from_ns = self._end_ns = 0  # where the source at hand begins, where all so far ends
 
     def __enter__(self) -> "Film":
         return self
@@ -48,7 +51,14 @@ class Film:
     def sound(self, block: SoundBlock) -> None:
         """Add sound; it is written once the first picture has fixed the streams."""
         if self._with_sound:
-            self._sound_waiting.append(block)
+            at_ns = block.at_ns + self._from_ns
+            self._sound_waiting.append(replace(block, at_ns=at_ns))
+            self._end_ns = max(self._end_ns, at_ns + len(block.samples) * NS_PER_S // SOUND_RATE_HZ)
+
+    def splice(self) -> None:
+        """Another source begins, whose time starts anew: it follows what is there."""
+        self._waiting.clear()
+        self._from_ns = self._end_ns
 
     def develop(self, until_ns: int, view: Callable[[int], View]) -> None:
         """Draw and encode every waiting picture taken at or before `until_ns`."""
@@ -71,6 +81,8 @@ class Film:
         if drawn.shape[:2] != (self._video.height, self._video.width):
             drawn = _fitted(drawn, self._video.width, self._video.height)
         frame = av.VideoFrame.from_ndarray(drawn, format="rgb24")
+        at_ns += self._from_ns
+        self._end_ns = max(self._end_ns, at_ns + NS_PER_S // NOMINAL_FPS)
         frame.pts = max(at_ns * 1000 // NS_PER_S, self._last_pts + 1)
         frame.time_base = VIDEO_TIME_BASE
         self._last_pts = frame.pts
@@ -92,7 +104,8 @@ class Film:
         for block in self._sound_waiting:
             frame = av.AudioFrame.from_ndarray(np.clip(block.samples, -1, 1)[None, :], format="fltp", layout="mono")
             frame.sample_rate = SOUND_RATE_HZ
-            frame.pts = block.at_ns * SOUND_RATE_HZ // NS_PER_S
+            frame.pts = max(block.at_ns * SOUND_RATE_HZ // NS_PER_S, self._sound_pts)
+            self._sound_pts = frame.pts + len(block.samples)
             frame.time_base = Fraction(1, SOUND_RATE_HZ)
             self._container.mux(self._audio.encode(frame))
         self._sound_waiting.clear()

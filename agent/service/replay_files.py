@@ -109,6 +109,8 @@ def _play_all(request: Request, replayer: Replayer, warn: Warn) -> list[SourceEr
         try:
             if not request.continuous:
                 scene, end_ns = replayer.scene(source), 0
+                if replayer.outputs.film is not None:
+                    replayer.outputs.film.splice()
             end_ns = replayer.play(source, scene, offset_ns=end_ns, joined=request.continuous)
         except SourceError as error:
             warn(error.line())
