@@ -49,7 +49,10 @@ FARTHEST = 1e9
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerSettings:
     """Numbers of the association, tuned on the first halves of MOT17-02, -09 and -11 and on altered versions of them
-    (`python -m benchmarks.tracking_search`)."""
+    (`python -m benchmarks.tracking_search`), with a look at every second validation sequence of DanceTrack.
+
+    Those of appearance are set by hand: no benchmark at hand has vectors.
+    """
 
     confident_prob: float = 0.63  # from here a detection takes part in the first stage (ByteTrack: 0.6)
     weak_prob: float = 0.09  # below, it is noise (ByteTrack: 0.1)
