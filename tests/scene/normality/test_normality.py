@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.scene import Policy, Scene
+from agent.scene import LATENESS_NS, Policy, Scene
 from agent.scene.normality import Knowledge, Normality
 from agent.scene.normality.exemplars import NOTHING_LIKE_IT, Exemplars
 from agent.scene.normality.gauge import Gauge, llr_of
@@ -176,6 +177,25 @@ def test_a_strange_sound_is_told_as_sound() -> None:
     ]
     assert told[-1].modality == "sound"
     assert told[-1].llr > 4.0
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=5, deadline=None)
+def test_the_order_of_arrival_within_the_lateness_changes_neither_what_is_told_nor_what_is_learned(
+    random: Random,
+) -> None:
+    observed = [walk(0.1 * index, speed=0.04 if index < 60 else 0.14) for index in range(120)]
+    jumbled = sorted(observed, key=lambda one: one.at_ns + random.randrange(LATENESS_NS // 2))
+    told, known = [], []
+    for stream in (observed, jumbled):
+        normality = Normality(Knowledge.of(TAUGHT))
+        scene = Scene(Policy(), normality=lambda _, own=normality: own)  # type: ignore[misc]
+        changes = watched(scene, stream)
+        told.append(changes + list(scene.finish(ns(13), "stopped")))
+        known.append(normality.knowledge.arrays())
+    assert told[0] == told[1]
+    assert any(isinstance(change, Opened) for change in told[0])
+    assert all(np.array_equal(known[0][name], known[1][name]) for name in known[0])
 
 
 @given(st.lists(st.floats(0.0, 150.0), min_size=100, max_size=300))
