@@ -19,6 +19,7 @@ from models.scenes.skeleton import INDEX, Array, local_turns
 Faces = NDArray[np.int32]
 Rgb = tuple[float, float, float]
 
+SOFT_M = 0.05
 BONE_OF = {"pelvis": "root", "lumbar": "spine04", "thorax": "spine02", "head": "neck01"} | {
     f"{part}_{side.lower()}": f"{bone}.{side}"
     for side in "LR"
@@ -42,7 +43,7 @@ class Looks:
 
     gender: float = 0.5
     age: float = 0.65
-    height: float = 0.55
+    stature_m: float = 1.70
     weight: float = 0.5
     skin: Rgb = (0.52, 0.31, 0.22)
     hair: Rgb = (0.035, 0.022, 0.015)
@@ -66,7 +67,8 @@ class Body:
     faces: Faces
     colour: Array  # [V, 3]
     cloth: Array  # [V] 1 where the surface is cloth
-    hands: NDArray[np.bool_]  # [V] fingers may sink into what the body lies on, they never carry it
+    scale: float  # from Anny's size for such a body to the wanted one
+    arms: NDArray[np.bool_]  # [V] arms give way to the floor, they never carry the body
 
     def posed(self, motion: Motion, frames: Sequence[int]) -> tuple[NDArray[np.float32], Array]:
         """Return vertices [F, V, 3] and JOINTS [F, J, 3] at frames of a motion, metres.
@@ -78,10 +80,14 @@ class Body:
         for row, frame in enumerate(frames):
             blended = np.einsum("vk,vkij->vij", self.weights, bones[row][self.bones])
             posed = (blended[:, :, :3] @ self.rest[:, :, None])[:, :, 0] + blended[:, :, 3]
-            low = np.partition(posed[~self.hands, 2], 12)[12]
+            posed = motion.root[frame] + self.scale * (posed - motion.root[frame])
+            heads[row] = motion.root[frame] + self.scale * (heads[row] - motion.root[frame])
+            low = np.partition(posed[~self.arms, 2], 12)[12]
             if low < 0 or not motion.carried[frame]:
                 posed[:, 2] -= low
                 heads[row, :, 2] -= low
+            posed[self.arms, 2] = _above_floor(posed[self.arms, 2])
+            heads[row, :, 2] = _above_floor(heads[row, :, 2])
             found[row] = posed
         return found, heads
 
@@ -93,6 +99,11 @@ def _anny() -> Any:
 
     torch.set_num_threads(1)
     return anny.Anny().to(dtype=torch.float32)
+
+
+def _above_floor(heights: Array) -> Array:
+    """Press what would be below the floor flat onto it: bodies are not all built like the skeleton that fell."""
+    return np.where(heights < SOFT_M, SOFT_M * np.exp((heights - SOFT_M) / SOFT_M), heights)
 
 
 def _bone_matrices(body: Body, motion: Motion, frames: Sequence[int]) -> tuple[Array, Array]:
@@ -137,7 +148,7 @@ def dress(looks: Looks) -> Body:
 
     model = _anny()
     phenotype = dict.fromkeys(model.phenotype_labels, 0.5)
-    phenotype |= {"gender": looks.gender, "age": looks.age, "height": looks.height, "weight": looks.weight}
+    phenotype |= {"gender": looks.gender, "age": looks.age, "weight": looks.weight}
     with torch.no_grad():
         still = torch.eye(4).repeat(1, model.bone_count, 1, 1)
         rest = model(pose_parameters=still, phenotype_kwargs=phenotype)["vertices"][0].numpy().astype(np.float64)
@@ -145,7 +156,8 @@ def dress(looks: Looks) -> Body:
     bones = model.vertex_bone_indices.numpy().astype(np.intp)
     weights = model.vertex_bone_weights.numpy().astype(np.float64)
     names = np.array([model.bone_labels[b] for b in bones[np.arange(len(bones)), weights.argmax(axis=1)]])
-    hands = np.array([any(word in name for word in ("wrist", "finger", "metacarpal")) for name in names])
+    words = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+    arms = np.array([any(word in name for word in words) for name in names])
     shells = _wardrobe(looks, rest, faces, names)
     offsets = np.r_[0, np.cumsum([len(shell.chosen) for shell in shells])]
     return Body(
@@ -156,7 +168,8 @@ def dress(looks: Looks) -> Body:
         np.concatenate([shell.faces + offset for shell, offset in zip(shells, offsets, strict=False)]).astype(np.int32),
         np.concatenate([shell.colour for shell in shells]),
         np.concatenate([np.full(len(shell.chosen), float(shell.cloth)) for shell in shells]),
-        np.concatenate([hands[shell.chosen] for shell in shells]),
+        looks.stature_m / float(np.ptp(rest[:, 2])),
+        np.concatenate([arms[shell.chosen] for shell in shells]),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from models.scenes.people import ADA, BEN, CAN, DORA, EMIL, FAY, GUS, HOOD, IRIS
 from models.scenes.poses import POSES
 from models.scenes.props import bag, door, pane
 from models.scenes.ragdoll import fall
-from models.scenes.rooms import FENCE_M
+from models.scenes.rooms import FENCE_M, ROOMS
 from models.scenes.scene import Actor, Fire, Scene
 
 FALL = frozenset({"fall"})
@@ -53,7 +53,7 @@ def _falls(room: str, light: str, camera: str, looks: Looks, kind: str, *, seed:
     who = _enter(room, speed, seed=seed, stop=kind in ("faint", "side", "backward"), stoop=stoop, limp=limp)
     if kind in ("faint", "side", "backward"):
         who.wait(0.5)
-    fall(who, kind, turned_deg=turned).wait(lies_s, restless=0.25)
+    fall(who, kind, turned_deg=turned, among=ROOMS[room].solids).wait(lies_s, restless=0.25)
     return _solo(room, light, camera, who, looks, expects=FALL, seed=seed)
 
 
@@ -64,10 +64,16 @@ def _solo(room: str, light: str, camera: str, who: Performer, looks: Looks, *, e
                  title=title or f"CAM {1 + seed % 8:02} {room.upper()}")  # fmt: skip
 
 
+def _falls_in_the_ward() -> Scene:
+    who = Performer((1.9, -1.5), 140, 3).walk([(0.9, -0.9), (0.2, -0.3), (-0.1, 0.1)], 1.1, stop=True).wait(0.5)
+    fall(who, "backward").wait(4.4, restless=0.25)
+    return replace(_solo("ward", "day", "corner", who, BEN, expects=FALL, seed=3, title="CAM 01 CARE HOME"), quality=25)
+
+
 def _faint_in_the_ward() -> Scene:
     who = Performer((1.9, -1.5), 140, 3).walk([(0.9, -0.9), (0.2, -0.3), (-0.3, 0.3)], 1.0, stop=True).wait(0.5)
     fall(who, "faint", turned_deg=25).wait(4.6, restless=0.25)
-    return replace(_solo("ward", "day", "corner", who, ADA, expects=FALL, seed=3, title="CAM 01 CARE HOME"), quality=25)
+    return _solo("ward", "day", "corner", who, ADA, expects=FALL, seed=3, title="CAM 01 CARE HOME")
 
 
 def _bin_burns() -> Scene:
@@ -106,7 +112,7 @@ def _slides_off_a_chair() -> Scene:
     who.to("sit", 0.1, height_m=0.56, posture="sitting", move=(0.0, 0.0)).wait(2.2).to(
         "slump", 1.3, height_m=0.54, posture="sitting"
     )
-    fall(who.wait(0.4), "seat", turned_deg=-45).wait(4.0, restless=0.2)
+    fall(who.wait(0.4), "seat", strength=2.4, among=ROOMS["lounge"].solids).wait(4.0, restless=0.2)
     return _solo("lounge", "day", "corner", who, EMIL, expects=FALL, seed=8, from_s=0.0)
 
 
@@ -321,11 +327,12 @@ def _two_pass() -> Scene:
 
 
 SCENES: Mapping[str, Callable[[], Scene]] = {
-    "fall": _faint_in_the_ward,
+    "fall": _falls_in_the_ward,
     "intrude": _break_in,
     "fire": _bin_burns,
     "walkby": _walks_by,
     "fall-trip": lambda: _falls("lobby", "lit", "corner", BEN, "trip", seed=11, speed=1.4),
+    "fall-faint": _faint_in_the_ward,
     "sit-chair": lambda: _sit_and_rise("lounge", "day", "corner", DORA, (1.55, -0.9), 0.45, (0.9, -0.9), 180, 12),
     "fall-slip": lambda: _falls("shop", "lit", "corner", CAN, "slip", seed=13, speed=1.3, turned=-20),
     "bend": lambda: _picks_up("lobby", "lit", "corner", BEN, "bend", 14),
@@ -337,6 +344,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "climb": lambda: _climbs("sun", HOOD, 19),
     "smoke": lambda: _smokes(20),
     "light": lambda: _light_changes("lobby", "corner", 22, "switch"),
+    "fire-yard": _barrel_burns,
     "fall-side": lambda: _falls("lounge", "day", "corner", EMIL, "side", seed=23, speed=0.8, stoop=10, limp=0.35),
     "shoe": _ties_a_shoe,
     "bed": lambda: _goes_to_bed("day", 24),
@@ -344,7 +352,6 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "hug": lambda: _greet("yard", "sun", "eaves", 26, "hug", FAY, CAN),
     "fall-yard": lambda: _falls("yard", "sun", "eaves", GUS, "trip", seed=27, speed=1.5, turned=35),
     "squat": lambda: _picks_up("ward", "day", "corner", FAY, "squat", 28),
-    "fire-yard": _barrel_burns,
     "fight-yard": lambda: _fight("yard", "sun", "eaves", 29, "apart", BEN, HOOD),
     "two-pass": _two_pass,
     "fall-night": lambda: _falls("ward", "night", "corner", ADA, "side", seed=33, speed=0.75, stoop=8, limp=0.3),

@@ -14,7 +14,9 @@ from scipy.spatial.transform import Rotation
 from models.scenes.motion import RATE_HZ, Motion, Performer
 from models.scenes.poses import POSES
 from models.scenes.skeleton import ANGLES, PARTS, Array, Part, pose_parts, vector
+from models.scenes.solids import Box, Solid
 
+REACH_M = 2.0
 STEPS = 10  # of the simulation for each step of the motion
 MASS_KG = 70.0
 STIFF = 260.0
@@ -47,36 +49,38 @@ FALLS: dict[str, Fall] = {
     ),
     "trip": Fall(
         ((0.0, "brace", 0.7), (0.55, "brace", 0.55), (1.1, "limp", 0.12), (1.8, "limp", 0.03)),
-        (Push("shin_l", 0.0, 0.22, (-330, 0, 0)), Push("shin_r", 0.05, 0.25, (-260, 0, 0)),
-         Push("thorax", 0.0, 0.25, (230, 40, 0))),
+        (Push("shin_l", 0.0, 0.2, (-140, 0, 0)), Push("shin_r", 0.05, 0.22, (-105, 0, 0)),
+         Push("thorax", 0.0, 0.25, (80, 20, 0))),
     ),
     "slip": Fall(
-        ((0.0, "catch_behind", 0.55), (0.6, "catch_behind", 0.4), (1.0, "limp", 0.10), (1.6, "limp", 0.03)),
-        (Push("foot_l", 0.0, 0.22, (300, 0, 40)), Push("foot_r", 0.05, 0.25, (240, 0, 30)),
-         Push("thorax", 0.0, 0.3, (-190, 25, 0))),
+        ((0.0, "catch_behind", 0.55), (0.5, "catch_behind", 0.3), (0.9, "limp", 0.05), (1.5, "limp", 0.02)),
+        (Push("foot_l", 0.0, 0.22, (140, 0, 10)), Push("foot_r", 0.05, 0.25, (90, 0, 5)),
+         Push("thorax", 0.0, 0.3, (-120, 25, 0))),
     ),
     "side": Fall(
         ((0.0, "stand", 0.5), (0.25, "buckle", 0.4), (0.8, "limp", 0.12), (1.5, "limp", 0.03)),
         (Push("thorax", 0.0, 0.35, (20, 230, 0)), Push("pelvis", 0.1, 0.35, (0, 90, 0))),
     ),
     "backward": Fall(
-        ((0.0, "stand", 0.6), (0.3, "catch_behind", 0.5), (0.9, "limp", 0.12), (1.5, "limp", 0.03)),
+        ((0.0, "stand", 0.6), (0.3, "catch_behind", 0.4), (0.8, "limp", 0.06), (1.4, "limp", 0.02)),
         (Push("thorax", 0.0, 0.35, (-260, -30, 0)),),
     ),
     "seat": Fall(
-        ((0.0, "slump", 0.35), (0.5, "limp", 0.12), (1.2, "limp", 0.03)),
+        ((0.0, "slump", 0.35), (0.5, "limp", 0.12), (1.2, "limp", 0.10)),
         (Push("thorax", 0.0, 0.55, (150, 110, 0)), Push("pelvis", 0.1, 0.6, (170, 60, 0))),
     ),
     "settle": Fall(((0.0, "", 0.25), (0.5, "", 0.08)), (), 1.0),
 }  # fmt: skip
 
 
-def fall(performer: Performer, kind: str, *, turned_deg: float = 0.0, strength: float = 1.0) -> Performer:
-    """Let the performer fall; pushes are turned by `turned_deg` and multiplied by `strength`."""
+def fall(
+    performer: Performer, kind: str, *, turned_deg: float = 0.0, strength: float = 1.0, among: Sequence[Solid] = ()
+) -> Performer:
+    """Let the performer fall `among` furniture; pushes are turned by `turned_deg` and multiplied by `strength`."""
     plan = FALLS[kind]
     before = performer.motion()
     begun_s = performer.now_s
-    roots, turns, angles, blows = simulate(before, plan, performer.heading_deg + turned_deg, strength)
+    roots, turns, angles, blows = simulate(before, plan, performer.heading_deg + turned_deg, strength, among)
     postures = _postures(roots, turns, angles) if kind != "settle" else [before.postures[-1]] * len(roots)
     if kind != "settle":
         performer.say("fall")
@@ -89,10 +93,10 @@ def fall(performer: Performer, kind: str, *, turned_deg: float = 0.0, strength: 
 
 
 def simulate(
-    before: Motion, plan: Fall, heading_deg: float, strength: float
+    before: Motion, plan: Fall, heading_deg: float, strength: float, among: Sequence[Solid] = ()
 ) -> tuple[Array, Array, Array, list[tuple[float, float]]]:
     """Return pelvis [T, 3], turns [T, 3, 3], angles [T, A], and blows against the floor (s, strength)."""
-    model = mujoco.MjModel.from_xml_string(_xml())
+    model = mujoco.MjModel.from_xml_string(_xml(_near(before.root[-1], among)))
     model.opt.timestep = 1.0 / (RATE_HZ * STEPS)
     data = mujoco.MjData(model)
     _start(data, before)
@@ -192,8 +196,15 @@ def _gains(model: mujoco.MjModel) -> Array:
     return np.array([STIFF * strong[angle.part.split("_")[0]] for angle in ANGLES])
 
 
-def _xml() -> str:
-    """Return the skeleton as a MuJoCo model: capsules, hinges with limits, a floor."""
+def _near(root: Array, solids: Sequence[Solid]) -> list[Box]:
+    """Return the boxes within reach of somebody who falls; floors and rugs are the floor."""
+    boxes = [solid for solid in solids if isinstance(solid, Box) and solid.high[2] > 0.03]
+    far = lambda box: max(*np.subtract(box.low, root)[:2], *np.subtract(root, box.high)[:2])  # noqa: E731
+    return [box for box in boxes if far(box) < REACH_M]
+
+
+def _xml(boxes: Sequence[Box] = ()) -> str:
+    """Return the skeleton as a MuJoCo model: capsules, hinges with limits, a floor, furniture."""
     children: dict[str, list[int]] = {}
     for index, part in enumerate(PARTS):
         children.setdefault(part.parent, []).append(index)
@@ -216,8 +227,14 @@ def _xml() -> str:
     return f"""<mujoco><option integrator="implicitfast" cone="elliptic"/><compiler angle="degree"/>
       <default><geom friction="0.8 0.02 0.01" condim="4" solref="0.012 1.1" contype="1" conaffinity="1"/>
       <joint armature="0.02" limited="true" solreflimit="0.01 1"/></default>
-      <worldbody><geom name="floor" type="plane" size="20 20 1"/>{body(0)}</worldbody>
+      <worldbody><geom name="floor" type="plane" size="20 20 1"/>{"".join(map(_block, boxes))}{body(0)}</worldbody>
       <contact>{_silent()}</contact></mujoco>"""
+
+
+def _block(box: Box) -> str:
+    low, high = np.array(box.low), np.array(box.high)
+    at, half = (" ".join(f"{v:.4f}" for v in row) for row in ((low + high) / 2, (high - low) / 2))
+    return f'<geom type="box" pos="{at}" size="{half}"/>'
 
 
 def _part(name: str) -> Part:

@@ -41,8 +41,8 @@ def _limbs(side: str) -> list[Part]:
     hip, knee, ankle = (at(p) for p in ((0.102, 0.004, -0.007), (0.133, -0.028, -0.396), (0.170, 0.0, -0.796)))
     heel, toe, ball = (at(p) for p in ((0.168, 0.045, -0.831), (0.190, -0.155, -0.842), (0.225, -0.135, -0.842)))
     return [
-        Part(f"upperarm_{side}", "thorax", shoulder, 0.030, ((shoulder, elbow, 0.048),)),
-        Part(f"forearm_{side}", f"upperarm_{side}", elbow, 0.018, ((elbow, wrist, 0.040),)),
+        Part(f"upperarm_{side}", "thorax", shoulder, 0.030, ((shoulder, elbow, 0.056),)),
+        Part(f"forearm_{side}", f"upperarm_{side}", elbow, 0.018, ((elbow, wrist, 0.048),)),
         Part(f"hand_{side}", f"forearm_{side}", wrist, 0.007, ((wrist, tip, 0.030),)),
         Part(f"thigh_{side}", "pelvis", hip, 0.105, ((hip, knee, 0.075),)),
         Part(f"shin_{side}", f"thigh_{side}", knee, 0.045, ((knee, ankle, 0.052),)),
@@ -51,11 +51,11 @@ def _limbs(side: str) -> list[Part]:
 
 
 PARTS: tuple[Part, ...] = (
-    Part("pelvis", "", (0.0, 0.0, 0.0), 0.15, (((0.08, 0.02, 0.0), (-0.08, 0.02, 0.0), 0.125),)),
-    Part("lumbar", "pelvis", (0.0, 0.032, 0.068), 0.14, (((0.06, 0.0, 0.16), (-0.06, 0.0, 0.16), 0.115),)),
+    Part("pelvis", "", (0.0, 0.0, 0.0), 0.15, (((0.08, 0.02, 0.0), (-0.08, 0.02, 0.0), 0.110),)),
+    Part("lumbar", "pelvis", (0.0, 0.032, 0.068), 0.14, (((0.06, 0.0, 0.16), (-0.06, 0.0, 0.16), 0.100),)),
     Part(
         "thorax", "lumbar", (0.0, 0.018, 0.211), 0.20,
-        (((0.09, 0.0, 0.34), (-0.09, 0.0, 0.34), 0.125), ((0.11, 0.01, 0.43), (-0.11, 0.01, 0.43), 0.06)),
+        (((0.09, 0.0, 0.34), (-0.09, 0.0, 0.34), 0.108), ((0.11, 0.01, 0.43), (-0.11, 0.01, 0.43), 0.06)),
     ),
     Part("head", "thorax", (0.0, 0.006, 0.513), 0.08, (((0.0, -0.035, 0.640), (0.0, -0.025, 0.670), 0.092),)),
     *_limbs("l"),
