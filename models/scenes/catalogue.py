@@ -64,10 +64,16 @@ def _solo(room: str, light: str, camera: str, who: Performer, looks: Looks, *, e
                  title=title or f"CAM {1 + seed % 8:02} {room.upper()}")  # fmt: skip
 
 
+def _trips() -> Scene:
+    scene = _falls("lobby", "lit", "corner", BEN, "trip", seed=11, speed=1.4)
+    return replace(scene, title="CAM 01 CARE HOME", quality=25)
+
+
 def _falls_in_the_ward() -> Scene:
     who = Performer((1.9, -1.5), 140, 3).walk([(0.9, -0.9), (0.2, -0.3), (-0.1, 0.1)], 1.1, stop=True).wait(0.5)
-    fall(who, "backward").wait(4.4, restless=0.25)
-    return replace(_solo("ward", "day", "corner", who, BEN, expects=FALL, seed=3, title="CAM 01 CARE HOME"), quality=25)
+    fall(who, "backward").wait(5.4, restless=0.25)
+    scene = _solo("ward", "day", "corner", who, BEN, expects=FALL, seed=3, title="CAM 01 CARE HOME", from_s=2.4)
+    return replace(scene, quality=26)
 
 
 def _faint_in_the_ward() -> Scene:
@@ -327,11 +333,11 @@ def _two_pass() -> Scene:
 
 
 SCENES: Mapping[str, Callable[[], Scene]] = {
-    "fall": _falls_in_the_ward,
+    "fall": _trips,
     "intrude": _break_in,
     "fire": _bin_burns,
     "walkby": _walks_by,
-    "fall-trip": lambda: _falls("lobby", "lit", "corner", BEN, "trip", seed=11, speed=1.4),
+    "fall-ward": _falls_in_the_ward,
     "fall-faint": _faint_in_the_ward,
     "sit-chair": lambda: _sit_and_rise("lounge", "day", "corner", DORA, (1.55, -0.9), 0.45, (0.9, -0.9), 180, 12),
     "fall-slip": lambda: _falls("shop", "lit", "corner", CAN, "slip", seed=13, speed=1.3, turned=-20),

@@ -3,7 +3,7 @@
 First table: how often the shipped detector, trained on real pictures only, finds people, by clip and posture
 (`vedette detect` on every third frame; a box of at least SCORE and IoU 0.5 with the label). Second table: what
 `vedette replay` opened, and whether that is right: `fall` and `fire` on the clips that expect them and on no other.
-Writes check.md and check.json beside the clips.
+Writes check.md beside the clips; clips judged before are not judged again.
 """
 
 import argparse
@@ -34,14 +34,30 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     names = chosen.names or sorted(p.stem for p in chosen.build.glob("*.json") if p.with_suffix(".mp4").is_file())
     labels = {name: json.loads((chosen.build / f"{name}.json").read_text()) for name in names}
-    found = _recall(chosen.build, labels)
-    opened = _opened(chosen.build, names)
-    text = _recall_table(found) + "\n" + _opened_table(labels, opened)
+    rows = _judged_before(chosen.build, names)
+    new = [name for name in names if name not in rows]
+    if new:
+        found = _recall(chosen.build, {name: labels[name] for name in new})
+        opened = _opened(chosen.build, new)
+        rows |= {name: {"found": found[name], "opened": opened[name], "of": _age(chosen.build, name)} for name in new}
+        (chosen.build / "check-rows.txt").write_text(json.dumps(rows, indent=1) + "\n")
+    rows = {name: rows[name] for name in names}
+    text = _recall_table({name: row["found"] for name, row in rows.items()}) + "\n"
+    text += _opened_table(labels, {name: row["opened"] for name, row in rows.items()})
     (chosen.build / "check.md").write_text(text)
-    rows = {name: {"found": found[name], "opened": opened[name]} for name in names}
-    (chosen.build / "check.json").write_text(json.dumps(rows, indent=1) + "\n")
     print(text)
     return 0
+
+
+def _age(build: Path, name: str) -> int:
+    return (build / f"{name}.mp4").stat().st_mtime_ns
+
+
+def _judged_before(build: Path, names: list[str]) -> dict[str, Any]:
+    """Return the rows of an earlier run whose clips have not changed; delete check-rows.txt to judge all anew."""
+    kept = build / "check-rows.txt"
+    rows = json.loads(kept.read_text()) if kept.is_file() else {}
+    return {name: row for name, row in rows.items() if name in names and row["of"] == _age(build, name)}
 
 
 def _vedette(*arguments: str) -> str:

@@ -53,7 +53,7 @@ FALLS: dict[str, Fall] = {
          Push("thorax", 0.0, 0.25, (80, 20, 0))),
     ),
     "slip": Fall(
-        ((0.0, "catch_behind", 0.55), (0.5, "catch_behind", 0.3), (0.9, "limp", 0.05), (1.5, "limp", 0.02)),
+        ((0.0, "catch_behind", 0.55), (0.4, "limp", 0.2), (0.9, "limp", 0.06), (1.5, "limp", 0.02)),
         (Push("foot_l", 0.0, 0.22, (140, 0, 10)), Push("foot_r", 0.05, 0.25, (90, 0, 5)),
          Push("thorax", 0.0, 0.3, (-120, 25, 0))),
     ),

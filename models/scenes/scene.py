@@ -160,15 +160,16 @@ def _seen(
 ) -> dict[str, Any] | None:
     """Return box (what is visible), whole (as if nothing hid it), posture and joints in pixels; None out of view."""
     vertices, joints, posture = mark
-    points = stage.camera.project(np.concatenate([vertices[::7], joints]))
+    points = stage.camera.project(np.concatenate([vertices, joints]))
     if (points[:, 2] < 0.1).any() or not visible.any():
         return None
     flat = bend(points[:, :2])
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
-    low, high = flat.min(axis=0), flat.max(axis=0)
+    box = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+    low, high = np.minimum(flat.min(axis=0), box[:2]), np.maximum(flat.max(axis=0), box[2:])
     return {
         "posture": posture,
-        "box": [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1],
+        "box": box,
         "whole": [round(float(v), 1) for v in (*low, *high)],
         "pixels": int(visible.sum()),
         "joints": [[round(float(x), 1), round(float(y), 1)] for x, y in flat[-len(joints) :]],
