@@ -215,7 +215,7 @@ def test_nobody_is_found_any_more_in_a_blurred_scene(clip: str, senses: Senses) 
             assert hidden is not None
             scenes.append((looked, media.newest.array(), hidden))
     clearly = [(it, shown, hidden) for it, shown, hidden in scenes if surest(it) > SURE_PROB]
-    assert len(clearly) > 10
+    assert len(clearly) > 7
     found_again = [probability(senses, hidden) for _, _, hidden in clearly]
     assert np.median(found_again) < 0.3
     assert np.mean(np.array(found_again) > 0.5) < 0.1

@@ -32,7 +32,7 @@ class Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "fall": Plan(clip="fall.mp4", sense="vision", event_s=4.7, with_sound=True),
+    "fall": Plan(clip="fall.mp4", sense="vision", event_s=3.4, with_sound=True),
     # The fire as it stands in full: how it grows is no part of the proof.
     "fire": Plan(clip="fire.mp4", sense="vision", event_s=0.0, from_s=8.0, times=4),
     "intrusion": Plan(clip="walkby.mp4", sense="vision", event_s=0.5, zone=True),
