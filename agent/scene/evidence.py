@@ -43,6 +43,7 @@ class Clue:
     score: float
     since_ns: int  # when what it speaks of began: of a window its start
     begun_ns: int | None = None  # when the happening itself began, where that is known better
+    begins: bool = True  # whether the happening began no later than this was first said
     track: int | None = None
     box: Box | None = None
     zone: str | None = None
@@ -92,7 +93,7 @@ class Level:
 class _Entry:
     """The level of one signal, and the strongest thing it said."""
 
-    __slots__ = ("adding", "at_ns", "began_ns", "best", "history", "level", "words")
+    __slots__ = ("adding", "at_ns", "began_ns", "begins", "best", "history", "level", "words")
 
     def __init__(self, clue: Clue, now_ns: int) -> None:
         self.level = 0.0
@@ -102,6 +103,7 @@ class _Entry:
         self.words: Mapping[str, str | float] = clue.words
         self.history: deque[tuple[int, float, int]] = deque()  # at_ns, llr and beginning of the newest peaks
         self.adding = clue.adding
+        self.begins = clue.begins
 
     def level_at(self, now_ns: int, decay_s: float) -> float:
         return self.level * math.exp(-max(0, now_ns - self.at_ns) / (decay_s * NS_PER_S))
@@ -210,7 +212,8 @@ class Ledger:
 
     def began_ns(self) -> int | None:
         """When the earliest of what is believed began."""
-        return min((entry.began_ns for entry in self._entries.values() if entry.best is not None), default=None)
+        known = [entry.began_ns for entry in self._entries.values() if entry.best is not None and entry.begins]
+        return min(known, default=None)
 
     def strongest_began_ns(self, now_ns: int) -> int | None:
         """When that began of which most is believed."""

@@ -4,6 +4,7 @@ Windows of 8 s that follow each other by half a second say nearly the same, so t
 Only a fight rests on the graph alone; other kinds have signals of their own.
 """
 
+import math
 from collections.abc import Iterator
 
 from agent.scene.evidence import Clue
@@ -11,8 +12,11 @@ from agent.types import NS_PER_S, Fused
 
 FUSED_KINDS = ("fight",)
 FUSED_GAIN_PER_S, FUSED_LLR_PER_S = 4.0, 4.0
-"""A window counts four times its llr a second, at most 4: what a window says must last. Against the threshold of 3.5
+"""A window counts four times its llr a second, at most 4: what a window says must last. Against the threshold of 4.5
 whatever is surer than the card's operating point by 1 opens with the second window, by 0.5 with the fourth."""
+LIKELY_LLR = 1.0
+"""What the newest window alone is worth at most: it opens nothing by itself, but orders what lies below the operating
+point, so that beliefs rank scenes that are unlike and less unlike a fight."""
 LONGEST_STEP_S = 0.5
 """One window speaks for at most this long, however long ago the one before it was."""
 
@@ -40,4 +44,14 @@ class Fusing:
                     llr=rate * elapsed_s,
                     score=score.prob,
                     since_ns=fused.at_ns,
+                )
+                yield Clue(
+                    kind=score.label,
+                    signal=f"{score.label}_likely",
+                    modality="fusion",
+                    adding="state",
+                    llr=LIKELY_LLR * math.exp(min(0.0, score.llr)),
+                    score=score.prob,
+                    since_ns=fused.at_ns,
+                    begins=False,
                 )

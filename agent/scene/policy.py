@@ -82,11 +82,11 @@ _RULES: Mapping[str, KindRule] = {
         reach_s=0.0,
         joins_cameras=True,
     ),
-    # Both together. Evidence comes at most at 4 a second (agent.scene.fusing): a strong fight opens 1 s after its first
-    # window, a weak one (2 a second) after 2 s.
+    # Both together. Evidence comes at most at 4 a second, and 1 for the newest window (agent.scene.fusing): a strong
+    # fight opens with its second window, a weak one (2 a second) after 2 s.
     "fight": KindRule(
         severity="critical",
-        threshold_llr=3.5,
+        threshold_llr=4.5,
         decay_s=6.0,
         quiet_s=10.0,
         silences=("scream", "crash", *_NOISE),

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
-from agent.scene.fusing import FUSED_GAIN_PER_S, FUSED_LLR_PER_S
+from agent.scene.fusing import FUSED_GAIN_PER_S, FUSED_LLR_PER_S, LIKELY_LLR
 from agent.scene.policy import RULES
 from agent.types import FUSION_STEPS
 from models.fusion.clips import BUILD, ROOT, load_senses
@@ -66,7 +66,7 @@ def highest(llr: Reals) -> float:
     for each in llr:
         rate = min(FUSED_LLR_PER_S, max(-FUSED_LLR_PER_S, FUSED_GAIN_PER_S * float(each)))
         level = max(0.0, level * kept + 0.5 * rate)
-        most = max(most, level)
+        most = max(most, level + LIKELY_LLR * math.exp(min(0.0, float(each))))
     return most
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.features.motion import MOTION_NAMES
 from agent.scene import Policy, Scene
-from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation
+from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation, Opened
 from tests.scene.observe import (
     closed,
     heard,
@@ -136,8 +136,33 @@ def test_a_weak_fight_opens_later_within_the_contract() -> None:
     assert 1.0 + 1.2 < found[0][0] <= 1.0 + 2.5
 
 
-def test_what_the_graph_finds_unlikely_never_opens() -> None:
-    assert fought(-0.5) == []
+def test_what_the_graph_finds_unlikely_never_opens_however_long() -> None:
+    assert fought(-0.05, end_s=20.0) == []
+
+
+def believed(llr: float) -> float:
+    scene = Scene(Policy(), lateness_ns=0)
+    for picture in pictures(2.0):
+        scene.step(picture)
+        for window in scene.windows():
+            scene.step(fused(window.at_ns / 1e9, llr))
+    return scene.beliefs("cam")["fight"]
+
+
+def test_beliefs_rank_what_lies_below_the_operating_point() -> None:
+    assert 0.0 < believed(-3.0) < believed(-1.0) < believed(0.2) < believed(1.0)
+
+
+def test_a_fight_begins_with_what_lasted_and_not_with_what_was_merely_possible() -> None:
+    scene = Scene(Policy(), lateness_ns=0)
+    begun = []
+    for picture in pictures(8.0):
+        changes = list(scene.step(picture))
+        for window in scene.windows():
+            changes += scene.step(fused(window.at_ns / 1e9, 5.0 if window.at_ns > ns(5.0) else -1.0))
+        begun += [change.incident for change in changes if isinstance(change, Opened)]
+    assert len(begun) == 1
+    assert begun[0].started_ns >= ns(5.0)
 
 
 def test_a_scream_a_crash_and_people_who_fight_are_one_fight() -> None:
