@@ -15,7 +15,7 @@ from models.scenes.skeleton import ANGLES, AT, HIGH, INDEX, LOW, PARTS, vector
 from models.scenes.sound import RATE_HZ as SOUND_HZ
 from models.scenes.sound import VOICES, onsets, track
 
-BUILD = Path(__file__).resolve().parents[2] / "build/scenes"
+FOLDERS = (Path(__file__).resolve().parents[2] / "build/scenes", Path(__file__).parent / "scenes")
 FALL_KINDS = ("faint", "trip", "slip", "side", "backward")
 
 
@@ -171,11 +171,9 @@ def test_onsets_are_the_heard_events_in_order() -> None:
 
 
 def labels() -> list[object]:
-    found = sorted(BUILD.glob("*.json"))
-    rendered = [path for path in found if path.with_suffix(".mp4").is_file()]
-    if not rendered:
-        return [pytest.param(None, marks=pytest.mark.skip(reason="nothing rendered (models.scenes render all)"))]
-    return [pytest.param(path, id=path.stem) for path in rendered]
+    """Labels of the clips that are committed, and of those that are rendered."""
+    found = {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.json"))}
+    return [pytest.param(path, id=name) for name, path in found.items() if path.with_suffix(".mp4").is_file()]
 
 
 @pytest.mark.parametrize("path", labels())
