@@ -4,7 +4,8 @@
     python -m models.fusion.ablation --steps 300      # quicker, less sure
 
 Every row is cross-fitted over the training clips as `models.fusion.train` does it (no validation clip is looked at),
-with the same seed and as many steps. With about 120 fights a difference of AUC below 0.04 says nothing.
+with the same seed and as many steps. Members are stopped early on
+the fold they are judged on, so all rows are somewhat too good; with about 120 fights small differences say nothing.
 """
 
 import argparse
