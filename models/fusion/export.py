@@ -230,8 +230,8 @@ def main() -> None:
 
 LIMITS = [
     "Calibration, threshold and cross-fitted AUC use folds that the members were stopped early on: somewhat too good.",
-    "The false alarms an hour of the threshold are of short clips chosen to be hard, 118 of 227 from the cameras of the "
-    "fights; on ordinary days nobody has counted them.",
+    "The false alarms an hour of the threshold are of short clips chosen to be hard, 118 of 227 from the cameras of "
+    "the fights; on ordinary days nobody has counted them.",
     "Fights were learned from about 120 clips, nearly all of two seconds from one collection of web videos.",
     "People who hug, dance or play may be taken for fighting; distant or crowded fights are missed.",
     "Sound adds little: few training clips have their real sound, so sounds were paired with clips.",
