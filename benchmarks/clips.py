@@ -147,7 +147,8 @@ def table(clips: Sequence[Clip]) -> str:
 def event_table(clips: Sequence[Clip]) -> str:
     """Return the Markdown table of events: an incident within 10 s of an event's start finds it, once (i-LIDS).
 
-    More of the same while it lasts neither finds nor disturbs; every other incident of these kinds is false.
+    More of the same while it lasts neither finds nor disturbs; every other incident of these kinds is false. Where the
+    labels tell of a fall and of the lying after it, both are events.
     """
     lines = ["| events | to find | found | found late | false alarms | precision | recall | F1 |", "|---|" + "---|" * 7]
     for name, kinds in EVENT_KINDS.items():
