@@ -12,8 +12,8 @@ from tests.cli.outside import left_in_home, vedette
 from tests.inference import tiny
 
 STAGES = (
-    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "scene", "sound decode",
-    "log-mel and hearing",
+    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "flow", "scene",
+    "sound decode", "log-mel and hearing",
 )  # fmt: skip
 
 
