@@ -60,7 +60,7 @@ def items(*, pictures: bool) -> Iterator[Frame | SoundBlock]:
     for clip in CLIPS:
         url = str(Path(str(files("agent.service"))) / "clips" / clip)
         spec = SourceSpec(
-            camera=clip, url=url, width_px=416, height_px=416, analysis_fps=0.5,
+            camera=clip, url=url, width_px=416, height_px=416, analysis_fps=1.0,
             want_picture=pictures, want_sound=not pictures,
         )  # fmt: skip
         with open_media(spec) as media:
