@@ -10,6 +10,7 @@ Words = Mapping[str, str | float]
 _OPENINGS: Mapping[str, str] = {
     "fight": "People fighting {where}",
     "fall:fell": "{who} fell {where}: went from {from} to lying in {down_s:.1f} s and stayed down {lying_s:.1f} s",
+    "fall:just_fell": "{who} fell {where}: went from {from} to lying in {down_s:.1f} s",
     "fall:fallen": "{who} lying on the floor {where} for {lying_s:.1f} s; how it came to that was not seen",
     "fire": "Fire seen {where}",
     "smoke": "Smoke seen {where}",
@@ -65,6 +66,10 @@ _HEARD: Mapping[str, str] = {
     "intrusion": "somebody was in a watched zone",
 }
 
+_SAME_AS: Mapping[str, str] = {"crash": "thud"}
+"""What is not told beside another: a body that hits the floor is one sound under two names."""
+_STAYED_S = 0.5
+
 REASONS: Mapping[str, str] = {
     "not_found": "it is not where its address says",
     "refused": "it refuses the connection",
@@ -78,12 +83,19 @@ REASONS: Mapping[str, str] = {
 
 def sentence(kind: str, words: Words, *, cameras: Sequence[str], zones: Sequence[str], agreeing: Sequence[str]) -> str:
     """One sentence: what, where, why. `agreeing` are the signals of another sense that confirm it."""
-    variant = f"{kind}:{words['variant']}" if "variant" in words else kind
+    variant = f"{kind}:{_variant(words)}" if "variant" in words else kind
     template = _OPENINGS.get(variant, _OPENINGS.get(kind, kind.replace("_", " ").capitalize() + " {where}"))
     told: dict[str, str | float] = {"who": "Person", "where": _where(kind, cameras, zones), "camera": cameras[0]}
     said = template.format_map({**told, **words})
-    confirmed = [_HEARD[signal] for signal in agreeing if signal in _HEARD]
+    confirmed = [_HEARD[signal] for signal in agreeing if signal in _HEARD and _SAME_AS.get(signal) not in agreeing]
     return "; ".join([said, *confirmed]) + "."
+
+
+def _variant(words: Words) -> str | float:
+    """The variant of the template; who has lain for a moment only is not said to have stayed down."""
+    lying_s = words.get("lying_s", 0.0)
+    just = words["variant"] == "fell" and isinstance(lying_s, float) and lying_s < _STAYED_S
+    return "just_fell" if just else words["variant"]
 
 
 def _where(kind: str, cameras: Sequence[str], zones: Sequence[str]) -> str:

@@ -309,6 +309,13 @@ def test_a_sentence_says_where_and_what_agrees() -> None:
     )
 
 
+def test_a_sentence_does_not_say_that_a_moment_was_long_nor_one_sound_twice() -> None:
+    words = {"variant": "fell", "from": "walking", "down_s": 0.8, "lying_s": 0.1}
+    said = sentence("fall", words, cameras=("hall",), zones=(), agreeing=("thud", "crash"))
+    assert said == "Person fell at hall: went from walking to lying in 0.8 s; a thud was heard."
+    assert "a crash was heard" in sentence("fall", words, cameras=("hall",), zones=(), agreeing=("crash",))
+
+
 def test_a_policy_refuses_kinds_that_do_not_exist() -> None:
     with pytest.raises(ValueError, match="unknown kind 'fal'"):
         Policy(disabled_kinds=frozenset({"fal"}))

@@ -69,7 +69,7 @@ def test_a_thud_makes_a_fall_open_sooner_and_is_told() -> None:
     both = only(play(in_order(people, bang("crash", 3.4, 4.5, 8))))
     assert both.kind == "fall"
     assert both.at_ns < alone.at_ns
-    assert "a crash was heard" in both.summary
+    assert "a thud was heard" in both.summary
     assert {"vision", "sound"} == {evidence.modality for evidence in both.evidence}
     assert both.without_sound is False
 
