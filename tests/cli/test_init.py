@@ -3,6 +3,8 @@
 import contextlib
 import os
 import pty
+import select
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -42,7 +44,7 @@ def test_on_a_terminal_it_asks_and_takes_the_answers(config: Path, repository: P
 
 def test_control_c_at_a_question_ends_with_130_and_writes_nothing(config: Path, repository: Path) -> None:
     with terminal("-m", "agent.cli.main", "init", cwd=repository) as screen:
-        screen.answer("Name of this box", "\x03")
+        screen.interrupt("Name of this box")
     assert screen.code == 130
     assert not config.exists()
 
@@ -56,27 +58,48 @@ class Screen:
             os.chdir(cwd)
             os.execv(sys.executable, [sys.executable, *arguments])
         self.shown = ""
+        self.ended = False
+        self.quiet_s = 120.0
         self.code: int | None = None
 
     def answer(self, question: str, text: str) -> None:
+        self._wait(question)
+        os.write(self.handle, f"{text}\n".encode())
+
+    def interrupt(self, question: str) -> None:
+        """Press Ctrl-C at a question, again each second as a person would: one that comes just before readline
+        waits is noted by Python and waits with it."""
+        self._wait(question)
         deadline_s = time.monotonic() + 120
+        while time.monotonic() < deadline_s:
+            os.write(self.handle, b"\x03")
+            self.quiet_s = 1.0
+            while self.read():
+                pass
+            if self.ended:
+                return
+
+    def _wait(self, question: str) -> None:
         while question not in self.shown:
-            assert time.monotonic() < deadline_s, self.shown
             assert self.read(), self.shown
-        os.write(self.handle, text.encode() + (b"" if text == "\x03" else b"\n"))
 
     def read(self) -> bool:
-        """Take what is shown next; False at the end."""
+        """Take what is shown next; False at the end, or where nothing comes for too long."""
+        if not select.select([self.handle], [], [], self.quiet_s)[0]:
+            return False
         try:
             part = os.read(self.handle, 4096)
         except OSError:  # Linux reports the end of a pseudo-terminal like this
-            return False
+            part = b""
+        self.ended = not part
         self.shown += part.decode(errors="replace")
-        return bool(part)
+        return not self.ended
 
     def end(self) -> None:
         while self.read():
             pass
+        if not self.ended:
+            os.kill(self.pid, signal.SIGKILL)
         self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.handle)
 
