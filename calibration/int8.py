@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.capture.source import SourceSpec, open_media
-from agent.errors import SourceError, VedetteError
+from agent.errors import VedetteError
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.logmel import log_mel
-from agent.features.windows import SoundWindows
 from agent.inference.card import Card, ModelFile, load_card, sha256_of
 from agent.inference.hearing import tensor_of
 from agent.inference.onnx_runtime import OnnxRuntime
-from agent.types import FloatArray, Frame, SoundBlock
+from agent.types import FloatArray, Frame
+from calibration.recordings import CAMERA, require, sound_windows
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -117,29 +117,16 @@ def _inputs(name: Name, recordings: Sequence[str]) -> list[Mapping[str, FloatArr
 def _pictures(source: str) -> list[Mapping[str, FloatArray]]:
     width_px, height_px = _LIVE_PX
     spec = SourceSpec(
-        camera="calibrate", url=source, width_px=width_px, height_px=height_px, analysis_fps=2.0, want_sound=False
+        camera=CAMERA, url=source, width_px=width_px, height_px=height_px, analysis_fps=2.0, want_sound=False
     )
     with open_media(spec) as media:
-        _require(media.info.has_picture, source, "picture")
+        require(media.info.has_picture, source, "picture")
         frames = (item for item in media.read() if isinstance(item, Frame))
         return [{"image": to_tensor(letterbox(frame.picture, width_px, height_px)[0])} for frame in frames]
 
 
 def _windows(source: str) -> list[Mapping[str, FloatArray]]:
-    windows = SoundWindows()
-    with open_media(SourceSpec(camera="calibrate", url=source, want_picture=False)) as media:
-        _require(media.info.has_sound, source, "sound")
-        blocks = (item for item in media.read() if isinstance(item, SoundBlock))
-        return [
-            {"logmel": tensor_of(log_mel(window.samples))}
-            for block in blocks
-            for window in windows.push(block.samples, block.at_ns, gap_before=block.gap_before)
-        ]
-
-
-def _require(has_it: bool, source: str, what: str) -> None:
-    if not has_it:
-        raise SourceError(f"{source} has no {what}", fault="codec", cure=f"Give recordings with {what}.")
+    return [{"logmel": tensor_of(log_mel(window))} for window in sound_windows(source)]
 
 
 def _read(path: Path) -> "ModelProto":

@@ -7,7 +7,7 @@ than asked for, as those heads hear them.
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from agent.capture.source import SourceSpec, open_media
 from agent.errors import ModelError, VedetteError
 from agent.features.level import is_digital_silence, level_dbfs
-from agent.features.logmel import SAMPLES
-from agent.features.windows import STEP_SAMPLES, SoundWindows
 from agent.inference.card import Card, zoo_folder
 from agent.inference.hearing import HearingModel
 from agent.inference.site_label import PRIOR, SCHEMA, hearing_sha256
-from agent.types import SoundBlock
+from calibration.recordings import sound_windows
 
 BACKGROUND_FILE = "hearing-background.npz"
 LEAST_CLIPS = 3
@@ -164,7 +161,7 @@ def _prob(llr: float) -> float:
 
 def _loud(clip: str, model: HearingModel) -> Matrix:
     """The embeddings of a clip's windows that are about as loud as its loudest: those with the sound in them."""
-    windows = list(_windows(clip))
+    windows = list(sound_windows(clip))
     levels = np.array([level_dbfs(window) for window in windows])
     chosen = [window for window, level in zip(windows, levels, strict=True) if level >= levels.max() - _QUIETER_DB]
     if not chosen or is_digital_silence(np.concatenate(chosen)):
@@ -173,16 +170,4 @@ def _loud(clip: str, model: HearingModel) -> Matrix:
 
 
 def _all(recording: str, model: HearingModel) -> Matrix:
-    return np.array([model.hear(window).embedding for window in _windows(recording)], np.float64)
-
-
-def _windows(source: str) -> Iterator[NDArray[np.float32]]:
-    windows = SoundWindows()
-    with open_media(SourceSpec(camera="calibrate", url=source, want_picture=False, want_sound=True)) as media:
-        for item in media.read():
-            if isinstance(item, SoundBlock):
-                for window in windows.push(item.samples, item.at_ns, gap_before=item.gap_before):
-                    yield window.samples
-    for window in windows.flush():
-        if SAMPLES - window.pad_after_samples > STEP_SAMPLES // 2:
-            yield window.samples
+    return np.array([model.hear(window).embedding for window in sound_windows(recording)], np.float64)

@@ -84,4 +84,7 @@ def _refused(error: ssl.SSLCertVerificationError) -> Refusal:
 
 
 def _is_about_the_file(error: ssl.SSLError) -> bool:
-    return error.library in ("X509", "PEM")
+    match error:
+        case ssl.SSLError(library="X509" | "PEM"):
+            return True
+    return False

@@ -88,9 +88,7 @@ class Following:
 
     def __init__(self, settings: TrackerSettings = LIVE_SETTINGS) -> None:
         self._tracker = Tracker(settings)
-        self._kept_ns = round(settings.lost_s * NS_PER_S)
         self.known: dict[int, Followed] = {}
-        self.forgotten: list[Followed] = []  # by the newest picture
         self._at_ns: int | None = None
 
     def see(self, seen: Seen) -> list[Followed]:
@@ -173,7 +171,6 @@ class Following:
                 newborn.upright_prob = lost.upright_prob
 
     def _forget(self, alive: set[int]) -> None:
-        self.forgotten = [followed for track_id, followed in self.known.items() if track_id not in alive]
         self.known = {track_id: followed for track_id, followed in self.known.items() if track_id in alive}
 
 

@@ -4,10 +4,10 @@ Every sample belongs to a group (a part of the picture) and is a point whose axe
 that one unit is "about the same". An exemplar is the mean of samples near to it; the density of a group is the
 mixture of unit Gaussians around its exemplars, and the surprise of a point is that of its best exemplar:
 
-    surprise(x) = min over j of  |x - mean_j|² / 2 + log(COMMON / weight_j), the second term within [0, log COMMON]
+    surprise(x) = min over j of  |x - mean_j|² / 2 + log(sum of the weights / weight_j)
 
-What is like something that was seen `COMMON` times is no surprise; what is like nothing grows as the square of its
-distance, so that twice as strange counts more (a histogram would end at its last bin). Weights fade with time.
+What is like the most that was seen is no surprise; what is like nothing grows as the square of its distance, so that
+twice as strange counts more (a histogram would end at its last bin). Weights fade with time.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-COMMON = 20.0
-"""Seen this often something is no longer rare: a few seconds of one slow walker."""
 JOIN = 1.0
 """A sample within one bandwidth of an exemplar is one more of it; farther away it is a new one."""
 LEAST_PACE = 0.01
