@@ -40,8 +40,11 @@ LinePoints = Annotated[
 ]
 ZONE_ONLY = (
     "rules", "crowding_count", "object_labels", "intrusion_dwell_s", "loitering_dwell_s", "crowding_dwell_s",
-    "running_dwell_s", "abandoned_dwell_s", "removed_dwell_s",
+    "running_dwell_s", "abandoned_dwell_s", "removed_dwell_s", "any_object",
 )  # fmt: skip
+
+OPTIONS = {"rules": "rule", "object_labels": "object-label", "any_object": "named-objects-only"}
+"""What the keys are called on the command line, where that is not their own name."""
 
 
 @app.command()
@@ -77,6 +80,10 @@ def add(
     running_dwell_s: Annotated[float | None, typer.Option(min=0.2, help="Seconds before running is told.")] = None,
     abandoned_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is alone.")] = None,
     removed_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is gone.")] = None,
+    any_object: Annotated[
+        bool | None,
+        typer.Option("--any-object/--named-objects-only", help="Things of any kind, or only those that have a name."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change a zone or line that exists.")] = False,
     config: ConfigFile = None,
 ) -> None:
@@ -102,11 +109,12 @@ def add(
         "running_dwell_s": running_dwell_s,
         "abandoned_dwell_s": abandoned_dwell_s,
         "removed_dwell_s": removed_dwell_s,
+        "any_object": any_object,
     }
     values = {key: value for key, value in given.items() if value is not None}
     wrong = [key for key in (("direction",) if line is None else ZONE_ONLY) if key in values]
     if wrong:
-        option = {"rules": "rule", "object_labels": "object-label"}.get(wrong[0], wrong[0].replace("_", "-"))
+        option = OPTIONS.get(wrong[0], wrong[0].replace("_", "-"))
         raise typer.BadParameter(f"--{option} is not for {'zones' if line is None else 'lines'}.")
     if line is not None:
         values = {"line": polyline(line)} | values

@@ -268,6 +268,11 @@ class Zone(Table):
     timezone: TimeZone = Field("", description="IANA name, where `hours` are not in node.timezone.")
     enabled: bool = Field(True, description="false: the zone is kept but ignored.")
 
+    @property
+    def watches_any_object(self) -> bool:
+        """Whether things that have no name are to be told here."""
+        return self.any_object and not {"abandoned_object", "removed_object"}.isdisjoint(self.rules)
+
 
 class Line(Table):
     """A line on the ground that is counted and watched."""

@@ -18,6 +18,7 @@ from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import gap_between, ground_point, is_inside, shared_frac
 from agent.scene.hours import Timetable
+from agent.scene.whereabouts import size_of
 from agent.scene.zones import DONE_LLR, WAITING_LLR
 from agent.types import NS_PER_S, Box
 
@@ -35,6 +36,7 @@ REACH_HEIGHTS, AWAY_HEIGHTS = 0.5, 1.2
 """Near: as far as an arm reaches, in heights of the person; away: further than this."""
 FURNITURE_S = 10.0
 """What stands when the watching begins belongs to the place."""
+SIGNALS = {"abandoned_object": "left_alone", "removed_object": "taken_away"}
 TOOK_S = 3.0
 """Who was within reach this long before a thing was last seen may have taken it."""
 
@@ -173,13 +175,13 @@ def _clues(name: str, zone: Zone, thing: _Thing, at_ns: int) -> Iterator[Clue]:
         llr = _llr(waited, thing) if there else 0.0
         variant = "nobody" if thing.owner is None else "owner"
         words: dict[str, str | float] = {"variant": variant, "what": thing.label, "alone_s": alone_s}
-        yield _clue("abandoned_object", "left_alone", name, thing, llr, thing.attended_ns, words)
+        yield _clue("abandoned_object", name, thing, llr, thing.attended_ns, words)
     if "removed_object" in zone.rules and thing.is_known:
         taken = thing.stranger is not None and thing.seen_ns - thing.stranger_ns <= TOOK_S * NS_PER_S
         gone_s = (at_ns - max(thing.seen_ns, thing.hidden_ns)) / NS_PER_S
         llr = _llr(gone_s / zone.removed_dwell_s, thing) if taken and gone_s > 0.0 else 0.0
         words = {"variant": "named", "what": thing.label, "gone_s": gone_s}
-        yield _clue("removed_object", "taken_away", name, thing, llr, thing.seen_ns, words)
+        yield _clue("removed_object", name, thing, llr, thing.seen_ns, words)
 
 
 def _llr(waited: float, thing: _Thing) -> float:
@@ -194,23 +196,38 @@ def _is_forgotten(thing: _Thing, at_ns: int) -> bool:
 
 def _reach(person: Followed, thing: _Thing) -> float:
     """Distance between a person and a thing in heights of the person."""
-    return gap_between(person.box, thing.box) / max(person.body.size, person.box.height_frac, 1e-3)
+    return gap_between(person.box, thing.box) / size_of(person)
 
 
-def _clue(
-    kind: str, signal: str, zone: str, thing: _Thing, llr: float, since_ns: int, words: dict[str, str | float]
+def thing_clue(
+    kind: str,
+    zone: str,
+    *,
+    track: int | None,
+    box: Box,
+    prob: float,
+    llr: float,
+    since_ns: int,
+    words: dict[str, str | float],
 ) -> Clue:
+    """What says that a thing was left or taken; named things and others speak with one signal."""
     return Clue(
         kind=kind,
-        signal=signal,
+        signal=SIGNALS[kind],
         modality="rule",
         adding="state",
         llr=llr,
-        score=min(1.0, max(0.0, thing.prob)),
+        score=min(1.0, max(0.0, prob)),
         since_ns=since_ns,
         begun_ns=since_ns,
-        track=thing.track,
-        box=thing.box,
+        track=track,
+        box=box,
         zone=zone,
         words=words,
+    )
+
+
+def _clue(kind: str, zone: str, thing: _Thing, llr: float, since_ns: int, words: dict[str, str | float]) -> Clue:
+    return thing_clue(
+        kind, zone, track=thing.track, box=thing.box, prob=thing.prob, llr=llr, since_ns=since_ns, words=words
     )

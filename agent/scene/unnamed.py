@@ -17,11 +17,11 @@ from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import ground_point, is_inside, shared_frac
 from agent.scene.hours import Timetable
+from agent.scene.things import thing_clue
 from agent.scene.whereabouts import ELSEWHERE_HEIGHTS, Whereabouts
 from agent.scene.zones import DONE_LLR, WAITING_LLR
 from agent.types import NS_PER_S, Box, Seen, Standing
 
-RULES = frozenset({"abandoned_object", "removed_object"})
 CAME, WENT = 0.2, -0.3
 """What a patch says of itself, from which on something is there that was not, or gone."""
 SURE_PROB = 0.8
@@ -74,7 +74,7 @@ class UnnamedWatch:
 
     def adopt(self, zones: Mapping[str, Zone]) -> None:
         """Watch other zones; what is known stays."""
-        self._zones = {name: zone for name, zone in zones.items() if zone.any_object and RULES & set(zone.rules)}
+        self._zones = {name: zone for name, zone in zones.items() if zone.watches_any_object}
         self._hours = Timetable(self._zones)
 
     def watch(
@@ -181,7 +181,7 @@ def _abandoned(name: str, zone: Zone, change: _Change, at_ns: int, *, there: boo
     llr = _llr(alone_s / zone.abandoned_dwell_s, change) if left else 0.0
     stood_s = (at_ns - change.since_ns) / NS_PER_S
     words: dict[str, str | float] = {"variant": "unnamed", "stood_s": stood_s, "alone_s": alone_s}
-    return _clue("abandoned_object", "left_alone", name, change, llr, change.since_ns, words)
+    return _clue("abandoned_object", name, change, llr, change.since_ns, words)
 
 
 def _removed(name: str, zone: Zone, change: _Change, at_ns: int, *, there: bool) -> Clue:
@@ -189,7 +189,7 @@ def _removed(name: str, zone: Zone, change: _Change, at_ns: int, *, there: bool)
     taken = there and change.who is not None and change.is_away and change.known_s >= KNOWN_S
     llr = _llr(gone_s / zone.removed_dwell_s, change) if taken else 0.0
     words: dict[str, str | float] = {"variant": "unnamed", "gone_s": gone_s}
-    return _clue("removed_object", "taken_away", name, change, llr, change.since_ns, words)
+    return _clue("removed_object", name, change, llr, change.since_ns, words)
 
 
 def _taken_again(name: str, zone: Zone, change: _Change, unseen_s: float) -> Clue:
@@ -197,7 +197,7 @@ def _taken_again(name: str, zone: Zone, change: _Change, unseen_s: float) -> Clu
     taken = change.stranger is not None and change.who is not None and change.is_away
     llr = _llr(unseen_s / zone.removed_dwell_s, change) if taken and unseen_s > 0.0 else 0.0
     words: dict[str, str | float] = {"variant": "unnamed", "gone_s": unseen_s}
-    return _clue("removed_object", "taken_away", name, change, llr, change.seen_ns, words, change.stranger)
+    return _clue("removed_object", name, change, llr, change.seen_ns, words, change.stranger)
 
 
 def _llr(waited: float, change: _Change) -> float:
@@ -208,7 +208,6 @@ def _llr(waited: float, change: _Change) -> float:
 
 def _clue(
     kind: str,
-    signal: str,
     zone: str,
     change: _Change,
     llr: float,
@@ -216,17 +215,7 @@ def _clue(
     words: dict[str, str | float],
     who: int | None = None,
 ) -> Clue:
-    return Clue(
-        kind=kind,
-        signal=signal,
-        modality="rule",
-        adding="state",
-        llr=llr,
-        score=min(1.0, max(0.0, change.prob)),
-        since_ns=since_ns,
-        begun_ns=since_ns,
-        track=change.who if who is None else who,
-        box=change.box,
-        zone=zone,
-        words=words,
+    track = change.who if who is None else who
+    return thing_clue(
+        kind, zone, track=track, box=change.box, prob=change.prob, llr=llr, since_ns=since_ns, words=words
     )

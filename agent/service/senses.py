@@ -108,8 +108,7 @@ class Senses:
 
 def absorb_s(zones: Iterable[Zone]) -> float | None:
     """After what time a thing of no known kind belongs to the place; None where no zone asks for such things."""
-    asking = [zone for zone in zones if zone.any_object and {"abandoned_object", "removed_object"} & set(zone.rules)]
-    return max((zone.abandoned_dwell_s + ABSORB_S for zone in asking), default=None)
+    return max((zone.abandoned_dwell_s + ABSORB_S for zone in zones if zone.watches_any_object), default=None)
 
 
 def _first(

@@ -39,6 +39,18 @@ def test_a_zone_is_added_listed_and_removed(with_camera: Vedette, config: Path) 
     assert load(config).cameras["door"].zones == {}
 
 
+def test_a_zone_tells_only_what_has_a_name_where_that_is_asked(with_camera: Vedette, config: Path) -> None:
+    asked = ("--polygon", SQUARE, "--rule", "abandoned_object")
+    assert with_camera("zone", "add", "door", "yard", *asked).code == 0
+    assert with_camera("zone", "add", "door", "shelf", *asked, "--named-objects-only").code == 0
+    zones = load(config).cameras["door"].zones
+    assert zones["yard"].watches_any_object
+    assert not zones["shelf"].watches_any_object
+    refused = with_camera("zone", "add", "door", "gate", "--line", "0.1,0.6 0.9,0.6", "--named-objects-only")
+    assert refused.code == 2
+    assert "--named-objects-only is not for lines" in refused.err
+
+
 def test_a_line_is_added_listed_and_removed(with_camera: Vedette, config: Path) -> None:
     added = with_camera(
         "zone", "add", "door", "gate", "--line", "0.1,0.6 0.9,0.6", "--direction", "in",
