@@ -47,7 +47,11 @@ def _print(bill: "Bill") -> None:
     for file, place in bill.places.items():
         say(f"{file} runs on {place}")
     say(
-        f"one camera at {bill.analysis_fps:g} pictures a second: {bill.core_moving_frac:.0%} of a core while "
+        f"the models, log-mel included: {bill.models_ms_per_s:.0f} ms for a second of one camera at "
+        f"{bill.analysis_fps:g} pictures a second"
+    )
+    say(
+        f"one camera at {bill.pictures_per_s:.1f} pictures a second: {bill.core_moving_frac:.0%} of a core while "
         f"everything moves, {bill.core_still_frac:.0%} while nothing does"
     )
     say(f"cameras per core: {bill.cameras_per_core_moving:.1f} moving, {bill.cameras_per_core_still:.1f} still")
@@ -60,6 +64,7 @@ def _as_json(bill: "Bill") -> dict[str, Any]:
     from dataclasses import asdict
 
     extra = {
+        "pictures_per_s": bill.pictures_per_s,
         "cameras_per_core_moving": bill.cameras_per_core_moving,
         "cameras_per_core_still": bill.cameras_per_core_still,
     }

@@ -6,7 +6,7 @@ the same figures, with the detector running once per `still_look_s`.
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -30,6 +30,7 @@ from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
 
 DEFAULT_CLIP = "fire.mp4"
 _DETECTOR = ("letterbox", "vision", "boxes", "motion")
+_MODELS = ("vision", "log-mel and hearing", "fusion")
 _WARM_RUNS = 3
 
 Clock = Callable[[], "Moment"]
@@ -83,19 +84,29 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What the bench found."""
+    """What the bench found.
+
+    `pictures_per_s`: what of `analysis_fps` the source gave. `models_ms_per_s`: what the three graphs take for a second
+    of one camera at `analysis_fps`, log-mel included, from their medians.
+    """
 
     source: str
     media_s: float
     pictures: int
     analysis_fps: float
     stages: tuple[StageCost, ...]
+    models_ms_per_s: float
     core_moving_frac: float
     core_still_frac: float
     picture_latency_p50_ms: float
     picture_latency_p95_ms: float
     memory_mb: float
     places: Mapping[str, str]
+
+    @property
+    def pictures_per_s(self) -> float:
+        """Pictures analysed per second of the source."""
+        return self.pictures / self.media_s
 
     @property
     def cameras_per_core_moving(self) -> float:
@@ -243,6 +254,7 @@ def _bill(run: _Run, source: str, places: Mapping[str, str]) -> Bill:
         pictures=len(run.latencies_ms),
         analysis_fps=run.config.analysis.fps,
         stages=stages,
+        models_ms_per_s=_models_ms_per_s(stages, run.config.analysis.fps, media_s),
         core_moving_frac=total_ms_per_s / 1e3,
         core_still_frac=(total_ms_per_s - detector_ms_per_s * (1.0 - looks_frac)) / 1e3,
         picture_latency_p50_ms=statistics.median(latencies_ms),
@@ -250,6 +262,12 @@ def _bill(run: _Run, source: str, places: Mapping[str, str]) -> Bill:
         memory_mb=psutil.Process().memory_info().rss / 1e6,
         places=places,
     )
+
+
+def _models_ms_per_s(stages: Sequence[StageCost], fps: float, media_s: float) -> float:
+    """The medians, because the process computes other things beside a graph, such as the next picture."""
+    per_s = {cost.stage: cost.runs / media_s for cost in stages} | {"vision": fps}
+    return sum(cost.p50_ms * per_s[cost.stage] for cost in stages if cost.stage in _MODELS)
 
 
 def _cost(stage: str, runs: list[Moment], media_s: float) -> StageCost:

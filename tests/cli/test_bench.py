@@ -38,6 +38,10 @@ def test_every_stage_of_the_clip_that_came_along_is_measured(work):
     assert 0 < bill["core_still_frac"] <= bill["core_moving_frac"]
     assert bill["cameras_per_core_moving"] == pytest.approx(1 / bill["core_moving_frac"])
     assert bill["pictures"] == pytest.approx(bill["media_s"] * 10.0, abs=3)
+    assert bill["pictures_per_s"] == pytest.approx(bill["pictures"] / bill["media_s"])
+    cost = {stage["stage"]: stage for stage in bill["stages"]}
+    rest = sum(cost[name]["p50_ms"] * cost[name]["runs"] for name in ("log-mel and hearing", "fusion") if name in cost)
+    assert bill["models_ms_per_s"] == pytest.approx(cost["vision"]["p50_ms"] * 10.0 + rest / bill["media_s"])
     assert 50 < bill["memory_mb"] < 2000
     assert list(work.iterdir()) == []
     assert left_in_home(work) == []

@@ -1,6 +1,7 @@
 """The frame of the command line: every failure ends in one line and its own exit code."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -188,3 +189,20 @@ def test_the_checkout_runs_from_any_folder(tmp_path: Path, repository: Path) -> 
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert ended.stdout.startswith("vedette ")
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="with one core there is no second thread to start")
+@pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+def test_linear_algebra_starts_no_thread_that_nobody_asked_for(given: dict[str, str], threads: int) -> None:
+    code = (
+        "import agent.cli.main, numpy, psutil\n"
+        "numpy.ones((600, 600)) @ numpy.ones((600, 600))\n"
+        "print(psutil.Process().num_threads())"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    }
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True, env=environment | given
+    )
+    assert int(shown.stdout) == threads
