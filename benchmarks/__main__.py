@@ -2,6 +2,7 @@
 
     python -m benchmarks                 all sections (about ten minutes on two idle cores)
     python -m benchmarks detect track    some of them; the others keep what they said before
+    python -m benchmarks hours --minutes 90    so long for each of those that go on where they were stopped
 
 The sections stand in BENCHMARKS.md between markers, so that the words around them can be edited.
 """
@@ -33,9 +34,21 @@ SECTIONS: dict[str, list[str]] = {
 }
 
 
+RESUMED = ("hours", "sounds")
+"""Sections that play only for so long, what was not played yet, and tell what is left."""
+
+
+def command_of(name: str, minutes: int | None) -> list[str]:
+    """Return the command of a section, with other minutes where it takes them and they are asked for."""
+    module = SECTIONS[name]
+    return [*module[:-1], str(minutes)] if minutes is not None and name in RESUMED else module
+
+
 def measured(module: list[str]) -> str:
     """Return what a command prints, with the command, the machine and the day."""
-    done = subprocess.run([sys.executable, "-m", *module], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *module], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True
+    )
     command = f"python -m {' '.join(module)}" if module[0] != "agent.cli.main" else f"vedette {' '.join(module[1:])}"
     table = done.stdout.strip()
     body = table if table.startswith("|") else f"```\n{table}\n```"
@@ -61,12 +74,13 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
-    wanted = parser.parse_args().sections or list(SECTIONS)
-    for name in wanted:
+    parser.add_argument("--minutes", type=int, metavar="N", help=f"of the clock, for each of {', '.join(RESUMED)}")
+    chosen = parser.parse_args()
+    for name in chosen.sections or list(SECTIONS):
         if name not in SECTIONS:
             parser.error(f"no section {name}; there are {', '.join(SECTIONS)}")
         print(f"{name} …", file=sys.stderr)
-        body = measured(SECTIONS[name])  # takes minutes: others may have written meanwhile
+        body = measured(command_of(name, chosen.minutes))  # takes minutes: others may have written meanwhile
         REPORT.write_text(replaced(REPORT.read_text("utf-8"), name, body), "utf-8")
 
 

@@ -179,6 +179,14 @@ def infrared(at_s: float, view: View) -> Picture:
     return np.asarray(lit + _noise(view, at_s, 4.0), np.float32)
 
 
+def daylight(at_s: float, view: View) -> Picture:
+    """The same the other way: from the infrared dark for 0.4 s, too bright for 0.4 s, then colours again."""
+    if at_s < 0.0:
+        return infrared(1.0, view)
+    picture = view.window()
+    return picture * 0.08 + 3.0 if at_s < 0.4 else picture * (2.2 if at_s < 0.8 else 1.0)
+
+
 def rain(at_s: float, view: View) -> Picture:
     """Heavy rain from one moment to the next: grey veil, streaks, drops on the glass."""
     picture = view.window()
@@ -275,6 +283,7 @@ NATURAL: Mapping[str, Alteration] = {
     "lights off": lights_off,
     "lights on": lights_on,
     "infrared": infrared,
+    "daylight": daylight,
     "rain": rain,
     "insects": insects,
     "spider": spider,

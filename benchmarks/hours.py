@@ -175,10 +175,17 @@ def table(wanted: Sequence[Playable], known: dict[str, list[Opened]], *, parts: 
     for name, members in sorted(groups.items(), key=lambda item: (item[0].startswith("*"), item[0])):
         lines.append(_line(name, members, known))
     left = [one for one in wanted if one.sha256 not in known]
-    lines.append(f"\nCode and models: sha256 {code_sha()[:12]}, from {commit()}.")
+    lines.append(f"\n{provenance()}")
     if left:
         lines.append(f"Not played yet: {len(left)} recordings, {sum(one.seconds for one in left) / 3600:.2f} h.")
     return "\n".join(lines)
+
+
+def provenance() -> str:
+    """Return the sentence that says which code and which models a table was measured with."""
+    cards = sorted((REPOSITORY / "models" / "zoo").glob("*.json"))
+    names = [f"{card['name']} {card['version']}" for card in (json.loads(path.read_text("utf-8")) for path in cards)]
+    return f"Code and models: sha256 {code_sha()[:12]}, from {commit()} ({', '.join(names)})."
 
 
 def commit() -> str:

@@ -45,6 +45,8 @@ MOVING = frozenset(
 """Held in a hand, or cut: no camera on a wall."""
 INTEGRITY = "camera_"
 FREEZES = ("freeze", "freeze coded")
+ALTERED_BEFORE = frozenset({"lights on", "daylight"})
+"""What is altered before time 0 as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def shown(
     frozen: Picture | None = None
     for index in range(round((start_s + CALM_S) * FPS), round((end_s + CALM_S) * FPS)):
         at_s = index / FPS - CALM_S
-        before = at_s < 0.0 and name != "lights on"
+        before = at_s < 0.0 and name not in ALTERED_BEFORE
         picture = clip.at(index).window() if before else alter(at_s, clip.at(index))
         if name in FREEZES and at_s >= 0.0:
             frozen = picture if frozen is None else frozen
@@ -167,7 +169,7 @@ def _told(scene: Scene, pictures: Iterable[tuple[float, PictureStats]]) -> Itera
 
 def opened(clip: Clip, name: str, calm: Watched) -> list[tuple[float, str]]:
     """Return what opened about the camera itself, with the time from the alteration."""
-    if name == "lights on":
+    if name in ALTERED_BEFORE:
         calm = watched(measured(shown(clip, name, end_s=0.0), None))
     end_s = ALTERED_S if name in NATURAL else TAMPERED_S
     altered = measured(shown(clip, name, start_s=0.0, end_s=end_s), clip.at(round(CALM_S * FPS) - 1))

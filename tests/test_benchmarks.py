@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+from benchmarks.__main__ import command_of
 from benchmarks.clips import Clip, event_table
 from benchmarks.delays import Opening, events_of
+from benchmarks.hours import provenance
 
 FALL = frozenset({"fall"})
 
@@ -44,3 +46,16 @@ def test_what_opens_after_its_limit_is_late() -> None:
     assert not Opening("a", "fall", 4.5, 4.6, 5.4).in_time
     assert not Opening("a", "fall", 4.5, None, None).in_time
     assert Opening("a", "fire", 1.0, 8.0, 10.9).in_time
+
+
+def test_minutes_are_handed_on_to_the_sections_that_go_on_where_they_were_stopped() -> None:
+    assert command_of("hours", 90) == ["benchmarks.hours", "--minutes", "90"]
+    assert command_of("hours", None)[-1] == "30"
+    assert command_of("tamper", 90) == ["benchmarks.tamper"]
+
+
+def test_a_table_says_which_models_it_was_measured_with() -> None:
+    versions = {
+        name: json.loads(Path(f"models/zoo/{name}.json").read_text())["version"] for name in ("vision", "fusion")
+    }
+    assert all(f"{name} {version}" in provenance() for name, version in versions.items())

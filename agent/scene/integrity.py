@@ -65,6 +65,10 @@ GREY_COLOUR_FRAC, COLOURED_FRAC, COLOUR_CHANGE = 0.01, 0.02, 3.0
 """A picture without colours, and one with; a filter makes colours come or go by more than this factor."""
 SAME_PLACE = 0.15
 """Another look at a place shares at least this much of its edges."""
+NO_COLOUR_FRAC, FILTER_EDGES = 0.001, 0.74
+"""A camera whose filter is open sends no colour at all. Nothing before a lens does that: what is grey has a tint. The
+lamp beside the lens makes edges of its own, so by day there may be fewer: 0.77 and more (train clips), under paint on
+grey clips 0.7 and less."""
 SWITCH_S, DOUBT_S = 4.0, 1.0
 """A filter takes this long to switch and the exposure to settle; from the second on it must still be the place."""
 ACCEPTED_S = 180.0
@@ -144,7 +148,7 @@ class PictureWatch:
         went = self._coloured and colour < min(GREY_COLOUR_FRAC, usual / COLOUR_CHANGE)
         if not came and not went:
             return look
-        if not _is_same_place(_view(seen.stats, cells, look)):
+        if not _is_same_place(_view(seen.stats, cells, look), seen.stats, look):
             return look
         self._coloured, self._switched_ns = came, seen.at_ns
         self._there, self._gain = 1.0, -1.0
@@ -159,7 +163,7 @@ class PictureWatch:
         if since_ns >= SWITCH_S * NS_PER_S or before is None:
             return
         view, even = _view(seen.stats, cells, before), _is_even(seen.stats, before)  # coloured paint has one shade
-        if even or (since_ns >= DOUBT_S * NS_PER_S and not _is_same_place(view)):
+        if even or (since_ns >= DOUBT_S * NS_PER_S and not _is_same_place(view, seen.stats, before)):
             self._looks.pop(self._coloured, None)
             self._coloured, self._switched_ns = not self._coloured, None
             self._there, self._gain = view.there, view.gain
@@ -266,8 +270,16 @@ def _view(stats: PictureStats, cells: Floats | None, look: _Look) -> _View:
     return _View(there, length(cells) / max(1e-9, length(look.cells)), gain)
 
 
-def _is_same_place(view: _View) -> bool:
-    return view.length >= EDGES_GONE and view.there >= SAME_PLACE
+def _is_same_place(view: _View, stats: PictureStats, look: _Look) -> bool:
+    """Whether a picture with colours, or without, shows the place of the look without them, or with.
+
+    Fog or water by day, and lit from the camera by night, share nothing that could be compared: there it is enough that
+    all colour went, as only a filter does it, and that edges did not.
+    """
+    if stats.colour_frac < NO_COLOUR_FRAC and look.stats.colour_frac > COLOURED_FRAC:
+        return view.length >= EDGES_GONE and not _is_even(stats, look)
+    least = FILTER_EDGES if look.stats.colour_frac < NO_COLOUR_FRAC else EDGES_GONE
+    return view.length >= least and view.there >= SAME_PLACE
 
 
 def _is_bare(look: _Look) -> bool:

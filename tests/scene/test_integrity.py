@@ -39,11 +39,12 @@ def seen_from(across: int = 0, down: int = 0) -> Picture:
     return PLACE[30 + down : 30 + down + HEIGHT, 50 + across : 50 + across + WIDTH]
 
 
-def stats_of(alter: Alter, end_s: float) -> list[tuple[float, PictureStats]]:
+def stats_of(alter: Alter, end_s: float, before: Picture | None = None) -> list[tuple[float, PictureStats]]:
     found, previous = [], None
+    calm = seen_from() if before is None else before
     for index in range(round((CALM_S + end_s) * FPS)):
         at_s = index / FPS - CALM_S
-        picture = alter(at_s, seen_from()) if at_s >= 0.0 else seen_from()
+        picture = alter(at_s, calm) if at_s >= 0.0 else calm
         left, top = index * 7 % 64, index * 13 % 64
         noise = 0.0 if alter is frozen and at_s >= 0.0 else NOISE[top : top + HEIGHT, left : left + WIDTH]
         levels = np.asarray((picture + noise).round().clip(0, 255), np.uint8)
@@ -52,9 +53,9 @@ def stats_of(alter: Alter, end_s: float) -> list[tuple[float, PictureStats]]:
     return found
 
 
-def played(alter: Alter, end_s: float = 10.0) -> list[IncidentChange]:
+def played(alter: Alter, end_s: float = 10.0, before: Picture | None = None) -> list[IncidentChange]:
     scene, changes = Scene(Policy(), lateness_ns=0), []
-    for at_s, stats in stats_of(alter, end_s):
+    for at_s, stats in stats_of(alter, end_s, before):
         changes += scene.step(seen(at_s + CALM_S, stats=stats))
     return changes
 
@@ -115,6 +116,22 @@ def infrared(at_s: float, picture: Picture) -> Picture:
     return np.repeat(grey, 3, axis=2)
 
 
+def fog() -> Picture:
+    """Bluish waves in fog: nothing of them is left where a lamp beside the lens lights the fog."""
+    x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
+    waves = 150.0 + 40.0 * np.sin((x + 3.0 * np.sin(y / 9.0)) / 3.0 + y / 5.0) * (y > HEIGHT / 3)
+    return np.asarray(waves[..., None] * np.array([0.85, 0.95, 1.05], np.float32), np.float32)
+
+
+def lit_fog(at_s: float, picture: Picture) -> Picture:
+    """What the infrared lamp shows of fog: itself."""
+    if at_s < 0.5:
+        return picture * 0.05
+    x, y = np.meshgrid(np.linspace(0, 1, WIDTH), np.linspace(0, 1, HEIGHT))
+    spot = 40.0 + 180.0 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.08)
+    return np.repeat(np.asarray(spot, np.float32)[..., None], 3, axis=2)
+
+
 def passer(at_s: float, picture: Picture) -> Picture:
     return np.full_like(picture, 60.0) if at_s < 1.5 else picture
 
@@ -166,6 +183,19 @@ def test_red_paint_on_a_grey_place_is_no_filter() -> None:
     assert [kind for kind in kinds(changes) if kind == "camera_covered"] == ["camera_covered"]
     told = next(change.incident for change in changes if change.incident.kind == "camera_covered")
     assert ns(CALM_S + 30.0) < told.at_ns <= ns(CALM_S + 35.0)
+
+
+def test_a_filter_that_switches_in_fog_where_its_lamp_makes_all_edges_is_told_by_the_colours_it_takes() -> None:
+    assert kinds(played(lit_fog, 12.0, before=fog())) == []
+
+
+def test_day_after_a_night_whose_edges_the_lamp_made_is_no_covered_camera() -> None:
+    lamp_lit = seen_from()[..., :1] * 0.05 + lit_fog(1.0, seen_from())[..., :1] * 0.6
+
+    def day(at_s: float, picture: Picture) -> Picture:
+        return picture * 0.05 if at_s < 0.5 else seen_from() * np.float32(0.3) + np.float32(100.0)
+
+    assert kinds(played(day, 12.0, before=np.repeat(lamp_lit, 3, axis=2))) == []
 
 
 def test_a_coder_that_rests_in_most_of_the_picture_does_not_hide_that_it_froze() -> None:
