@@ -19,28 +19,36 @@ from models.scenes.film import toned
 from models.scenes.fluid import BASE_PX, Plume, lay
 from models.vision.records import Record
 
-PLUMES = 16
+PLUMES = 24
 FIRST_SEED = 10_000
 """The catalogue's scenes have seeds below 1,000."""
 STEPS = 170
 KEPT = range(40, STEPS, 10)
-"""Steps of each plume that are laid over pictures: from catching fire to burning fully."""
+"""Steps of each plume that are laid over pictures: from catching fire to burning as fully as this one does."""
 EXPOSURES = 0.45, 1.6
 """A fire is as bright as it is; the cameras and rooms are not."""
+ACROSS = 0.016, 0.2
+"""How wide a fire is at its foot, in shares of the picture's width."""
+SMALLER = 1.6
+"""Small fires are shown more often than large ones: half of them are less than 4 % across."""
 FLAME = 0.16
 """Heat from which a cell counts as flame."""
+LEAST_GAP, LEAST_SHARE = 48, 0.25
+"""Flames count as seen where this share of their box differs by so many of 255 steps from what stood there before."""
 Picture = NDArray[np.uint8]
+Linear = NDArray[np.float32]
 _LIGHT = np.geomspace(1e-4, 40.0, 2048).astype(np.float32)
 _TONES = toned(_LIGHT, 1.0, infrared=False)
 
 
-def plumes() -> list[Plume]:
-    """Plumes at many moments; always the same."""
+def plumes(first: int = 0, count: int = PLUMES) -> list[Plume]:
+    """Plumes `first` to `first + count` at many moments, small fires and large ones; always the same."""
     kept = []
-    for number in range(PLUMES):
+    for number in range(first, first + count):
         plume = Plume(FIRST_SEED + number)
+        most = float(np.random.default_rng(FIRST_SEED + number).uniform(0.5, 1.0))
         for step in range(STEPS):
-            plume.step(min(1.0, 0.25 + step / 100))
+            plume.step(min(most, 0.25 + step / 100))
             if step in KEPT:
                 moment = copy.copy(plume)
                 moment.heat, moment.smoke = plume.heat.copy(), plume.smoke.copy()
@@ -49,32 +57,40 @@ def plumes() -> list[Plume]:
 
 
 def burning(
-    picture: Picture, record: Record, moments: Sequence[Plume], random: np.random.Generator
-) -> tuple[Picture, Record]:
-    """`picture` [H, W, 3] RGB with one of `moments` in it, and its record: what burns, and where.
+    picture: Picture, record: Record, moments: Sequence[Plume], random: np.random.Generator, *, infrared: bool = False
+) -> tuple[Picture, Picture, Record]:
+    """`picture` [H, W, 3] RGB with one of `moments` in it, the same picture without, and the first one's record.
 
-    Flames are 2 to 14 % of the picture's width across at the foot. Where they are hardly to be seen nothing is said of
-    them.
+    With `infrared` both are as a night camera sees them: the flames have no colour, only light. Where flames are
+    hardly to be seen nothing is said of them.
     """
     height, width = picture.shape[:2]
-    plume = moments[random.integers(len(moments))]
-    scale = math.exp(random.uniform(math.log(0.02), math.log(0.14))) * width / (2 * BASE_PX)
+    plume = moments[int(random.integers(len(moments)))]
+    least, most = np.log(ACROSS)
+    scale = math.exp(least + (most - least) * random.random() ** SMALLER) * width / (2 * BASE_PX)
     foot = (random.uniform(0.08, 0.92) * width, random.uniform(0.35, 0.97) * height)
     exposure = random.uniform(*EXPOSURES)
     linear = _light(picture, exposure)
-    linear *= 1 + _firelight(linear.shape[:2], foot, 25 * scale, random.uniform(0.2, 1.0))
+    if infrared:
+        linear = _by_night(linear, random)
+    without = _shown(linear, exposure, infrared)
+    linear = linear * (1 + _firelight(linear.shape[:2], foot, 25 * scale, random.uniform(0.2, 1.0)))
     lay(linear, plume, foot, scale, float(np.median(linear)) + 0.02)
     fire = _box(plume.heat > FLAME, (width, height), foot, scale)
+    picture = _shown(linear, exposure, infrared)
+    if fire is not None and not _stands_out(picture, without, fire):
+        fire = None
     boxes = [] if fire is None else [[0.0, *fire]]
-    said = replace(record, fire=None if fire is None else 1, smoke=None, scene_boxes=boxes)
-    return _shown(linear, exposure), said
+    return picture, without, replace(record, fire=None if fire is None else 1, smoke=None, scene_boxes=boxes)
 
 
-def lamp(picture: Picture, random: np.random.Generator) -> Picture:
+def lamp(picture: Picture, random: np.random.Generator, *, infrared: bool = False) -> Picture:
     """`picture` with a steady glow in it as of a lamp, a sign or a reflection: the colours of a fire, smooth."""
     height, width = picture.shape[:2]
     exposure = random.uniform(*EXPOSURES)
     linear = _light(picture, exposure)
+    if infrared:
+        linear = _by_night(linear, random)
     mask = np.zeros((height, width), np.float32)
     at = (int(random.uniform(0.1, 0.9) * width), int(random.uniform(0.1, 0.9) * height))
     half = np.maximum(2, np.array([random.uniform(0.01, 0.05), random.uniform(0.01, 0.08)]) * width).astype(int)
@@ -87,13 +103,32 @@ def lamp(picture: Picture, random: np.random.Generator) -> Picture:
     soft = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.2 * float(half.min())))
     halo = cv2.GaussianBlur(mask, (0, 0), 2.5 * float(half.max()))
     colour = np.array([1.0, random.uniform(0.3, 0.8), random.uniform(0.0, 0.4)], np.float32)
-    return _shown(linear + (3.0 * soft + random.uniform(0.1, 0.6) * halo)[..., None] * colour, exposure)
+    glow = (3.0 * soft + random.uniform(0.1, 0.6) * halo)[..., None] * colour
+    return _shown(linear + glow, exposure, infrared)
+
+
+def _stands_out(picture: Picture, without: Picture, box: tuple[float, float, float, float]) -> bool:
+    """Whether flames in `box` differ from what they burn before: white on white is none that could be learned."""
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = (int(v * size) for v, size in zip(box, (width, height, width, height), strict=True))
+    part = slice(y1, y2 + 1), slice(x1, x2 + 1)
+    gap = np.abs(picture[part].astype(np.int16) - without[part]).max(2)
+    return bool((gap > LEAST_GAP).mean() > LEAST_SHARE)
+
+
+def _by_night(linear: Linear, random: np.random.Generator) -> Linear:
+    """The light of a place that only the camera's own infrared lamps reach: less of it, and least at the edges."""
+    height, width = linear.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    far = ((x / width - random.uniform(0.35, 0.65)) ** 2 + (y / height - random.uniform(0.4, 0.7)) ** 2) / 0.25
+    lit = random.uniform(0.15, 0.8) * np.exp(-random.uniform(0.3, 1.6) * far) + random.uniform(0.01, 0.08)
+    return np.asarray(np.repeat(linear.mean(2, keepdims=True), 3, 2) * lit[..., None], np.float32)
 
 
 def _firelight(size: tuple[int, int], foot: tuple[float, float], reach_px: float, gain: float) -> NDArray[np.float32]:
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     near = gain / (1 + ((x - foot[0]) ** 2 + (y - foot[1]) ** 2) / reach_px**2)
-    return near[..., None] * np.array([1.0, 0.6, 0.25], np.float32)
+    return np.asarray(near[..., None] * np.array([1.0, 0.6, 0.25], np.float32), np.float32)
 
 
 def _box(
@@ -116,5 +151,5 @@ def _light(picture: Picture, exposure: float) -> NDArray[np.float32]:
     return np.asarray(np.interp(picture / 255, _TONES, _LIGHT) / exposure, np.float32)
 
 
-def _shown(linear: NDArray[np.float32], exposure: float) -> Picture:
-    return np.asarray(toned(linear, exposure, infrared=False) * 255, np.uint8)
+def _shown(linear: Linear, exposure: float, infrared: bool) -> Picture:
+    return np.asarray(toned(linear, exposure, infrared=infrared) * 255, np.uint8)

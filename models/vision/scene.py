@@ -1,23 +1,29 @@
 """Trains the scene head (fire, smoke) and fits the embedding, with body and pyramid frozen.
 
     python -m models.vision.scene          # after `train`; reads build/vision/vision.pt, writes scene.pt, scene.json
+    python -m models.vision.scene --judge  # average precisions of the scene.pt that lies there, on dev
 
-The head learns in three rounds on features computed once, each from the best epoch of the one before: without the
-network's rounding, with noise of its size in its place (a coarse grid seen from the start is learned by heart); with
-the rounding on, on what it will see; and with flames of our own burning in quiet training pictures besides
-(`burning.py`), for real fires are filmed large and by day. Loss: binary cross-entropy of the picture's logits, and of
-every cell outside the boxes of a labelled picture (a cell outside the flames is no flame). Fires are also shown far
-away, as cameras see them when it matters. The head begins anew each time, whatever scene.pt lies there. The epochs
-of the first two rounds, the calibration and the thresholds are chosen on `dev`, which holds real pictures only; of
-the third the last epoch is kept. `--infrared 0.25` shows a quarter of the pictures once more in the grey of night
-cameras: better there, worse by day (models/README.md).
+One command; needs the rendered stills (`models.scenes.stills`). What lies under build/vision/scene is not computed
+again (5 GB, may be deleted after). The head, always anew, learns from
+
+- a view of each training picture, through torch with the rounding emulated (these views also fit the embedding), and
+  another one through the int8 graph (`frozen.py`): runtimes round other ways, the pyramid's values by a fifth;
+- flames and lamps of our own in quiet pictures and rendered rooms (`burning.py`), for real fires are filmed large and
+  by day. Each view with flames comes with the same view without them, so that nothing but the flames makes the
+  difference; a third is seen by night, without colour.
+
+Two rounds: of real pictures alone, for on all at once fire was hardly learned; then of all, at half the rate. What is
+kept is the running average of the weights after the epoch that ranks `dev` best, real and with flames of ours.
+Loss: binary cross-entropy of the picture's logits, and of every cell outside the boxes of a labelled picture (a cell
+outside the flames is no flame). Fires are also shown far away, as cameras see them when it matters. Calibration and
+thresholds are fitted on `dev`: real pictures, and flames of ours, from other seeds, in quiet pictures of `dev`.
 """
 
 import argparse
 import copy
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -30,12 +36,15 @@ from agent.features.letterbox import letterbox
 from models.scenes.fluid import Plume
 from models.vision import augment, quantise, records, sources
 from models.vision.burning import burning, lamp, plumes
-from models.vision.data import BUILD, INDEX
+from models.vision.data import BUILD, INDEX, ROOT
 from models.vision.evaluate import f1_at, ranked_precision
+from models.vision.frozen import Example, Look, View, example, examples, keep, kept_examples, looker, stack
 from models.vision.network import EMBEDDING, SceneHead, Vision, pool_evidence, pooled
 from models.vision.records import Record
 from models.vision.train import HEADS, WEIGHTS, load
 
+KEPT = BUILD / "scene"
+STILLS = ROOT / "build/stills"
 LABELS = ("fire", "smoke")
 SIDE_PX = 320
 CAMERAS = ("seymanurakti/fight-detection-surv-dataset",)
@@ -46,29 +55,20 @@ QUIET_PICTURES = 700
 BATCH = 32
 WIDEST = 2.5
 """A training view is up to this many times as wide as its picture: the fire becomes that much smaller."""
-NOISE = 0.05
-"""Of the first round's features, in standard deviations of a batch; rounding to 8 bits costs about as much."""
-BURNING, LAMPS = 800, 150
-"""Views of quiet training pictures with flames, and with a lamp, laid over them."""
+NOISE = {"c8": 0.05, "c16": 0.05, "p16": 0.05}
+"""What is added to each feature, in standard deviations of a batch; with .1 for `c16` and .2 for `p16` fire was hardly
+learned (dev .75)."""
+BURNING, LAMPS = 800, 200
+"""Quiet training pictures with flames (each without, too) and with a lamp in them; an eighth as many of dev."""
+DEV_SHARE = 8
+DEV_PLUMES = range(100, 104)
 BURNING_INFRARED = 0.35
-Job = tuple[Record, bool]
-"""A picture and whether it is learned from (else dev)."""
-View = tuple[np.ndarray, np.ndarray, Record]
-"""Canvas, cells outside the boxes, and the record that says what is in it."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """Frozen features (float16) of one view of a picture, and its labels (nan: nobody said)."""
-
-    c8: Tensor
-    c16: Tensor
-    p16: Tensor
-    pooled: Tensor
-    labels: Tensor
-    outside: Tensor
-    """[2,20,20]: 1 where a cell is known to hold none of it."""
-    dev: bool
+EAGER = 4.0
+"""The head's first weights are so many times torch's: its inputs are small, and it learned nothing in two epochs."""
+LATER_RATE = 1.5e-3
+"""The second round's highest learning rate; the first one's is 3e-3."""
+AVERAGE = 0.99
+"""How much of the average of weights each step keeps."""
 
 
 def chosen(rows: list[Record], seed: int) -> list[Record]:
@@ -98,156 +98,202 @@ def outside_boxes(record: Record, boxes: np.ndarray, side: int) -> np.ndarray:
     return known
 
 
-def prepare(
-    record: Record,
-    random: np.random.Generator | None,
-    *,
-    infrared: bool = False,
-    moments: list[Plume] | None = None,
-    lit: bool = False,
-) -> View:
-    """One view: augmented for training, plain for dev (`random` None).
-
-    With `random`, one of `moments` burns in it, or a lamp is `lit` there.
-    """
+def prepare(record: Record, random: np.random.Generator | None, *, infrared: bool = False) -> View:
+    """One view: augmented for training, plain for dev (`random` None)."""
     picture = sources.read_picture(BUILD / "pictures" / record.file)
-    if random is not None and moments:
-        picture, record = burning(picture, record, moments, random)
-    if random is not None and lit:
-        picture = lamp(picture, random)
-    boxes = np.array([row[1:] for row in record.scene_boxes], np.float32).reshape(-1, 4)
     if random is not None:
-        widest = 1.0 if moments else WIDEST  # ours are small as they are
-        picture, boxes, visible = augment.camera_view(picture, boxes, random, keep_colour=True, widest=widest)
-        record = unseen(record, visible) if moments else record
+        return viewed(picture, record, random)
     if infrared:
-        picture = augment.infrared(picture, random or np.random.default_rng(int(record.file[:5])))
+        picture = augment.infrared(picture, np.random.default_rng(int(record.file[:5])))
+    return framed(picture, boxes_of(record), record)
+
+
+def viewed(picture: np.ndarray, record: Record, random: np.random.Generator, *, ours: bool = False) -> View:
+    """A camera's view of a picture; what is `ours` is small as it is, and nothing is said of it where it is cut off."""
+    boxes, widest = boxes_of(record), 1.0 if ours else WIDEST
+    picture, boxes, visible = augment.camera_view(picture, boxes, random, keep_colour=True, widest=widest)
+    return framed(picture, boxes, unseen(record, visible) if ours else record)
+
+
+def framed(picture: np.ndarray, boxes: np.ndarray, record: Record) -> View:
     canvas, fit = letterbox(picture, SIDE_PX, SIDE_PX)
-    return canvas, outside_boxes(record, fit.to_canvas(boxes) / SIDE_PX, SIDE_PX // 16), record
+    labels = tuple(float("nan") if value is None else float(value) for value in (record.fire, record.smoke))
+    return canvas, outside_boxes(record, fit.to_canvas(boxes) / SIDE_PX, SIDE_PX // 16), labels
+
+
+def boxes_of(record: Record) -> np.ndarray:
+    return np.array([row[1:] for row in record.scene_boxes], np.float32).reshape(-1, 4)
 
 
 def unseen(record: Record, visible: np.ndarray) -> Record:
     """The record of a view in which only some of its boxes are still `visible`: of the others nothing is said."""
     kept = {int(row[0]) for row, seen in zip(record.scene_boxes, visible, strict=True) if seen}
     lost = {int(row[0]) for row in record.scene_boxes} - kept
-    return replace(record, **{label: None for index, label in enumerate(LABELS) if index in lost})
+    return replace(record, fire=None if 0 in lost else record.fire, smoke=None if 1 in lost else record.smoke)
 
 
-def examples_of(net: Vision, views: list[View], learned: list[bool]) -> list[Example]:
-    """A batch of views through the network."""
-    image = torch.from_numpy(np.stack([canvas for canvas, _, _ in views]).transpose(0, 3, 1, 2).astype(np.float32))
-    raw = net.raw(image)
-    vectors = pooled(raw)
-    out = []
-    for row, (_, outside, record) in enumerate(views):
-        labels = [float("nan") if getattr(record, label) is None else float(getattr(record, label)) for label in LABELS]
-        c8, c16, p16 = (x[row].half() for x in (raw.body[0], raw.body[1], raw.pyramid[1]))
-        said, known = torch.tensor(labels), torch.from_numpy(outside)
-        out.append(Example(c8, c16, p16, vectors[row], said, known, not learned[row]))
-    return out
-
-
-def gather(net: Vision, rows: list[Record], views: int, seed: int) -> list[Example]:
-    """Features of `views` augmented views of each training picture and the plain view of each dev picture."""
-    random = np.random.default_rng(seed)
-    learned = [row for row in rows if row.split == "train"]
-    jobs = [(row, True) for row in learned for _ in range(1 if row.group.startswith("coco-") else views)]
-    jobs += [(row, False) for row in rows if row.split == "dev"]
-    return through(net, plain_views(jobs, random), [learn for _, learn in jobs])
-
-
-def gather_infrared(net: Vision, rows: list[Record], share: float, seed: int) -> list[Example]:
-    """Features of one more view of a share of the training pictures, as infrared shows them."""
-    random = np.random.default_rng((seed, 1))
-    learned = [row for row in rows if row.split == "train"]
-    picks = random.permutation(len(learned))[: round(share * len(learned))]
-    views = plain_views([(learned[pick], True) for pick in picks], random, infrared=True)
-    return through(net, views, [True] * len(picks))
-
-
-def gather_burning(net: Vision, rows: list[Record], seed: int) -> list[Example]:
-    """Features of quiet training pictures in which something of our own burns or shines."""
+def burning_views(quiet: list[Record], moments: list[Plume], fires: int, lamps: int, seed: int) -> Iterator[View]:
+    """`fires` quiet pictures with flames of our own, each with the same view of it without, and `lamps` with a lamp."""
     random = np.random.default_rng((seed, 2))
-    quiet = [row for row in rows if row.split == "train" and row.fire == 0 and row.smoke == 0]
-    moments = plumes()
-    views = (
-        prepare(
-            quiet[random.integers(len(quiet))],
-            random,
-            infrared=random.random() < BURNING_INFRARED,
-            moments=moments if number < BURNING else None,
-            lit=number >= BURNING,
+    for number in range(fires + lamps):
+        record = quiet[random.integers(len(quiet))]
+        picture = sources.read_picture(BUILD / "pictures" / record.file)
+        infrared = bool(random.random() < BURNING_INFRARED)
+        if number >= fires:
+            yield grey_if(infrared, viewed(lamp(picture, random, infrared=infrared), record, random, ours=True))
+            continue
+        picture, without, said = burning(picture, record, moments, random, infrared=infrared)
+        again = copy.deepcopy(random)
+        yield grey_if(infrared, viewed(picture, said, random, ours=True))
+        yield grey_if(infrared, viewed(without, record, again, ours=True))
+
+
+def grey_if(infrared: bool, view: View) -> View:
+    """A night camera's picture has no colour, whatever was made of it."""
+    canvas, outside, labels = view
+    return (np.repeat(canvas.mean(2, keepdims=True), 3, 2).astype(np.uint8) if infrared else canvas), outside, labels
+
+
+def real(look: Look, rows: list[Record], seed: int) -> list[Example]:
+    """One augmented view of each training picture."""
+    random, learned = np.random.default_rng((seed, 3)), [row for row in rows if row.split == "train"]
+    return examples(look, (prepare(row, random) for row in learned), KEPT / "real.pt", len(learned))
+
+
+def rooms(split: str) -> list[Record]:
+    """Rendered stills of rooms that no scene has; dev's rooms are others than those of training."""
+    if not (STILLS / "index.jsonl").exists():
+        raise FileNotFoundError(f"{STILLS} is missing: run python -m models.scenes.stills first")
+    stills = [json.loads(line) for line in (STILLS / "index.jsonl").read_text().splitlines()]
+    return [
+        Record(str(STILLS.resolve() / still["file"]), "rendered", still["file"], "ours", "rendered", fire=0, smoke=0)
+        for still in stills
+        if still["dev"] == (split == "dev")
+    ]
+
+
+def ours(look: Look, rows: list[Record], split: str, seed: int) -> list[Example]:
+    """Views with flames of our own of one split; dev's plumes and pictures are not those that are learned from."""
+    dev = split == "dev"
+    quiet = [row for row in rows if row.split == split and row.fire == 0 and row.smoke == 0]
+    quiet = quiet + _as_many(rooms(split), len(quiet))
+    fires, lamps = (count // DEV_SHARE if dev else count for count in (BURNING, LAMPS))
+    moments = plumes(DEV_PLUMES.start, len(DEV_PLUMES)) if dev else plumes()
+    views = burning_views(quiet, moments, fires, lamps, seed)
+    return examples(look, views, KEPT / f"burning-{split}.pt", 2 * fires + lamps)
+
+
+def _as_many(rows: list[Record], count: int) -> list[Record]:
+    return [rows[number % len(rows)] for number in range(count)]
+
+
+def plain(look: Look, rows: list[Record]) -> list[Example]:
+    """The pictures of dev as they are."""
+    dev = [row for row in rows if row.split == "dev"]
+    return examples(look, (prepare(row, None) for row in dev), KEPT / "dev.pt", len(dev))
+
+
+def emulated(net: Vision, rows: list[Record], seed: int) -> list[Example]:
+    """One augmented view of each training picture, rounded as torch emulates it; fits the embedding of `net` on them.
+
+    The embedding is fitted on the plain views of dev's pictures, too.
+    """
+    random = np.random.default_rng(seed)
+    jobs = [(row, random) for row in rows if row.split == "train"] + [(row, None) for row in rows if row.split == "dev"]
+    if not (KEPT / "emulated.pt").exists():
+        views, vectors = (prepare(*job) for job in jobs), []
+        columns: list[list[Tensor]] = [[], [], [], [], []]
+        with torch.no_grad():
+            for _ in tqdm(range(0, len(jobs), 8), desc="emulated", mininterval=10):
+                some = list(islice(views, 8))
+                image = np.stack([canvas for canvas, _, _ in some]).transpose(0, 3, 1, 2).astype(np.float32)
+                raw = net.raw(torch.from_numpy(image))
+                vectors.append(pooled(raw))
+                told = torch.tensor([labels for _, _, labels in some])
+                cells = torch.from_numpy(np.stack([outside for _, outside, _ in some]))
+                for column, part in zip(columns, (raw.body[0], raw.body[1], raw.pyramid[1]), strict=False):
+                    column.append(part.half())
+                columns[3].append(told)
+                columns[4].append(cells)
+        fit_embedding(net, torch.cat(vectors).float())
+        torch.save(net.embed.state_dict(), KEPT / "embedding.pt")
+        keep(
+            [torch.cat(column)[: sum(row.split == "train" for row in rows)] for column in columns], KEPT / "emulated.pt"
         )
-        for number in range(BURNING + LAMPS)
-    )
-    return through(net, views, [True] * (BURNING + LAMPS))
+    net.embed.load_state_dict(torch.load(KEPT / "embedding.pt"))
+    return kept_examples(KEPT / "emulated.pt")
 
 
-def plain_views(jobs: list[Job], random: np.random.Generator, *, infrared: bool = False) -> Iterator[View]:
-    for record, learned in jobs:
-        yield prepare(record, random if learned else None, infrared=infrared)
+def maps_of(head: SceneHead, views: list[Example], *, noisy: bool = False) -> Tensor:
+    features = [stack(views, field) for field in NOISE]
+    if noisy:
+        shares = NOISE.values()
+        features = [x + share * x.std() * torch.randn_like(x) for x, share in zip(features, shares, strict=True)]
+    return head.maps(*features)
 
 
-def through(net: Vision, views: Iterator[View], learned: list[bool]) -> list[Example]:
-    """All views, eight at a time."""
-    out: list[Example] = []
-    with torch.no_grad():
-        for start in tqdm(range(0, len(learned), 8), desc="features", mininterval=10):
-            some = learned[start : start + 8]
-            out += examples_of(net, list(islice(views, len(some))), some)
-    return out
-
-
-def stack(examples: list[Example], field: str) -> Tensor:
-    return torch.stack([getattr(item, field) for item in examples]).float()
-
-
-def maps_of(head: SceneHead, examples: list[Example], noise: float = 0.0) -> Tensor:
-    features = (stack(examples, field) for field in ("c8", "c16", "p16"))
-    return head.maps(*(x + noise * x.std() * torch.randn_like(x) if noise else x for x in features))
-
-
-def loss_of(head: SceneHead, batch: list[Example], noise: float) -> Tensor:
-    maps, labels, outside = maps_of(head, batch, noise), stack(batch, "labels"), stack(batch, "outside")
+def loss_of(head: SceneHead, batch: list[Example]) -> Tensor:
+    maps, labels, outside = maps_of(head, batch, noisy=True), stack(batch, "labels"), stack(batch, "outside")
     known = ~labels.isnan()
     picture = F.binary_cross_entropy_with_logits(pool_evidence(maps)[known], labels[known] * 0.96 + 0.02)
     cells = (F.softplus(maps) * outside).sum() / outside.sum().clamp(min=1.0)
     return picture + 0.5 * cells
 
 
+def anew() -> SceneHead:
+    """A head that knows nothing yet."""
+    head = SceneHead()
+    with torch.no_grad():
+        for layer in (head.fine, head.middle, head.context, head.mix):
+            layer.weight.mul_(EAGER)
+    return head
+
+
 def fit_head(
-    head: SceneHead, examples: list[Example], epochs: int, seed: int, *, noise: float = 0.0, last: bool = False
+    head: SceneHead,
+    train: list[Example],
+    dev: list[Example],
+    burning_dev: list[Example],
+    epochs: int,
+    seed: int,
+    rate: float = 3e-3,
 ) -> dict[str, float]:
-    """Trains in place, keeps the epoch that ranks dev best, or the last one; returns that epoch's dev figures."""
-    train, dev = [e for e in examples if not e.dev], [e for e in examples if e.dev]
+    """Trains in place, keeps the running average of weights of the epoch that ranks both devs best; their figures."""
     random = np.random.default_rng(seed)
-    steps = epochs * (len(train) // BATCH)
-    optimiser = torch.optim.AdamW(head.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps + 1)
+    steps = len(train) // BATCH
+    optimiser = torch.optim.AdamW(head.parameters(), rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * steps + 1)
+    average = copy.deepcopy(head)
     best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
     for epoch in range(epochs):
         head.train()
         order = random.permutation(len(train))
-        for start in range(0, len(order) - BATCH + 1, BATCH):
-            loss = loss_of(head, [train[index] for index in order[start : start + BATCH]], noise)
+        for step in range(steps):
+            loss = loss_of(head, [train[index] for index in order[step * BATCH : (step + 1) * BATCH]])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-        figures = dev_figures(head, dev)
+            blend(average, head)
+        figures = dev_figures(average, dev) | {"burning_fire_ap": dev_figures(average, burning_dev)["fire_ap"]}
         print(f"epoch {epoch} loss {float(loss.detach()):.3f}", figures, flush=True)
-        quality = figures["fire_ap"] + figures["smoke_ap"]
-        if best is None or last or quality > best[0]:
-            best = (quality, copy.deepcopy(head.state_dict()), figures)
+        if best is None or sum(figures.values()) > best[0]:
+            best = (sum(figures.values()), copy.deepcopy(average.state_dict()), figures)
     assert best is not None
     head.load_state_dict(best[1])
     return best[2]
 
 
-def logits_of(head: SceneHead, examples: list[Example]) -> np.ndarray:
+def blend(average: SceneHead, head: SceneHead) -> None:
+    with torch.no_grad():
+        for mine, new in zip(average.parameters(), head.parameters(), strict=True):
+            mine.mul_(AVERAGE).add_(new, alpha=1 - AVERAGE)
+
+
+def logits_of(head: SceneHead, views: list[Example]) -> np.ndarray:
     head.eval()
     with torch.no_grad():
-        parts = [pool_evidence(maps_of(head, examples[i : i + 64])) for i in range(0, len(examples), 64)]
+        parts = [pool_evidence(maps_of(head, views[i : i + 64])) for i in range(0, len(views), 64)]
     return torch.cat(parts).numpy()
 
 
@@ -256,13 +302,19 @@ def dev_figures(head: SceneHead, dev: list[Example]) -> dict[str, float]:
     out = {}
     for index, label in enumerate(LABELS):
         known = ~np.isnan(labels[:, index])
+        if not labels[known, index].any():
+            continue
         out[f"{label}_ap"] = round(ranked_precision(labels[known, index].astype(np.int64), logits[known, index]), 4)
     return out
 
 
-def calibration(head: SceneHead, dev: list[Example]) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Platt scaling on dev per label, and the threshold of the best F1 there."""
-    logits, labels = logits_of(head, dev), stack(dev, "labels").numpy()
+def calibration(
+    head: SceneHead, dev: list[Example], burning_dev: list[Example]
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Platt scaling per label on dev and flames of ours there, and the threshold of the best F1 on dev."""
+    parts = [(logits_of(head, part), stack(part, "labels").numpy()) for part in (dev, burning_dev)]
+    logits, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    real = np.arange(len(labels)) < len(dev)
     scales, thresholds = {}, {}
     for index, label in enumerate(LABELS):
         known = ~np.isnan(labels[:, index])
@@ -270,7 +322,9 @@ def calibration(head: SceneHead, dev: list[Example]) -> tuple[dict[str, dict[str
         scale, offset = platt(x, truth)
         prob = 1 / (1 + np.exp(-(scale * x + offset)))
         candidates = np.linspace(0.05, 0.95, 91)
-        thresholds[label] = round(float(candidates[int(np.argmax([f1_at(truth, prob, t) for t in candidates]))]), 2)
+        seen = real[known]
+        best = int(np.argmax([f1_at(truth[seen], prob[seen], t) for t in candidates]))
+        thresholds[label] = round(float(candidates[best]), 2)
         scales[label] = {"scale": round(scale, 4), "offset": round(offset, 4), "prior": round(float(truth.mean()), 4)}
     return scales, thresholds
 
@@ -293,12 +347,12 @@ def platt(x: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return float(both[0]), float(both[1])
 
 
-def fit_embedding(net: Vision, examples: list[Example]) -> None:
+def fit_embedding(net: Vision, rows: Tensor) -> None:
     """The first 128 principal directions of the pooled features, each scaled to unit spread.
 
     Small directions are scaled less (a floor on the deviation), so that noise does not speak loudest.
     """
-    rows = stack(examples, "pooled").double()
+    rows = rows.double()
     mean, spread = rows.mean(0), rows.std(0).clamp(min=1e-3)
     standard = (rows - mean) / spread
     values, vectors = torch.linalg.eigh(standard.T @ standard / len(standard))
@@ -311,16 +365,14 @@ def fit_embedding(net: Vision, examples: list[Example]) -> None:
 
 def judged(net: Vision, rows: list[Record], *, infrared: bool) -> dict[str, float]:
     """Average precisions on dev, as it is or as infrared would show it."""
-    jobs = [(row, False) for row in rows if row.split == "dev"]
-    views = plain_views(jobs, np.random.default_rng(0), infrared=infrared)
-    return dev_figures(net.scene, through(net, views, [False] * len(jobs)))
+    look = looker(net, SIDE_PX)
+    views = (prepare(row, None, infrared=infrared) for row in rows if row.split == "dev")
+    return dev_figures(net.scene, [example(look, view) for view in views])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the scene head.")
-    parser.add_argument("--epochs", type=int, default=6, help="of each of the three rounds")
-    parser.add_argument("--infrared", type=float, default=0.0, help="share of pictures shown once more in grey")
-    parser.add_argument("--views", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=3, help="of each of the two rounds")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judge", action="store_true", help="only measure the scene.pt that lies there on dev")
@@ -330,23 +382,21 @@ def main() -> None:
     net = load(WEIGHTS, heads=options.judge)
     rows = chosen(list(records.read(INDEX)), options.seed)
     if options.judge:
-        quantise.switch(net, True)
         print("dev", judged(net, rows, infrared=False), "in infrared", judged(net, rows, infrared=True))
         return
-    for rounded in (False, True):
-        quantise.switch(net, rounded)
-        examples = gather(net, rows, options.views, options.seed)
-        if rounded:
-            fit_embedding(net, examples)
-        if options.infrared:
-            examples += gather_infrared(net, rows, options.infrared, options.seed)
-        noise = 0.0 if rounded else NOISE
-        fit_head(net.scene, examples, options.epochs, options.seed, noise=noise)
-    examples += gather_burning(net, rows, options.seed)
-    figures = fit_head(net.scene, examples, options.epochs, options.seed, last=True)  # dev holds no flames of ours
-    scales, thresholds = calibration(net.scene, [item for item in examples if item.dev])
+    quantise.switch(net, True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    pictures = emulated(net, rows, options.seed)
+    look = looker(net, SIDE_PX)
+    dev, burning_dev = plain(look, rows), ours(look, rows, "dev", options.seed)
+    pictures = pictures + real(look, rows, options.seed)
+    flames = ours(look, rows, "train", options.seed)
+    head = anew()
+    fit_head(head, pictures, dev, burning_dev, options.epochs, options.seed)
+    figures = fit_head(head, pictures + flames, dev, burning_dev, options.epochs, options.seed, LATER_RATE)
+    scales, thresholds = calibration(head, dev, burning_dev)
     print("dev", figures, scales, thresholds)
-    torch.save({"scene": net.scene.state_dict(), "embed": net.embed.state_dict()}, HEADS)
+    torch.save({"scene": head.state_dict(), "embed": net.embed.state_dict()}, HEADS)
     notes = {"calibration": scales, "thresholds": thresholds, "dev": figures}
     (BUILD / "scene.json").write_text(json.dumps(notes, indent=1))
 

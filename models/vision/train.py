@@ -49,8 +49,8 @@ LIKELY, UNLIKELY = 0.35, 0.12
 SEED = 8
 AVERAGE = 0.98
 RECIPE = {
-    "command": "python -m models.vision.data && python -m models.vision.train && python -m models.vision.scene "
-    "&& python -m models.vision.posture && python -m models.scenes.stills && python -m models.vision.lying",
+    "command": "python -m models.vision.data && python -m models.vision.train && python -m models.scenes.stills "
+    "&& python -m models.vision.scene && python -m models.vision.posture && python -m models.vision.lying",
     "seed": SEED,
     "initial_weights": "NanoDet-Plus-m, RangiLyu/nanodet v1.0 (Apache-2.0)",
     "teachers": ["NanoDet-Plus-m float32 (itself, before quantisation)"],

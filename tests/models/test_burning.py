@@ -23,7 +23,7 @@ def quiet() -> Record:
 def test_flames_burn_inside_the_box_that_the_record_tells(moments: list[Plume]) -> None:
     grey = np.full((240, 320, 3), 60, np.uint8)
     for seed in range(12):
-        picture, said = burning.burning(grey, quiet(), moments, np.random.default_rng(seed))
+        picture, _, said = burning.burning(grey, quiet(), moments, np.random.default_rng(seed))
         redder = picture[..., 0].astype(int) - picture[..., 2]
         if said.fire is None:
             continue
@@ -33,6 +33,35 @@ def test_flames_burn_inside_the_box_that_the_record_tells(moments: list[Plume]) 
         assert x1 <= (x + 0.5) / 320 <= x2, seed
         assert y1 <= (y + 0.5) / 240 <= y2, seed
         assert said.smoke is None
+
+
+def test_the_picture_without_flames_differs_in_them_and_their_light_only(moments: list[Plume]) -> None:
+    grey = np.full((240, 320, 3), 60, np.uint8)
+    picture, without, said = burning.burning(grey, quiet(), moments, np.random.default_rng(1))
+    assert said.fire == 1
+    assert int(np.ptp(without)) == 0
+    assert int(picture.max()) > 200
+
+
+def test_flames_at_night_have_no_colour_and_outshine_the_place(moments: list[Plume]) -> None:
+    told = 0
+    for seed in range(12):
+        grey = np.full((240, 320, 3), 120, np.uint8)
+        picture, without, said = burning.burning(grey, quiet(), moments, np.random.default_rng(seed), infrared=True)
+        assert int(np.ptp(picture.astype(int), axis=2).max()) == 0
+        assert float(without.mean()) < 120
+        if said.fire == 1:
+            told += 1
+            assert int(picture.max()) > int(without.max()) + burning.LEAST_GAP
+    assert told > 6
+
+
+def test_nothing_is_said_of_flames_before_what_is_as_white_as_they_are(moments: list[Plume]) -> None:
+    white = np.full((240, 320, 3), 255, np.uint8)
+    for seed in range(6):
+        _, _, said = burning.burning(white, quiet(), moments, np.random.default_rng(seed), infrared=False)
+        assert (said.fire == 1) == bool(said.scene_boxes)
+    assert not burning._stands_out(white, white, (0.2, 0.2, 0.6, 0.6))
 
 
 def test_a_lamp_is_bright_and_says_nothing(moments: list[Plume]) -> None:

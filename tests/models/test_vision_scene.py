@@ -1,0 +1,81 @@
+"""What the scene head learns from: views with and without flames, and what is said of their cells."""
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from models.scenes.fluid import Plume
+from models.vision import burning, scene
+from models.vision.frozen import Example, examples
+from models.vision.records import Record
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures/a.png"), np.full((180, 320, 3), 90, np.uint8))
+    monkeypatch.setattr(scene, "BUILD", tmp_path)
+    return [Record("a.png", "ours", "a", "ours", "g", fire=0, smoke=0)]
+
+
+def moments() -> list[Plume]:
+    plume = Plume(burning.FIRST_SEED)
+    for _ in range(80):
+        plume.step(0.8)
+    return [plume]
+
+
+def test_each_view_with_flames_is_followed_by_the_same_view_without(quiet: list[Record]) -> None:
+    views = list(scene.burning_views(quiet, moments(), 6, 2, seed=1))
+    assert len(views) == 14
+    for number in range(6):
+        (lit, _, said), (dark, _, nothing) = views[2 * number : 2 * number + 2]
+        assert nothing == (0.0, 0.0)
+        assert said[0] == 1.0 or math.isnan(said[0])
+        assert math.isnan(said[1])
+        assert not np.array_equal(lit, dark)
+    assert all(said == (0.0, 0.0) for _, _, said in views[12:])
+
+
+def test_cells_of_the_flames_are_not_told_to_hold_none(quiet: list[Record]) -> None:
+    for _, outside, said in scene.burning_views(quiet, moments(), 6, 0, seed=1):
+        if said[0] == 1.0:
+            assert 0 < outside[0].sum() < outside[0].size
+            assert outside[1].sum() == 0
+
+
+def test_a_head_learns_what_stands_out_and_keeps_the_average_of_its_weights() -> None:
+    chance = torch.Generator().manual_seed(0)
+
+    def example(fire: float) -> Example:
+        c8, c16, p16 = (0.1 * torch.randn(c, s, s, generator=chance).abs() for c, s in ((116, 8), (232, 4), (96, 4)))
+        c16[:20, 1, 2] += 2.0 * fire
+        return Example(c8, c16, p16, torch.tensor([fire, float("nan")]), torch.zeros(2, 4, 4))
+
+    train, dev = ([example(float(n % 2)) for n in range(count)] for count in (256, 32))
+    told = [(float(item.labels[0]), item) for item in dev]
+    smoke_known = [Example(e.c8, e.c16, e.p16, torch.tensor([fire, fire]), e.outside) for fire, e in told]
+    torch.manual_seed(0)
+    head = scene.anew()
+    figures = scene.fit_head(head, train, smoke_known, smoke_known, 6, 0)
+    assert figures["fire_ap"] > 0.95
+    assert scene.dev_figures(head, smoke_known)["fire_ap"] == figures["fire_ap"]
+
+
+def test_features_that_lie_there_are_not_computed_again(tmp_path: Path) -> None:
+    asked = []
+
+    def look(canvas: np.ndarray) -> list[torch.Tensor]:
+        asked.append(canvas)
+        return [torch.full((1, 1, 1), float(canvas.mean()))] * 3
+
+    views = [(np.full((2, 2, 3), n, np.uint8), np.zeros((2, 1, 1), np.float32), (1.0, math.nan)) for n in range(3)]
+    first = examples(look, views, tmp_path / "kept.pt")
+    again = examples(look, views, tmp_path / "kept.pt")
+    assert len(asked) == 3
+    assert [float(e.c8) for e in again] == [float(e.c8) for e in first] == [0.0, 1.0, 2.0]
+    assert math.isnan(float(again[0].labels[1]))
