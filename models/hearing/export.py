@@ -1,6 +1,6 @@
 """Writes the trained sound model as an int8 and an FP16 ONNX file with its card.
 
-    python -m models.hearing.export                 # from build/hearing/hearing/best.pt into models/zoo
+    python -m models.hearing.export                 # from build/hearing/averaged/best.pt into models/zoo
     python -m models.hearing.incidents --card       # then: fit the incidents' thresholds through the scene
     python -m models.hearing.evaluate --card        # and measure, and put the figures into the card
 
@@ -28,6 +28,7 @@ from torch import nn
 
 from agent.features.logmel import BANDS, FEATURE_VERSION, FRAMES
 from models.hearing import calibrate, card, data, soften
+from models.hearing.average import recipe
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.metrics import mean_ap
 from models.hearing.net import EMBEDDING, STEPS, multiply_adds
@@ -38,14 +39,17 @@ INITIAL_WEIGHTS = (
     "mn04_as of EfficientAT (fschmid56/EfficientAT, MIT): convolutions, hidden layer and, by AudioSet classes, "
     "the label head; the frame and embedding heads are new"
 )
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 ZOO = data.ROOT / "models" / "zoo"
 COMMANDS = (
     "python -m models.hearing.data --extra DIR --teachers && python -m models.hearing.soften && "
-    "python -m models.hearing.train && python -m models.hearing.export && python -m models.hearing.incidents --card && "
-    "python -m models.hearing.evaluate --card && python -m models.hearing.background"
+    "python -m models.hearing.train --until 2000 && "
+    "python -m models.hearing.train --until 2000 --name second --seed 9 && "
+    "python -m models.hearing.average hearing second --out averaged && python -m models.hearing.export && "
+    "python -m models.hearing.incidents --card && python -m models.hearing.evaluate --card && "
+    "python -m models.hearing.background"
 )
-"""One run from nothing; models/hearing/README.md says what lies in DIR."""
+"""From nothing; models/hearing/README.md says what lies in DIR."""
 INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
 OUTPUTS = {"logits": [1, len(LABELS)], "frame_logits": [1, STEPS, len(LABELS)], "embedding": [1, EMBEDDING]}
 PERCENTILE = {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}}
@@ -152,7 +156,7 @@ def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: Clip
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, default=data.BUILD / "hearing" / "best.pt")
+    parser.add_argument("--weights", type=Path, default=data.BUILD / "averaged" / "best.pt")
     options = parser.parse_args()
     torch.set_num_threads(1)
     net = HearingMn()
@@ -170,11 +174,10 @@ def main() -> None:
     probability = calibrate.probabilities(logits, calibration)
     thresholds = calibrate.fit_thresholds(probability, dev.clip, dev.truth, soften.doubtful(dev.pieces), dev.pieces)
     files = [describe(int8, "int8"), describe(fp16, "fp16")]
-    recipe = json.loads((options.weights.parent / "options.json").read_text())
-    state = torch.load(options.weights.parent / "last.pt", map_location="cpu", weights_only=True)
-    recipe |= {"ended_at_step": state["step"], "dev_mean_ap": round(state["best"], 4)}
+    options_used = recipe(options.weights.parent)
+    seed = options_used.get("averaged", [options_used])[0]["seed"]
     training = {
-        "command": COMMANDS, "seed": recipe["seed"], "options": recipe, "quantisation": chosen,
+        "command": COMMANDS, "seed": seed, "options": options_used, "quantisation": chosen,
         "initial_weights": INITIAL_WEIGHTS, "multiply_adds": multiply_adds(net),
     }  # fmt: skip
     text = card.write(VERSION, FEATURE_VERSION, files, calibration, thresholds, training, pieces)
