@@ -37,7 +37,7 @@ from models.fusion.windows import WIDTHS, Sequence16
 
 Reals = NDArray[np.floating]
 ZOO = ROOT / "models" / "zoo"
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 MOST_FALSE_FRAC = 0.04
 """Of the calm clips of dev in which the ledger may open a fight."""
 OPSET = 17
