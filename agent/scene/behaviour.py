@@ -170,8 +170,10 @@ class Body:
         aspect_ratio: float,
         speed_heights_per_s: float,
         posture_probs: tuple[float, ...] | None = None,
+        *,
+        teaches: bool = True,
     ) -> None:
-        """Take one detection of this person into account."""
+        """Take one detection of this person into account; one that does not teach tells no height and no place."""
         self._see_posture(at_ns, posture_probs)
         elapsed_s = 0.0 if self._at_ns is None else max(0.0, (at_ns - self._at_ns) / NS_PER_S)
         shape = self._shape(at_ns, box, aspect_ratio)
@@ -180,11 +182,12 @@ class Body:
             self.shapes.popleft()
         kept = math.exp(-elapsed_s * shape.weight / POSTURE_MEMORY_S) if self._at_ns is not None else 0.0
         self.down_llr = kept * self.down_llr + (1.0 - kept) * shape.down_llr
-        self._learn_height(shape, elapsed_s, may_shrink=not is_cut_below(box) and self.behaviour != "crouching")
+        if teaches:
+            self._learn_height(shape, elapsed_s, may_shrink=not is_cut_below(box) and self.behaviour != "crouching")
         kept = math.exp(-elapsed_s / SPEED_MEMORY_S) if self._at_ns is not None else 0.0
         self.speed_heights_per_s = kept * self.speed_heights_per_s + (1.0 - kept) * speed_heights_per_s
         self._at_ns = at_ns
-        self._decide(shape, elapsed_s)
+        self._decide(shape, elapsed_s, teaches=teaches)
 
     def _see_posture(self, at_ns: int, probs: tuple[float, ...] | None) -> None:
         """Postures are smoothed as log probabilities: one look that is sure counts more than two that waver."""
@@ -252,7 +255,7 @@ class Body:
             kept = math.exp(-elapsed_s / HEIGHT_MEMORY_S)
             self.standing_height = kept * self.standing_height + (1.0 - kept) * shape.height
 
-    def _decide(self, shape: Shape, elapsed_s: float) -> None:
+    def _decide(self, shape: Shape, elapsed_s: float, *, teaches: bool) -> None:
         lying = self.down_llr + self.posture_llr > (-0.5 if self.behaviour == "lying" else 0.3)
         if lying:
             if self.behaviour != "lying" or self.lying_since_ns is None:
@@ -265,7 +268,7 @@ class Body:
             return
         self.lying_since_ns = None
         # What is cut off at the side is narrower than the body: it may sit.
-        if shape.ratio < UPRIGHT_RATIO and shape.weight == 1.0 and self._is_tall(shape):
+        if teaches and shape.ratio < UPRIGHT_RATIO and shape.weight == 1.0 and self._is_tall(shape):
             self._learn_upright(shape)
             self.upright_ns = shape.at_ns
             self.upright_middle, self.upright_across = (shape.top + shape.bottom) / 2, shape.middle

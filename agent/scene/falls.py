@@ -43,6 +43,11 @@ REPLACED_FRAC = 0.5
 """Boxes that overlap by this much (intersection over union) are of one body: where somebody stands in the box in which
 this track was last upright, it is the track that went elsewhere, not the person that fell. At most 0.11 on those 62;
 0.6 at first, lowered after a clip of val (`normal_mmaction_003`) had shown 0.57: training knows nothing between."""
+SQUAT_HEIGHTS, SLOW_HEIGHTS_PER_S, STRAIGHT_HEIGHTS = 0.55, 0.6, 0.25
+"""Who squats lets the head down by up to half a height, over the feet, within a second; who falls so little is faster
+(the trunk at 1.3 m/s and more in Bourke and others 2008, which is 0.75 heights a second) or comes to lie beside the
+feet. Of 76 falls of the training clips, of UP-Fall and rendered ones the slowest that stay within both lengths have
+0.65 and 0.71 heights a second, the rendered squat 0.45."""
 LEAST_LOOKS = 2
 """Who was seen lying only once before being lost was perhaps just half hidden."""
 STAYED_S = 0.5
@@ -129,7 +134,7 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     all_s = (at_ns - since_ns) / NS_PER_S
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
     seen = down_s <= QUICK_S and body.upright_s >= UPRIGHT_S and body.sunk_heights >= SUNK_HEIGHTS
-    seen = seen and not followed.is_replaced
+    seen = seen and not followed.is_replaced and not _squats(body, down_s)
     lying_s = _lying_s(at_ns, followed)
     if body.upright_ns is None or not seen:
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
@@ -139,12 +144,18 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
     llr = SEEN_FIRST_LLR * min(1, body.rest_looks) + SEEN_LLR_PER_S * min(SEEN_LONGEST_S, lying_s)
     llr *= _sure_of(followed)
-    if followed.seen_ns < at_ns and is_cut_below(followed.box) and body.rest_s < STAYED_S:
+    if followed.seen_ns < at_ns and _has_walked_out(followed):
         llr = 0.0
     elif followed.seen_ns < at_ns and body.rest_looks < LEAST_LOOKS:
         llr = min(SINKING_MOST_LLR, llr)
     words = {"variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": all_s}
     return _clue("went_down", followed, since_ns, llr, words, body.upright_ns)
+
+
+def _squats(body: Body, down_s: float) -> bool:
+    """Whether somebody went down over their own feet, no faster than people do on purpose."""
+    slow = body.head_drop_heights < min(SQUAT_HEIGHTS, SLOW_HEIGHTS_PER_S * down_s)
+    return slow and body.shifted_heights < STRAIGHT_HEIGHTS
 
 
 def _lying_s(at_ns: int, followed: Followed) -> float:
@@ -176,6 +187,14 @@ def _looks_fallen(followed: Followed) -> float:
 def _walks_out(followed: Followed) -> bool:
     """Whether the lower border cuts somebody off whose feet were out of the picture before they went down."""
     return is_cut_below(followed.box) and followed.body.upright_cut_below
+
+
+def _has_walked_out(followed: Followed) -> bool:
+    """Whether who is lost now was not long enough at rest by the lower border to have stayed there: cut off by it, or
+    seen only once after their feet had been out of the picture."""
+    body = followed.body
+    brief = body.rest_looks < LEAST_LOOKS and body.upright_cut_below
+    return brief or (is_cut_below(followed.box) and body.rest_s < STAYED_S)
 
 
 def _is_sinking(followed: Followed) -> bool:

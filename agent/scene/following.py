@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from agent.scene.association import Floats
 from agent.scene.behaviour import UPRIGHT_RATIO, Body
+from agent.scene.clutter import Clutter
 from agent.scene.geometry import gap_between
 from agent.scene.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
@@ -40,6 +42,10 @@ def group_of(label: str) -> int:
 
 
 INHERIT_S, INHERIT_GAP_FRAC = 1.5, 0.03
+TEACHING_PROB = 0.2
+"""A weaker look may be of half a person, or of a chair: it does not tell how tall somebody stands, and where."""
+UPRIGHT_PROB_MEMORY_S = 4.0
+"""Who was surely a person a moment ago is one: detectors lose people before they have gone down, and beside furniture."""
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
 
@@ -62,7 +68,7 @@ class Followed:
     body: Body = field(default_factory=Body)
     presence_s: float = 0.0  # time it was really detected
     mean_prob: float = 0.0
-    upright_prob: float = 0.0  # the mean when last seen upright
+    upright_prob: float = 0.0  # the highest mean while upright, fading
     zones: tuple[str, ...] = ()
     upright_box: Box | None = None  # the box then
     doubles: set[int] = field(default_factory=set)  # other tracks that stood in it then
@@ -85,9 +91,13 @@ class Followed:
         self.velocity = velocity
         reference = max(self.body.standing_height or 0.0, detection.box.height_frac, 1e-3)
         speed = math.hypot(*velocity) / reference
-        self.body.see(seen.at_ns, detection.box, seen.aspect_ratio, speed, detection.posture_probs)
+        before_ns = self.body.upright_ns
+        teaches = detection.score_prob >= TEACHING_PROB
+        self.body.see(seen.at_ns, detection.box, seen.aspect_ratio, speed, detection.posture_probs, teaches=teaches)
         if self.body.upright_ns == seen.at_ns:
-            self.upright_prob, self.upright_box = self.mean_prob, self.box
+            gone_s = 0.0 if before_ns is None else (seen.at_ns - before_ns) / NS_PER_S
+            faded_prob = self.upright_prob * math.exp(-gone_s / UPRIGHT_PROB_MEMORY_S)
+            self.upright_prob, self.upright_box = max(self.mean_prob, faded_prob), self.box
 
     def start_over(self) -> None:
         """Forget what this did: what is seen from now on is another place."""
@@ -112,6 +122,8 @@ class Following:
 
     def __init__(self, settings: TrackerSettings = LIVE_SETTINGS) -> None:
         self._tracker = Tracker(settings)
+        self._confident_prob = settings.confident_prob
+        self._clutter = Clutter()
         self.known: dict[int, Followed] = {}
         self._at_ns: int | None = None
 
@@ -122,13 +134,18 @@ class Following:
         boxes = np.array([_corners(d.box, aspect) for d in detections], np.float64).reshape(-1, 4)
         scores = np.array([d.score_prob for d in detections], np.float64)
         groups = np.array([group_of(d.label) for d in detections], np.int64)
-        ids = self._tracker.step(seen.at_ns, boxes, scores, groups)
+        weak = (groups == _GROUPS["person"]) & (scores < self._confident_prob)
+        usual = np.zeros(len(boxes), bool)
+        usual[weak] = self._clutter.usual(boxes[weak], scores[weak])
+        ids = np.zeros(len(boxes), np.int64)
+        ids[~usual] = self._tracker.step(seen.at_ns, boxes[~usual], scores[~usual], groups[~usual])
         velocity_of = dict(zip(self._tracker.ids.tolist(), self._tracker.velocities.tolist(), strict=True))
         found = []
         for track_id, detection in zip(ids.tolist(), detections, strict=True):
             if track_id:
                 found.append(self._update(track_id, detection, velocity_of[track_id], seen))
         self._forget(velocity_of.keys())
+        self._learn_clutter(seen, boxes[weak & (ids == 0)], scores[weak & (ids == 0)])
         self._at_ns = seen.at_ns
         return found
 
@@ -144,6 +161,7 @@ class Following:
 
     def start_over(self) -> None:
         """The picture was cut to another place: nobody stood, walked or lay here yet."""
+        self._clutter.forget()
         for followed in self.known.values():
             followed.start_over()
 
@@ -166,6 +184,11 @@ class Following:
             if at_ns - followed.seen_ns <= SHOWN_S * NS_PER_S
         )
 
+    def _learn_clutter(self, seen: Seen, boxes: Floats, scores: Floats) -> None:
+        """Note where weak boxes are that nobody is followed in, seen or lost."""
+        people = [_corners(one.box, seen.aspect_ratio) for one in self.known.values() if one.label == "person"]
+        self._clutter.learn(seen.at_ns, boxes, scores, np.array(people, np.float64).reshape(-1, 4))
+
     def _update(self, track_id: int, detection: Detection, velocity: list[float], seen: Seen) -> Followed:
         followed = self.known.get(track_id)
         if followed is None:
@@ -182,17 +205,23 @@ class Following:
         box = newborn.box
         if box.width_frac * seen.aspect_ratio < UPRIGHT_RATIO * box.height_frac:
             return
-        for lost in self.known.values():
-            gone = 0 < seen.at_ns - lost.seen_ns <= INHERIT_S * NS_PER_S and lost.label == "person"
-            gone = gone and bool(lost.body.shapes) and lost.body.newest.ratio > UPRIGHT_RATIO
-            if gone and gap_between(lost.box, box) <= INHERIT_GAP_FRAC:
-                newborn.body.inherit(lost.body)
-                newborn.upright_prob, newborn.upright_box = lost.upright_prob, lost.upright_box
-                newborn.doubles, newborn.is_replaced = lost.doubles, lost.is_replaced
+        near = [lost for lost in self.known.values() if _went_down_at(lost, box, seen.at_ns)]
+        if near:
+            lost = max(near, key=lambda one: (one.upright_prob, one.track_id))  # people have two tracks at times
+            newborn.body.inherit(lost.body)
+            newborn.upright_prob, newborn.upright_box = lost.upright_prob, lost.upright_box
+            newborn.doubles, newborn.is_replaced = lost.doubles, lost.is_replaced
 
     def _forget(self, alive: Set[int]) -> None:
         if not self.known.keys() <= alive:
             self.known = {track_id: followed for track_id, followed in self.known.items() if track_id in alive}
+
+
+def _went_down_at(lost: Followed, box: Box, at_ns: int) -> bool:
+    """Whether somebody was lost a moment ago beside `box`, on the way down."""
+    gone = 0 < at_ns - lost.seen_ns <= INHERIT_S * NS_PER_S and lost.label == "person"
+    gone = gone and bool(lost.body.shapes) and lost.body.newest.ratio > UPRIGHT_RATIO
+    return gone and gap_between(lost.box, box) <= INHERIT_GAP_FRAC
 
 
 def _corners(box: Box, aspect_ratio: float) -> tuple[float, float, float, float]:
