@@ -43,6 +43,8 @@ CROUCHED_HEIGHTS, RISEN_HEIGHTS = 0.27, 0.18
 above the second. Sitting down sinks it by 0.25 to 0.35: boxes cannot tell the two apart."""
 CROUCH_S, FEET_STAY_HEIGHTS = 2.0, 0.15
 """Who walks away shrinks too, but then the feet rise in the picture."""
+HIGH_HEIGHTS = 0.1
+"""A head this near to where it was highest has not begun to go down: nodding, striding and jitter."""
 POSTURE_MEMORY_S = 0.25
 POSTURE_AGAINST_LLR = 2.0
 """How much the graph's own word on the posture may take from what the box says for lying. It may not add: on 23 clips
@@ -86,6 +88,7 @@ class Body:
         self.speed_heights_per_s = 0.0
         self.standing_height: float | None = None  # in picture heights; known once seen upright
         self.lying_since_ns: int | None = None
+        self.descent_s = 0.0  # how long the head had been on the way down then
         self.rest_looks, self.rest_s = 0, 0.0  # of these, looks that showed no leaving, and for how long
         self.upright_ns: int | None = None  # last seen upright, and doing what
         self.upright_behaviour = "standing"
@@ -207,6 +210,7 @@ class Body:
         self.behaviour = other.behaviour
         self.standing_height = other.standing_height
         self.lying_since_ns, self.rest_looks, self.rest_s = other.lying_since_ns, other.rest_looks, other.rest_s
+        self.descent_s = other.descent_s
         self.upright_ns, self.upright_behaviour = other.upright_ns, other.upright_behaviour
         self.upright_middle, self.upright_across = other.upright_middle, other.upright_across
         self.upright_s = other.upright_s
@@ -260,6 +264,7 @@ class Body:
         if lying:
             if self.behaviour != "lying" or self.lying_since_ns is None:
                 self.lying_since_ns, self.rest_looks, self.rest_s = shape.at_ns, 0, 0.0
+                self.descent_s = self._descent_s(shape.at_ns)
             if not self._is_leaving(shape):
                 # Who came to rest was not leaving: then all of it counts.
                 self.rest_s = (shape.at_ns - self.lying_since_ns) / NS_PER_S
@@ -287,6 +292,14 @@ class Body:
             kept = 0.0
         self.upright_top = kept * self.upright_top + (1.0 - kept) * shape.top
         self.upright_bottom = kept * self.upright_bottom + (1.0 - kept) * shape.bottom
+
+    def _descent_s(self, at_ns: int) -> float:
+        """For how long the head has been lower than where it was upright; the history is as long as it can tell."""
+        if self.standing_height is None:
+            return 0.0
+        high = self.upright_top + HIGH_HEIGHTS * self.standing_height
+        last = next((look for look in reversed(self.shapes) if look.top <= high), self.shapes[0])
+        return (at_ns - last.at_ns) / NS_PER_S
 
     def _is_leaving(self, shape: Shape) -> bool:
         """Whether the lower border cuts somebody off whose head still sinks towards it."""

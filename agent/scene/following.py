@@ -45,7 +45,7 @@ INHERIT_S, INHERIT_GAP_FRAC = 1.5, 0.03
 TEACHING_PROB = 0.2
 """A weaker look may be of half a person, or of a chair: it does not tell how tall somebody stands, and where."""
 UPRIGHT_PROB_MEMORY_S = 4.0
-"""Who was surely a person a moment ago is one: detectors lose people before they have gone down, and beside furniture."""
+"""Who was surely a person a moment ago is one: detectors lose people while they go down, and beside furniture."""
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
 

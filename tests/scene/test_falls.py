@@ -135,3 +135,59 @@ def test_after_a_cut_nobody_has_stood_yet() -> None:
         followed.see(seen(at_s), stands() if step < 20 else lies())
         most = max([most, *(clue.llr for clue in falls(ns(at_s), [followed]))])
     assert most < HARDLY_LLR
+
+
+def squats(down_s: float) -> Shown:
+    """Somebody who lets the head down by half their height over their feet, and whom the box makes as wide as high."""
+
+    def shown(at_s: float) -> Detection:
+        share = min(1.0, max(0.0, (at_s - 2.0) / down_s))
+        return person(0.5, 0.8, height=0.4 - 0.2 * share, ratio=0.4 + 0.75 * share, prob=0.6)
+
+    return shown
+
+
+def test_who_lets_the_head_down_over_the_feet_without_haste_squats() -> None:
+    assert levels(6, squats(1.2))[1] < HARDLY_LLR
+
+
+def test_who_goes_down_over_the_feet_at_once_has_fallen() -> None:
+    assert levels(6, squats(0.3))[1] > OPENS_LLR
+
+
+def test_who_goes_down_slowly_and_comes_to_lie_beside_the_feet_has_fallen() -> None:
+    def tumbles(at_s: float) -> Detection:
+        share = min(1.0, max(0.0, (at_s - 2.0) / 1.2))
+        return person(0.5 + 0.1 * share, 0.8, height=0.4 - 0.22 * share, ratio=0.4 + 1.2 * share, prob=0.6)
+
+    assert levels(6, tumbles)[1] > OPENS_LLR
+
+
+def test_who_was_surely_a_person_a_moment_ago_is_one_though_the_detector_wavers_while_they_fall() -> None:
+    def wavers(at_s: float) -> Detection:
+        return stands(prob=0.7 if at_s < 1.2 else 0.2) if at_s < 2.2 else lies()
+
+    assert levels(5, wavers)[1] > OPENS_LLR
+    assert levels(5, lambda at_s: stands(prob=0.2) if at_s < 2.2 else lies())[1] < HARDLY_LLR
+
+
+def test_a_look_too_weak_to_be_a_whole_person_tells_no_height() -> None:
+    followed = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6)
+    for step in range(20):
+        followed.see(seen(step / 10), stands())
+    known = followed.body.standing_height, followed.body.upright_ns
+    followed.see(seen(2.0), person(0.5, 0.8, height=0.7, prob=0.12))
+    assert (followed.body.standing_height, followed.body.upright_ns) == known
+
+
+def test_who_is_seen_low_once_after_the_feet_were_out_of_the_picture_walked_out() -> None:
+    """The last box ends just above the border: a thud that is heard later would make a fall of it."""
+    followed = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6)
+    for step in range(40):
+        at_s = step / 10
+        followed.see(seen(at_s), person(0.5, 1.0, height=0.4, prob=0.6) if step < 20 else lies(foot_y=0.97))
+        told = [clue.llr for clue in falls(ns(at_s), [followed])]
+        if followed.body.rest_looks:
+            break
+    assert max(told) > 2.0
+    assert max(clue.llr for clue in falls(ns(at_s + 0.5), [followed])) == 0.0
