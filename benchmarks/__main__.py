@@ -25,6 +25,7 @@ SECTIONS: dict[str, list[str]] = {
     "calm": ["benchmarks.calm"],
     "hours": ["benchmarks.hours", "--minutes", "30"],
     "sounds": ["benchmarks.sounds", "--minutes", "15"],
+    "unnamed": ["benchmarks.unnamed"],
     "continuous": ["benchmarks.continuous"],
     "tamper": ["benchmarks.tamper"],
     "ped2": ["benchmarks.ped2"],
