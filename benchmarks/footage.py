@@ -8,9 +8,10 @@ pictures in a row where it is a folder of them), its length, and whether it coun
 footage itself is in no commit of ours: `fetch` reads it out of git directories (bare or not) that lie below DIR as
 `<owner>+<name>/repo`, `<owner>+<name>/repo/.git` or `<owner>+<name>/.git`, and writes it below build/footage/clips.
 
-Every film was looked at in eight pictures; the same one in another coding counts once (benchmarks.distinct). Groups (a camera, or all
-that one camera took) whose name has an even first sha256 digit are for development: false incidents there may be looked
-at and mended. The others (`held`) are counted only; BENCHMARKS.md says when pictures of theirs were looked at.
+Every film was looked at in eight pictures; the same one in another coding counts once (benchmarks.distinct). Groups (a
+camera, or all that one camera took) whose name has an even first sha256 digit are for development: false incidents
+there may be looked at and mended. The others (`held`) are counted only; BENCHMARKS.md says when pictures of theirs were
+looked at.
 """
 
 import argparse
