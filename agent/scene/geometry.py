@@ -89,12 +89,16 @@ def inside_frac(inner: Box, outer: Box) -> float:
     """Share of the area of `inner` that lies in `outer`."""
     wide = min(inner.right_frac, outer.right_frac) - max(inner.left_frac, outer.left_frac)
     high = min(inner.bottom_frac, outer.bottom_frac) - max(inner.top_frac, outer.top_frac)
+    if wide <= 0.0 or high <= 0.0:
+        return 0.0  # most pairs: asked for every two people of every picture
     area = inner.width_frac * inner.height_frac
-    return max(0.0, wide) * max(0.0, high) / area if area > 0.0 else 0.0
+    return wide * high / area if area > 0.0 else 0.0  # of a box too small for its area to be told
 
 
 def shared_frac(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
     both = inside_frac(first, second) * first.width_frac * first.height_frac
+    if both <= 0.0:
+        return 0.0
     either = first.width_frac * first.height_frac + second.width_frac * second.height_frac - both
-    return both / either if either > 0.0 else 0.0
+    return both / either
