@@ -1,6 +1,9 @@
 """Footage that shows one view, or sounds alike, is found through another moment and another loudness."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip("soundfile", reason="reading other people's sounds needs the extra `train`")
 
 from benchmarks.distinct import HOP, SAME_VIEW_BITS, apart, bands, heard_before, view
 

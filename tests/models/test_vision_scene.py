@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 
 from models.scenes.fluid import Plume
 from models.vision import burning, scene
