@@ -23,11 +23,11 @@ from pathlib import Path, PurePosixPath
 import av
 import cv2
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.clips import SHARED
 from benchmarks.footage import PICTURES, REPOSITORY, Recording, normal, recordings, sounds
+from models.hearing.data import decode
 
 KEPT = REPOSITORY / "build" / "footage" / "views"
 HEARING = REPOSITORY / "build" / "hearing"
@@ -163,11 +163,8 @@ def _learned() -> Iterator[tuple[str, Floats]]:
 
 
 def samples_of(path: Path) -> Floats:
-    """Return a sound file's samples at `RATE_HZ`, one channel."""
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    times = np.arange(0, len(mono), rate_hz / RATE_HZ)
-    return np.interp(times, np.arange(len(mono)), mono).astype(np.float32)
+    """Return a sound file's samples at `RATE_HZ`, one channel, as `hearing`'s training reads them."""
+    return np.asarray(decode(path) / 32768.0, np.float32)
 
 
 def listed(rows: Sequence[Recording]) -> Iterator[str]:

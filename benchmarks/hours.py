@@ -85,6 +85,19 @@ def kept_at(one: Playable) -> Path:
     return OPENED / code_sha()[:16] / f"{one.sha256[:16]}.json"
 
 
+def spec_of(file: Path, fps: float, senses: Senses) -> SourceSpec:
+    """Return how a recording is read: as `vedette replay` does; `fps` is only asked of folders of pictures."""
+    analysis = senses.config.analysis
+    return SourceSpec(
+        camera=DEFAULT_CAMERA,
+        url=str(file),
+        fps=fps or None,
+        analysis_fps=analysis.fps,
+        width_px=analysis.width_px,
+        height_px=analysis.height_px,
+    )
+
+
 def observed(file: Path, sha256: str, fps: float, senses: Senses) -> list[Observation]:
     """What the shipped eyes and ears make of a recording; SourceError where it cannot be played.
 
@@ -95,15 +108,7 @@ def observed(file: Path, sha256: str, fps: float, senses: Senses) -> list[Observ
     if kept.is_file():
         found: list[Observation] = pickle.loads(zlib.decompress(kept.read_bytes()))  # our own, from build/
         return found
-    spec = SourceSpec(
-        camera=DEFAULT_CAMERA,
-        url=str(file),
-        fps=fps or None,
-        analysis_fps=senses.config.analysis.fps,
-        width_px=senses.config.analysis.width_px,
-        height_px=senses.config.analysis.height_px,
-    )
-    with open_media(spec) as media:
+    with open_media(spec_of(file, fps, senses)) as media:
         seer = senses.seer() if media.info.has_picture else None
         listener = senses.listener() if media.info.has_sound else None
         made = list(observations(media, camera=DEFAULT_CAMERA, seer=seer, listener=listener))

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from agent.capture.source import SourceSpec, open_media
+from agent.capture.source import open_media
 from agent.config.schema import Zone
 from agent.errors import SourceError
 from agent.features.standing import StandingChange
@@ -31,7 +31,7 @@ from agent.service.senses import ABSORB_S, Senses
 from agent.types import Blind, Box, Frame, Observation, Opened, Seen
 from benchmarks.calm import bound_per_day, manifest_clips
 from benchmarks.footage import REPOSITORY, normal
-from benchmarks.hours import Playable, code_sha, observed, provenance, senses_of_default
+from benchmarks.hours import Playable, code_sha, observed, provenance, senses_of_default, spec_of
 
 KEPT = REPOSITORY / "build" / "footage" / "unnamed"
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
@@ -54,16 +54,8 @@ class Calm:
 def standing(one: Playable, seen: Sequence[Seen], senses: Senses, absorb_s: float) -> Iterator[Seen]:
     """Yield what was seen of a recording, each with the standing change of its picture. SourceError."""
     by_time = {sight.at_ns: sight for sight in seen}
-    analysis, change, alive = senses.config.analysis, StandingChange(absorb_s=absorb_s), list[Box]()
-    spec = SourceSpec(
-        camera=DEFAULT_CAMERA,
-        url=str(one.file),
-        fps=one.fps or None,
-        analysis_fps=analysis.fps,
-        width_px=analysis.width_px,
-        height_px=analysis.height_px,
-    )
-    with open_media(spec) as media:
+    change, alive = StandingChange(absorb_s=absorb_s), list[Box]()
+    with open_media(spec_of(one.file, one.fps, senses)) as media:
         for frame in media.read():
             sight = by_time.get(frame.at_ns) if isinstance(frame, Frame) else None
             if not isinstance(frame, Frame) or sight is None:

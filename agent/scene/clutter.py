@@ -58,7 +58,7 @@ class Clutter:
         elapsed_s = 0.0 if self._at_ns is None else max(0.0, (at_ns - self._at_ns) / NS_PER_S)
         self._at_ns = at_ns
         if elapsed_s > LONGEST_GAP_S:
-            self._keep(np.zeros(len(self._shares), bool))
+            self.forget()
         new = 1.0 - math.exp(-elapsed_s / MEMORY_S)
         hidden = np.zeros(len(self._shares), bool)
         if len(people):
@@ -82,7 +82,7 @@ class Clutter:
         self._shares = np.concatenate([self._shares, np.full(int(fresh.sum()), max(new, NEW_SHARE))])
 
     def forget(self) -> None:
-        """The picture is of another place now."""
+        """Nothing of before holds: another place, or too long ago."""
         self._keep(np.zeros(len(self._shares), bool))
 
     def _keep(self, kept: Flags) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from agent.features.letterbox import to_tensor
 from models.vision import graph, quantise
 from models.vision.network import PAD_GREY, Vision, freeze_scales
+from models.vision.teachers import session
 
 NAMES = ("c8", "c16", "p16")
 View = tuple[np.ndarray, np.ndarray, tuple[float, ...]]
@@ -46,18 +47,15 @@ class _Frozen(nn.Module):
         return body[0], body[1], self.net.pyramid(body)[1]
 
 
-def looker(net: Vision, side_px: int, threads: int = 1) -> Look:
-    """A function from a canvas to what the head reads of it; `net` must be calibrated."""
+def looker(net: Vision, side_px: int) -> Look:
+    """A function from a canvas to what the head reads of it, on one thread; `net` must be calibrated."""
     quantise.switch(net, True)
     freeze_scales(net)
     model = graph.int8_model(_Frozen(net).eval(), side_px, side_px, NAMES)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    running = session(model.SerializeToString())
 
     def look(canvas: np.ndarray) -> list[Tensor]:
-        image = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None].astype(np.float32))
-        return [torch.from_numpy(out[0]).half() for out in session.run(None, {"image": image})]
+        return [torch.from_numpy(out[0]).half() for out in running.run(None, {"image": to_tensor(canvas)})]
 
     return look
 

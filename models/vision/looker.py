@@ -6,7 +6,6 @@ Computed in ONNX Runtime from the same graph that is exported, so that the head 
 import copy
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from agent.features.letterbox import letterbox, to_tensor
 from models.vision import graph, quantise
 from models.vision.network import STRIDES, Vision, cell_points, decode, flat, flatten, freeze_scales, grid_sizes
 from models.vision.posture_figures import iou
+from models.vision.teachers import session
 
 REACH = 2
 PATCH = 2 * REACH + 1
@@ -47,11 +47,8 @@ class Looker:
         quantise.switch(rounded, True)
         freeze_scales(rounded)
         model = graph.int8_model(Features(rounded), *size, ("person", "boxes", "seen"))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         self.size = size
-        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        self._session = session(model.SerializeToString())
         self.sizes = [(-(-size[1] // stride), -(-size[0] // stride)) for stride in STRIDES]
 
     def look(self, canvas: NDArray[np.uint8]) -> Look:

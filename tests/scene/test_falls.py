@@ -91,14 +91,22 @@ def test_whose_feet_were_out_of_the_picture_walks_out_in_a_wide_stride() -> None
     assert levels(2.7, leaves)[1] < HARDLY_LLR
 
 
+def goes_low(before: Detection, lying: Detection, steps: int, *, once: bool = False) -> tuple[Followed, float, float]:
+    """Somebody upright for 2 s, then low: who that is, when last seen, and the most told then; `once`: lost at rest."""
+    followed, at_s, told = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6), 0.0, 0.0
+    for step in range(steps):
+        at_s = step / 10
+        followed.see(seen(at_s), before if step < 20 else lying)
+        told = max((clue.llr for clue in falls(ns(at_s), [followed])), default=0.0)
+        if once and followed.body.rest_looks:
+            break
+    return followed, at_s, told
+
+
 def test_who_is_lost_at_the_lower_border_a_moment_after_looking_low_walked_out() -> None:
     """A thud that is heard a second later would make a fall of what is left."""
-    followed = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6)
-    for step in range(24):
-        at_s = step / 10
-        followed.see(seen(at_s), person(0.5, 0.98, height=0.4, prob=0.6) if step < 20 else lies(foot_y=1.0))
-        told = [clue.llr for clue in falls(ns(at_s), [followed])]
-    assert max(told) > 2.0
+    followed, _, told = goes_low(person(0.5, 0.98, height=0.4, prob=0.6), lies(foot_y=1.0), 24)
+    assert told > 2.0
     assert max(clue.llr for clue in falls(ns(2.5), [followed])) == 0.0
 
 
@@ -182,12 +190,6 @@ def test_a_look_too_weak_to_be_a_whole_person_tells_no_height() -> None:
 
 def test_who_is_seen_low_once_after_the_feet_were_out_of_the_picture_walked_out() -> None:
     """The last box ends just above the border: a thud that is heard later would make a fall of it."""
-    followed = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6)
-    for step in range(40):
-        at_s = step / 10
-        followed.see(seen(at_s), person(0.5, 1.0, height=0.4, prob=0.6) if step < 20 else lies(foot_y=0.97))
-        told = [clue.llr for clue in falls(ns(at_s), [followed])]
-        if followed.body.rest_looks:
-            break
-    assert max(told) > 2.0
+    followed, at_s, told = goes_low(person(0.5, 1.0, height=0.4, prob=0.6), lies(foot_y=0.97), 40, once=True)
+    assert told > 2.0
     assert max(clue.llr for clue in falls(ns(at_s + 0.5), [followed])) == 0.0
