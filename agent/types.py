@@ -107,7 +107,8 @@ class Detection:
 class Score:
     """A calibrated probability and the log-likelihood ratio (natural log) it stands for.
 
-    `alarm_llr` is the ratio at which the model's card would raise an alarm on this label alone, if it says so.
+    `alarm_llr` is the ratio at which the model's card would raise an alarm on this label alone, if it says so; of a
+    sound it is moved by what the window's embedding says of it (agent.inference.opinion).
     """
 
     label: str

@@ -7,6 +7,7 @@ heard = model.hear(samples)                 # float32 [32240] at 16 kHz
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from agent.inference.calibrated import score_at, scores_of
 from agent.inference.card import Card, load_card
 from agent.inference.device import Chosen, Inputs, Machine, this_machine
 from agent.inference.graph import Graph
+from agent.inference.opinion import has_opinions, load_opinions
 from agent.inference.site_label import CALIBRATION, PRIOR, SiteLabel, load_site_labels
 from agent.types import FloatArray, Score
 
@@ -35,11 +37,14 @@ class HearingModel:
     def __init__(self, card: Card, models: Models, machine: Machine) -> None:
         self._card = card
         self._taught = load_site_labels(models.site_labels, card)
-        self._graph = Graph(models, card, {"logmel": tensor_of(log_mel(probe_sound()))}, machine)
+        probe = {"logmel": tensor_of(log_mel(probe_sound()))}
+        self._graph = Graph(models, card, probe, machine)
+        dimensions = self._graph.run(probe)["embedding"].shape[-1] if has_opinions(card) else 0
+        self._opinions = load_opinions(card, dimensions)
         self._silent: tuple[Score, ...] | None = None
 
     @classmethod
-    def load(cls, models: Models, *, cache_folder: Path | None = None) -> "HearingModel":
+    def load(cls, models: Models, *, cache_folder: Path | None = None) -> Self:
         """The model that `models` names; `cache_folder` keeps compiled graphs (None: nothing is written).
 
         Errors: ModelError when card, file or device are not as they should be.
@@ -71,8 +76,11 @@ class HearingModel:
         return self._graph.run({"logmel": tensor})
 
     def scores(self, outputs: Inputs) -> tuple[Score, ...]:
-        """Bare outputs as calibrated scores, a group at least as probable as its likeliest member, taught ones last."""
-        own = scores_of(self._card, self._card.labels, outputs["logits"][0])
+        """Bare outputs as calibrated scores, a group at least as probable as its likeliest member, taught ones last.
+
+        From which llr on each would raise an alarm is the card's word, moved by the second opinion of the embedding.
+        """
+        own = self._opinions.of(scores_of(self._card, self._card.labels, outputs["logits"][0]), outputs["embedding"][0])
         taught = tuple(label.score(outputs["embedding"][0]) for label in self._taught)
         heard = (label for label, score in zip(self._taught, taught, strict=True) if score.prob >= label.threshold_prob)
         explained = frozenset[str]().union(*(label.not_a for label in heard))

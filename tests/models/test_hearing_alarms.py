@@ -9,8 +9,8 @@ pytest.importorskip("scipy", reason="needs the extra `train`")
 
 from agent.config.schema import Models
 from agent.features.logmel import RATE_HZ
-from agent.inference.hearing import HearingModel
-from models.hearing.incidents import Clip, heard_in, opened
+from models.hearing.heard import Noting, take
+from models.hearing.incidents import opened
 
 T3 = [(0.5, 1), (0.5, 0), (0.5, 1), (0.5, 0), (0.5, 1), (1.5, 0)]
 T4 = [*[(0.1, 1), (0.1, 0)] * 4, (5.0, 0)]
@@ -19,8 +19,8 @@ LONG_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def model() -> HearingModel:
-    return HearingModel.load(Models(device="cpu"))
+def model() -> Noting:
+    return Noting.load(Models(device="cpu"))
 
 
 def beeping(pattern: list[tuple[float, int]]) -> np.ndarray:
@@ -31,20 +31,19 @@ def beeping(pattern: list[tuple[float, int]]) -> np.ndarray:
     return on * np.sin(2 * np.pi * TONE_HZ * time_s)
 
 
-def kinds(sound: np.ndarray, model: HearingModel) -> set[str]:
-    heard = heard_in((sound * 32_767).astype(np.int16), model)
-    return opened(Clip(heard, frozenset(), frozenset(), LONG_S / 3600), {})
+def kinds(sound: np.ndarray, model: Noting) -> set[str]:
+    return opened(take((sound * 32_767).astype(np.int16), model).scored(model))
 
 
 @pytest.mark.parametrize("pattern", [T3, T4], ids=["T3", "T4"])
 def test_a_smoke_or_gas_alarm_as_loud_as_white_noise_opens_an_alarm(
-    pattern: list[tuple[float, int]], model: HearingModel
+    pattern: list[tuple[float, int]], model: Noting
 ) -> None:
     """0 dB: the noise has the power of the beep while it sounds."""
     noise = np.random.default_rng(1).normal(0, np.sqrt(0.5), int(LONG_S * RATE_HZ))
     assert "alarm" in kinds(0.05 * (beeping(pattern) + noise), model)
 
 
-def test_white_noise_alone_opens_nothing(model: HearingModel) -> None:
+def test_white_noise_alone_opens_nothing(model: Noting) -> None:
     noise = np.random.default_rng(2).normal(0, 0.05, int(LONG_S * RATE_HZ))
     assert kinds(noise, model) == set()

@@ -1,0 +1,78 @@
+"""How thresholds and second opinions of sounds are fitted: by tails, across recordings, on what serving hears."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tqdm", reason="needs the extra `train`")
+pytest.importorskip("soundfile", reason="needs the extra `train`")
+pytest.importorskip("scipy", reason="needs the extra `train`")
+
+from agent.config.schema import Models
+from agent.features.logmel import RATE_HZ
+from agent.inference.hear import AGAIN_S, Listener
+from agent.types import SoundBlock
+from models.hearing.heard import Noting, take
+from models.hearing.incidents import FOLDS, Windows, crossfitted, highest, once_an_hour, opinion
+
+
+def windows(rng: np.random.Generator, count: int = 400) -> Windows:
+    """Half of the windows are true; the llr knows nothing of it, the third number of the embedding does."""
+    truth = np.arange(count) % 2 == 0
+    embeddings = rng.normal(size=(count, 8))
+    embeddings[:, 2] += np.where(truth, 1.5, -1.5)
+    group = np.arange(count) // 10
+    return Windows(
+        rng.normal(2.0, 1.0, count), embeddings, np.arange(count), np.zeros(count, int), truth, group, group % FOLDS
+    )
+
+
+def test_an_opinion_is_told_by_what_the_score_does_not_know() -> None:
+    made = windows(np.random.default_rng(1))
+    found = opinion(made, np.ones(400, bool))
+    assert np.abs(found.weights).argmax() == 2
+    moves = found.moves(made.embeddings)
+    assert moves[made.is_true].mean() > moves[~made.is_true].mean() + 1.0
+
+
+def test_what_a_recording_says_does_not_speak_for_itself() -> None:
+    made = windows(np.random.default_rng(2))
+    turned = replace(made, is_true=np.where(made.fold == 1, ~made.is_true, made.is_true))
+    before, after = crossfitted(made), crossfitted(turned)
+    assert np.array_equal(before[made.fold == 1], after[made.fold == 1])
+    assert not np.array_equal(before[made.fold == 0], after[made.fold == 0])
+
+
+def test_the_level_of_once_an_hour_is_read_off_an_exponential_tail() -> None:
+    best = np.random.default_rng(3).exponential(1.5, 20_000)  # in 10 h: once an hour is ln(2000) · 1.5
+    assert once_an_hour(best, 10.0) == pytest.approx(1.5 * np.log(2_000), abs=0.8)
+
+
+def test_one_clip_that_sticks_out_does_not_decide_the_level_alone() -> None:
+    best = np.linspace(0.0, 4.0, 1_000)
+    alone = np.append(best, 9.0)
+    assert once_an_hour(alone, 10.0) - once_an_hour(best, 10.0) < 0.5
+    assert once_an_hour(alone, 0.9) < 9.0
+
+
+def test_a_clip_is_as_high_as_its_highest_window() -> None:
+    made = replace(windows(np.random.default_rng(4), 4), clip=np.array([0, 0, 2, 2]))
+    assert highest(made, np.array([1.0, 3.0, -1.0, -2.0]), 3).tolist() == [3.0, -30.0, -1.0]
+
+
+def test_what_is_kept_of_a_clip_gives_the_very_scores_that_the_agent_tells() -> None:
+    model = Noting.load(Models(device="cpu"))
+    rng = np.random.default_rng(5)
+    sound = np.zeros(3 * RATE_HZ)
+    sound[RATE_HZ : 2 * RATE_HZ] = rng.normal(0, 0.3, RATE_HZ) * np.exp(-np.arange(RATE_HZ) / 3_000)
+    samples = (sound * 32_767).clip(-32_768, 32_767).astype(np.int16)
+    listener = Listener(model, again_s=AGAIN_S)
+    live = [*listener.hear(SoundBlock(camera="dev", at_ns=0, samples=samples / np.float32(32_768))), *listener.finish()]
+    kept = take(samples, model).scored(model)
+    assert [one.at_ns for one in kept] == [one.at_ns for one in live]
+    assert any(one.between for one in kept)
+    for one, other in zip(kept, live, strict=True):
+        assert [(s.label, s.prob, s.llr) for s in one.scores] == [(s.label, s.prob, s.llr) for s in other.scores]
+        for score, said in zip(one.scores, other.scores, strict=True):
+            assert score.alarm_llr == (None if said.alarm_llr is None else pytest.approx(said.alarm_llr, abs=0.02))
