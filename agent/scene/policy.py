@@ -49,8 +49,9 @@ class KindRule:
 
 SOUND_LLR = 5.0
 """Where the ledger puts the llr at which the hearing card would raise an alarm on one window alone. That point is
-fitted on `dev` through this scene at one false incident an hour and kind (`python -m models.hearing.incidents`): a
-new model brings its own, and a recording of observations keeps the one it was made with."""
+fitted at one false clip of hard sound an hour and kind, and moved by what the window's embedding says
+(`python -m models.hearing.incidents`): a new model brings its own, and a recording of observations keeps those that it
+was made with."""
 
 _NOISE = ("loud_noise",)
 _BANG = KindRule(

@@ -14,10 +14,11 @@ what footage.csv holds back. Then, for each kind:
    highest false clip but where an exponential tail, through the clips of the four highest an hour, comes down to one.
 
 Clips are scored by fits that never heard their recording (four folds); what goes into the card is fitted on all of
-them. The network itself learned from `train`: its false alarms are no rarer there (per hour and kind, of more than one
-hour), which the table shows part by part. Left out: clips whose label makes the kind plausible (an explosion is easily
-a shot), in which the teachers' head hears the sound though nobody labelled it, and with labels not to be believed.
-`explosion` has too few recordings for an opinion; `alarm` adds up over time and is only counted.
+them. The network itself learned from `train`, where false alarms are half to two thirds as frequent as on `dev`; the
+table therefore counts what opens through the scene on the two other parts alone. Left out: clips whose label makes the
+kind plausible (an explosion is easily a shot), in which the teachers' head hears the sound though nobody labelled it,
+and with labels not to be believed. `explosion` has too few recordings for an opinion; `alarm` adds up over time and is
+only counted.
 """
 
 import argparse
