@@ -171,6 +171,22 @@ def test_who_goes_down_slowly_and_comes_to_lie_beside_the_feet_has_fallen() -> N
     assert levels(6, tumbles)[1] > OPENS_LLR
 
 
+def test_two_people_in_one_box_who_walk_down_the_picture_do_not_lie() -> None:
+    def walk(at_s: float) -> Detection:
+        height, ratio = (0.3, 0.5) if at_s < 1.0 else (0.27, 0.85) if at_s < 2.5 else (0.24, 1.6)
+        return person(0.5, 0.4 + 0.085 * at_s, height=height, ratio=ratio, prob=0.6)
+
+    assert levels(4.5, walk)[1] < OPENS_LLR
+
+
+def test_who_falls_towards_the_camera_has_fallen_though_head_and_feet_go_down_together() -> None:
+    def tumbles(at_s: float) -> Detection:
+        share = min(1.0, max(0.0, (at_s - 2.0) / 0.6))
+        return person(0.5, 0.6 + 0.18 * share, height=0.3 - 0.12 * share, ratio=0.4 + share, prob=0.6)
+
+    assert levels(2.6 + 0.9, tumbles)[1] > OPENS_LLR
+
+
 def test_who_was_surely_a_person_a_moment_ago_is_one_though_the_detector_wavers_while_they_fall() -> None:
     def wavers(at_s: float) -> Detection:
         return stands(prob=0.7 if at_s < 1.2 else 0.2) if at_s < 2.2 else lies()
