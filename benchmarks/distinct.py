@@ -34,6 +34,8 @@ HEARING = REPOSITORY / "build" / "hearing"
 SIDE, MOST_PICTURES = 16, 12
 SAME_VIEW_BITS = 40
 """Of 256. Films of one camera at other times: 0 to 30; of different ones hardly below 60."""
+FLAT_BITS = 16
+"""A picture with fewer is black, or nearly: it shows no view."""
 RATE_HZ, HOP, BANDS, SNIPPET = 16_000, 1_600, 24, 30
 SAME_SOUND, OFFSETS = 0.9, 5
 """One recording cut at another moment: 0.95 and more, as five grids of frames are tried; two recordings hardly 0.87."""
@@ -56,7 +58,8 @@ def views_of(path: Path) -> NDArray[np.bool_]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         found = [view(picture) for picture in _pictures(path)]
         np.save(kept, np.array(found, np.bool_).reshape(len(found), -1))
-    return np.asarray(np.load(kept), np.bool_)
+    views = np.asarray(np.load(kept), np.bool_)
+    return views[views.sum(axis=1) >= FLAT_BITS]
 
 
 def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:

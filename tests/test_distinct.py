@@ -1,10 +1,14 @@
 """Footage that shows one view, or sounds alike, is found through another moment and another loudness."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("soundfile", reason="reading other people's sounds needs the extra `train`")
 
+from benchmarks import distinct
 from benchmarks.distinct import HOP, SAME_VIEW_BITS, apart, bands, heard_before, view
 
 
@@ -24,6 +28,16 @@ def test_another_moment_of_one_camera_is_the_same_view_and_another_camera_is_not
 
 def test_what_has_no_picture_is_like_nothing() -> None:
     assert apart(np.zeros((0, 256), np.bool_), np.array([view(picture(1))])) == 256
+
+
+def test_a_black_picture_shows_no_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "KEPT", tmp_path / "views")
+    film = tmp_path / "film"
+    film.mkdir()
+    for number, shown in enumerate((np.zeros((180, 320), np.uint8), picture(1))):
+        for copy in range(100):
+            cv2.imwrite(str(film / f"{number * 100 + copy:06d}.png"), shown)
+    assert distinct.views_of(film).tolist() == [view(picture(1)).tolist()]
 
 
 def sound(seed: int, seconds: float) -> np.ndarray:
