@@ -142,12 +142,14 @@ class Flow:
     """The cells of a picture that move (`agent.features.flow`): rows × columns of cells, counted row by row.
 
     `cells` holds four whole numbers a moving cell: its index, its change in tenths of a grey level, and its velocity
-    to the right and down in thousandths of a picture height a second.
+    to the right and down in thousandths of a picture height a second. `changed` holds one whole number for each of
+    them: the share of its pixels that changed, in thousandths; empty where that was not kept (recordings of flow/2).
     """
 
     rows: int
     columns: int
     cells: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

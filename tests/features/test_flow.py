@@ -51,6 +51,15 @@ def test_the_speed_is_the_same_however_many_pictures_a_second_there_are() -> Non
     assert means[0] == pytest.approx(means[1], rel=0.25)
 
 
+def test_every_moving_cell_tells_how_many_of_its_pixels_changed() -> None:
+    flow = watched(3.0)[-1]
+    assert flow is not None
+    assert len(flow.changed) == len(flow.cells) // 4 > 0
+    assert all(0 < share <= 1000 for share in flow.changed)
+    energy = cells_of(flow)[:, 1] / 10.0
+    assert (np.array(flow.changed) / 1000.0 >= energy / 60.0 - 0.01).all()  # no pixel counts more than 60 levels
+
+
 def test_a_gap_or_a_time_that_runs_backwards_says_nothing() -> None:
     eye = FlowCells()
     assert [eye.see(street(60), at_ns) for at_ns in (0, 5_000_000_000, 1_000_000_000)] == [None, None, None]

@@ -2,8 +2,10 @@
 
 Every cell keeps a Gaussian of speed and of size and a histogram of eight directions, pooled with the cells around
 it; where little was seen, the whole picture stands in. Speeds are taken as asinh(speed / SLOW): a tenth faster is
-about the same step for a walker and for a car. The surprise of a cell is half the squared deviation, of what is
-faster or larger than usual: things that stand still, or are small because they are half hidden, are no news.
+about the same step for a walker and for a car. Size is two numbers: how much is pushed along, and how much of the
+ground it covers, whatever it contrasts with: a wheelchair that keeps a walker's pace, a grey cart on grey ground. The
+surprise of a cell is half the squared deviation, of what is faster or larger than usual: things that stand still, or
+are small because they are half hidden, are no news.
 
 Evidence follows what moves: `Trail` carries the surprise of a cell along its own velocity, so that a cyclist
 gathers it across the picture while the swing of a walker's leg is averaged out.
@@ -26,6 +28,15 @@ NEAR_CELLS = 0.8
 around."""
 BODY_CELLS = 1.5
 """The same for size."""
+COVER_CELLS = 1.0
+"""The same for how much of the ground is covered."""
+LEAST_COVER_FRAC = 0.02
+"""Of the ground around a cell: less than this is all the same."""
+USUAL_CHANGE_LEVELS = 30.0
+"""What a changed pixel changes by, about, where a recording did not keep how many did."""
+EDGE_CELLS = 4
+"""So near to the edge of the picture surprise counts less, a quarter in the outermost cell: what comes in was nowhere
+a moment ago, so that its velocity is guessed."""
 POOL_CELLS = 2.5
 """What is usual is learned together with cells this near: people walk on either side of a line."""
 ACTIVE_ENERGY = 6.0
@@ -51,29 +62,45 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One picture's cells [rows, columns]: which count, velocity across and down, speed, size."""
+    """One picture's cells [rows, columns]: which count, velocity across and down, speed, size (pushed, covered)."""
 
     active: NDArray[np.bool_]
     across: Map
     down: Map
     speed: Map
     size: Map
+    cover: Map
 
 
 def look_at(flow: Flow) -> Look:
     """Read the moving cells of a picture, each together with those around it."""
-    grids = np.zeros((3, flow.rows * flow.columns), np.float32)
+    grids = np.zeros((4, flow.rows * flow.columns), np.float32)
     cells = np.array(flow.cells, np.float32).reshape(-1, 4)
     where = cells[:, 0].astype(np.intp)
     energy = cells[:, 1] / 10.0
-    grids[:, where] = energy, energy * cells[:, 2] / 1000.0, energy * cells[:, 3] / 1000.0
-    maps = grids.reshape(3, flow.rows, flow.columns)
-    energy_near, across, down = gaussian_filter(maps, (0, NEAR_CELLS, NEAR_CELLS))
+    grids[:, where] = energy, energy * cells[:, 2] / 1000.0, energy * cells[:, 3] / 1000.0, _changed(flow, energy)
+    maps = grids.reshape(4, flow.rows, flow.columns)
+    energy_near, across, down = gaussian_filter(maps[:3], (0, NEAR_CELLS, NEAR_CELLS))
     across, down = across / np.maximum(energy_near, 1e-3), down / np.maximum(energy_near, 1e-3)
-    pushed = gaussian_filter(maps[1:], (0, BODY_CELLS, BODY_CELLS))
+    pushed = gaussian_filter(maps[1:3], (0, BODY_CELLS, BODY_CELLS))
     size = np.log(np.hypot(pushed[0], pushed[1]) + 0.02)
+    cover = np.log(gaussian_filter(maps[3], COVER_CELLS) + LEAST_COVER_FRAC)
     speed = np.arcsinh(np.hypot(across, down) / SLOW)
-    return Look(energy_near > ACTIVE_ENERGY, across, down, speed, size)
+    return Look(energy_near > ACTIVE_ENERGY, across, down, speed, size, cover)
+
+
+def edge_weights(rows: int, columns: int) -> Map:
+    """How much the surprise of each cell counts [rows, columns], by its distance from the edge of the picture."""
+    row, column = np.mgrid[0:rows, 0:columns]
+    inward = np.minimum(np.minimum(row, rows - 1 - row), np.minimum(column, columns - 1 - column))
+    return np.minimum(1.0, (inward + 1) / EDGE_CELLS).astype(np.float32)
+
+
+def _changed(flow: Flow, energy: Map) -> Map:
+    """The share of changed pixels of every moving cell."""
+    if len(flow.changed) == len(energy):
+        return np.array(flow.changed, np.float32) / 1000.0
+    return np.minimum(1.0, energy / USUAL_CHANGE_LEVELS)
 
 
 class Field:
@@ -81,8 +108,8 @@ class Field:
 
     def __init__(self, rows: int, columns: int) -> None:
         self.looks: Map = np.zeros((rows, columns), np.float32)
-        self.sums: Map = np.zeros((2, rows, columns), np.float32)
-        self.squares: Map = np.zeros((2, rows, columns), np.float32)
+        self.sums: Map = np.zeros((3, rows, columns), np.float32)
+        self.squares: Map = np.zeros((3, rows, columns), np.float32)
         self.directions: Map = np.zeros((DIRECTIONS, rows, columns), np.float32)
         self._usual: tuple[Map, Map, Map] | None = None
         self._unpooled = 0
@@ -95,7 +122,7 @@ class Field:
     def learn(self, look: Look) -> None:
         """Take one picture into account."""
         active = look.active.astype(np.float32)
-        values = np.stack([look.speed, look.size]) * active
+        values = np.stack([look.speed, look.size, look.cover]) * active
         self.looks += active
         self.sums += values
         self.squares += values * values
@@ -114,13 +141,13 @@ class Field:
     def surprise(self, look: Look) -> Mapping[str, Map]:
         """By attribute how unusual every cell is, in nats [rows, columns]; 0 where nothing moves."""
         mean, spread, directions = self._known()
-        values = np.stack([look.speed, look.size])
+        values = np.stack([look.speed, look.size, look.cover])
         above = np.maximum((values - mean) / spread, 0.0)
-        speed, size = 0.5 * above**2 * look.active
+        speed, pushed, covered = 0.5 * above**2 * look.active
         likely = np.take_along_axis(directions, _direction(look)[None], 0)[0]
         # An even share of the directions is no surprise.
         way = np.maximum(-np.log(likely * DIRECTIONS), 0.0) * (look.active & _has_direction(look))
-        return {"speed": speed, "size": size, "direction": way.astype(np.float32)}
+        return {"speed": speed, "size": pushed + covered, "direction": way.astype(np.float32)}
 
     def usual_speed(self, row: int, column: int) -> float:
         """What is usual in a cell, in picture heights a second."""
@@ -150,6 +177,7 @@ class Trail:
 
     def __init__(self, rows: int, columns: int) -> None:
         self._maps: Map = np.zeros((len(ATTRIBUTES) + 1, rows, columns), np.float32)
+        self._edges = edge_weights(rows, columns)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -157,7 +185,7 @@ class Trail:
         return self._maps.shape[1], self._maps.shape[2]
 
     def follow(self, look: Look, surprise: Mapping[str, Map], elapsed_s: float) -> Map:
-        """The mean surprise of what moves along its way [attributes, rows, columns]."""
+        """The mean surprise of what moves along its way [attributes, rows, columns], less near the picture's edge."""
         cells_s = self.shape[0] * elapsed_s  # a picture height a second is so many cells in this time
         rows, columns = np.nonzero(look.active)
         back = rows - look.down[rows, columns] * cells_s, columns - look.across[rows, columns] * cells_s
@@ -167,7 +195,8 @@ class Trail:
         lost = np.float32(LOST_SHARE ** (elapsed_s / 0.1))
         now = np.stack([*(surprise[name] for name in ATTRIBUTES), look.active.astype(np.float32)])
         self._maps = (carried * np.where(look.active, kept, kept * lost) + now * (1 - kept)).astype(np.float32)
-        return np.asarray(self._maps[:-1] / (self._maps[-1] + NEWCOMER_LOOKS * (1 - kept)), np.float32)
+        mean = self._maps[:-1] / (self._maps[-1] + NEWCOMER_LOOKS * (1 - kept))
+        return np.asarray(mean * self._edges, np.float32)
 
 
 def _between(maps: Map, rows: Map, columns: Map) -> Map:

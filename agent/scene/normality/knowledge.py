@@ -12,7 +12,7 @@ from agent.scene.normality.looks import MOST as MOST_LOOKS
 from agent.scene.normality.looks import MOST_AXES, Looks
 from agent.scene.normality.things import Things
 
-SCHEMA = "vedette.normality/2"
+SCHEMA = "vedette.normality/3"
 STREAMS = ("motion", "direction", "things", "scene", "sound")
 MARGINS = {"direction": 2.0, "scene": 2.0, "sound": 2.0}
 """Which way people go, what a place looks and sounds like, depends on hour, weather and who comes by: some minutes of
@@ -108,8 +108,8 @@ def _field(arrays: Arrays) -> Field:
         raise ValueError("its cells are not those of a picture")
     field = Field(looks.shape[0], looks.shape[1])
     field.looks = _counts(looks, looks.shape)
-    field.sums = _floats(arrays["sums"], (2, *looks.shape))
-    field.squares = _counts(arrays["squares"], (2, *looks.shape))
+    field.sums = _floats(arrays["sums"], (3, *looks.shape))
+    field.squares = _counts(arrays["squares"], (3, *looks.shape))
     field.directions = _counts(arrays["directions"], (DIRECTIONS, *looks.shape))
     return field
 
