@@ -93,14 +93,14 @@ def edge_weights(rows: int, columns: int) -> Map:
     """How much the surprise of each cell counts [rows, columns], by its distance from the edge of the picture."""
     row, column = np.mgrid[0:rows, 0:columns]
     inward = np.minimum(np.minimum(row, rows - 1 - row), np.minimum(column, columns - 1 - column))
-    return np.minimum(1.0, (inward + 1) / EDGE_CELLS).astype(np.float32)
+    return np.asarray(np.minimum(1.0, (inward + 1) / EDGE_CELLS), np.float32)
 
 
 def _changed(flow: Flow, energy: Map) -> Map:
     """The share of changed pixels of every moving cell."""
     if len(flow.changed) == len(energy):
         return np.array(flow.changed, np.float32) / 1000.0
-    return np.minimum(1.0, energy / USUAL_CHANGE_LEVELS)
+    return np.asarray(np.minimum(1.0, energy / USUAL_CHANGE_LEVELS), np.float32)
 
 
 class Field:
