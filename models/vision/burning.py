@@ -25,6 +25,10 @@ FIRST_SEED = 10_000
 STEPS = 170
 KEPT = range(40, STEPS, 10)
 """Steps of each plume that are laid over pictures: from catching fire to burning as fully as this one does."""
+IN_BINS = 0.4
+"""How many of the fires burn in a bin; the picture without flames shows it, too."""
+NIGHT_GAIN = 6.0
+"""By night a fire lights what stands around it so many times as much as by day, beside what light there is."""
 EXPOSURES = 0.45, 1.6
 """A fire is as bright as it is; the cameras and rooms are not."""
 ACROSS = 0.016, 0.2
@@ -35,6 +39,8 @@ FLAME = 0.16
 """Heat from which a cell counts as flame."""
 LEAST_GAP, LEAST_SHARE = 48, 0.25
 """Flames count as seen where this share of their box differs by so many of 255 steps from what stood there before."""
+GREY_GAP, GREY_SHARE = 12, 0.98
+"""A picture without colour: in so much of it the three channels are no further apart than compression leaves them."""
 Picture = NDArray[np.uint8]
 Linear = NDArray[np.float32]
 _LIGHT = np.geomspace(1e-4, 40.0, 2048).astype(np.float32)
@@ -71,10 +77,13 @@ def burning(
     foot = (random.uniform(0.08, 0.92) * width, random.uniform(0.35, 0.97) * height)
     exposure = random.uniform(*EXPOSURES)
     linear = _light(picture, exposure)
-    if infrared:
+    if random.random() < IN_BINS:
+        _stand_bin(linear, foot, BASE_PX * scale, random)
+    if infrared and not colourless(picture):
         linear = _by_night(linear, random)
     without = _shown(linear, exposure, infrared)
-    linear = linear * (1 + _firelight(linear.shape[:2], foot, 25 * scale, random.uniform(0.2, 1.0)))
+    reach_px, gain = random.uniform(15, 40) * scale, random.uniform(0.2, 2.0) * (NIGHT_GAIN if infrared else 1.0)
+    linear = linear * (1 + _firelight(linear.shape[:2], foot, reach_px, gain))
     lay(linear, plume, foot, scale, float(np.median(linear)) + 0.02)
     fire = _box(plume.heat > FLAME, (width, height), foot, scale)
     picture = _shown(linear, exposure, infrared)
@@ -89,7 +98,7 @@ def lamp(picture: Picture, random: np.random.Generator, *, infrared: bool = Fals
     height, width = picture.shape[:2]
     exposure = random.uniform(*EXPOSURES)
     linear = _light(picture, exposure)
-    if infrared:
+    if infrared and not colourless(picture):
         linear = _by_night(linear, random)
     mask = np.zeros((height, width), np.float32)
     at = (int(random.uniform(0.1, 0.9) * width), int(random.uniform(0.1, 0.9) * height))
@@ -114,6 +123,24 @@ def _stands_out(picture: Picture, without: Picture, box: tuple[float, float, flo
     part = slice(y1, y2 + 1), slice(x1, x2 + 1)
     gap = np.abs(picture[part].astype(np.int16) - without[part]).max(2)
     return bool((gap > LEAST_GAP).mean() > LEAST_SHARE)
+
+
+def colourless(picture: Picture) -> bool:
+    """Whether a picture is a night camera's already: it is not made dark once more."""
+    return bool((picture.max(2).astype(np.int16) - picture.min(2) <= GREY_GAP).mean() > GREY_SHARE)
+
+
+def _stand_bin(linear: Linear, foot: tuple[float, float], half_px: float, random: np.random.Generator) -> None:
+    """Draws the bin that burns, `half_px` and a little wide to each side of the foot: round, lit from one side."""
+    (x, y), half = foot, half_px * random.uniform(1.0, 1.4)
+    left, right, top = round(x - half), round(x + half), round(y - 0.3 * half)
+    bottom = round(y + half * random.uniform(1.6, 3.2))
+    height, width = linear.shape[:2]
+    rows, columns = slice(max(0, top), max(0, min(height, bottom))), slice(max(0, left), max(0, min(width, right)))
+    across = (np.arange(columns.start, columns.stop) - x) / max(half, 1.0)
+    shade = np.clip(np.cos(across - random.uniform(-0.8, 0.8)), 0.1, 1).astype(np.float32)
+    colour = random.uniform(0.02, 0.5) * random.uniform(0.7, 1.0, 3).astype(np.float32)
+    linear[rows, columns] = shade[None, :, None] * colour
 
 
 def _by_night(linear: Linear, random: np.random.Generator) -> Linear:

@@ -27,7 +27,7 @@ from models.vision.posture import NOTES as PERSON_NOTES
 from models.vision.records import COCO_IDS
 from models.vision.train import RECIPE, STILL_WEIGHTS, WEIGHTS, load
 
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 FLOAT_TOLERANCE = 1e-3
 """Mean score difference between the runtimes on cells that either finds likely, float files."""
 INT8_TOLERANCE = 0.03

@@ -21,7 +21,7 @@ from models.vision.teachers import session
 
 NAMES = ("c8", "c16", "p16")
 View = tuple[np.ndarray, np.ndarray, tuple[float, ...]]
-"""Canvas [S,S,3], cells known to hold none of a label [2,S/16,S/16], and the labels (nan: nobody said)."""
+"""Canvas [S,S,3], whether each cell holds a label [2,S/16,S/16], and the labels (nan: nobody said)."""
 Look = Callable[[np.ndarray], list[Tensor]]
 
 
@@ -33,8 +33,8 @@ class Example:
     c16: Tensor
     p16: Tensor
     labels: Tensor
-    outside: Tensor
-    """[2,20,20]: 1 where a cell is known to hold none of it."""
+    cells: Tensor
+    """[2,20,20]: 1 where a cell is known to hold it, 0 where it is known to hold none of it, nan elsewhere."""
 
 
 class _Frozen(nn.Module):
@@ -61,16 +61,16 @@ def looker(net: Vision, side_px: int) -> Look:
 
 
 def example(look: Look, view: View) -> Example:
-    canvas, outside, labels = view
+    canvas, cells, labels = view
     c8, c16, p16 = look(canvas)
-    return Example(c8, c16, p16, torch.tensor(labels), torch.from_numpy(outside))
+    return Example(c8, c16, p16, torch.tensor(labels), torch.from_numpy(cells))
 
 
 def examples(look: Look, views: Iterable[View], kept: Path, total: int | None = None) -> list[Example]:
     """One example a view; written to `kept`, and read from there if it exists."""
     if not kept.exists():
         seen = [example(look, view) for view in tqdm(views, desc=kept.stem, total=total, mininterval=10)]
-        rows = [(one.c8, one.c16, one.p16, one.labels, one.outside) for one in seen]
+        rows = [(one.c8, one.c16, one.p16, one.labels, one.cells) for one in seen]
         keep([torch.stack(column) for column in zip(*rows, strict=True)], kept)
     return kept_examples(kept)
 

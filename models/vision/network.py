@@ -269,11 +269,16 @@ class PersonHead(nn.Module):
         return self.posture(x), self.embed(seen)
 
 
+SHARPNESS = (3.0, 1.0)
+"""Of fire and of smoke."""
+
+
 class SceneHead(nn.Module):
     """Fire and smoke: a small map at stride 16, pooled by its own evidence, so small flames count.
 
-    The pooled logit is Σ softmax(m)·m over the cells: close to the maximum where one cell stands out,
-    close to the mean where all agree, and safe in float16.
+    The pooled logit is Σ softmax(s·m)·m over the cells: close to the maximum where one cell stands out, close to
+    the mean where all agree, and safe in float16. The sharper (SHARPNESS, s), the nearer to the maximum: a small flame
+    is one cell of hundreds, smoke is many.
     """
 
     WIDTH = 48
@@ -298,7 +303,7 @@ class SceneHead(nn.Module):
 
 def pool_evidence(maps: Tensor) -> Tensor:
     cells = flat(maps)
-    return (cells.softmax(2) * cells).sum(2)
+    return ((cells * cells.new_tensor(SHARPNESS).reshape(1, 2, 1)).softmax(2) * cells).sum(2)
 
 
 def flat(x: Tensor) -> Tensor:

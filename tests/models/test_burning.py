@@ -36,24 +36,33 @@ def test_flames_burn_inside_the_box_that_the_record_tells(moments: list[Plume]) 
 
 
 def test_the_picture_without_flames_differs_in_them_and_their_light_only(moments: list[Plume]) -> None:
-    grey = np.full((240, 320, 3), 60, np.uint8)
-    picture, without, said = burning.burning(grey, quiet(), moments, np.random.default_rng(1))
-    assert said.fire == 1
-    assert int(np.ptp(without)) == 0
-    assert int(picture.max()) > 200
+    grey, bins = np.full((240, 320, 3), 60, np.uint8), 0
+    for seed in range(12):
+        picture, without, said = burning.burning(grey, quiet(), moments, np.random.default_rng(seed))
+        bins += int(np.ptp(without) > 0)
+        if said.fire == 1:
+            assert int(picture.max()) > 200 > int(without.max())
+    assert 0 < bins < 12, "some burn in a bin, which the picture without flames shows, too"
 
 
 def test_flames_at_night_have_no_colour_and_outshine_the_place(moments: list[Plume]) -> None:
     told = 0
     for seed in range(12):
-        grey = np.full((240, 320, 3), 120, np.uint8)
-        picture, without, said = burning.burning(grey, quiet(), moments, np.random.default_rng(seed), infrared=True)
+        bluish = np.full((240, 320, 3), (100, 120, 140), np.uint8)
+        picture, without, said = burning.burning(bluish, quiet(), moments, np.random.default_rng(seed), infrared=True)
         assert int(np.ptp(picture.astype(int), axis=2).max()) == 0
         assert float(without.mean()) < 120
         if said.fire == 1:
             told += 1
             assert int(picture.max()) > int(without.max()) + burning.LEAST_GAP
     assert told > 6
+
+
+def test_what_was_filmed_by_night_is_not_made_darker(moments: list[Plume]) -> None:
+    by_night = np.full((240, 320, 3), 120, np.uint8)
+    assert burning.colourless(by_night)
+    _, without, _ = burning.burning(by_night, quiet(), moments, np.random.default_rng(0), infrared=True)
+    assert abs(float(np.median(without)) - 120) < 3
 
 
 def test_nothing_is_said_of_flames_before_what_is_as_white_as_they_are(moments: list[Plume]) -> None:

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 from models.scenes.fluid import Plume
 from models.vision import burning, scene
 from models.vision.frozen import Example, examples
+from models.vision.network import pool_evidence
 from models.vision.records import Record
 
 
@@ -42,11 +43,55 @@ def test_each_view_with_flames_is_followed_by_the_same_view_without(quiet: list[
     assert all(said == (0.0, 0.0) for _, _, said in views[12:])
 
 
-def test_cells_of_the_flames_are_not_told_to_hold_none(quiet: list[Record]) -> None:
-    for _, outside, said in scene.burning_views(quiet, moments(), 6, 0, seed=1):
+def test_the_middle_of_our_flames_is_flame_their_rim_unknown_and_the_rest_none(quiet: list[Record]) -> None:
+    told = 0
+    for _, cells, said in scene.burning_views(quiet, moments(), 6, 0, seed=1):
         if said[0] == 1.0:
-            assert 0 < outside[0].sum() < outside[0].size
-            assert outside[1].sum() == 0
+            told += 1
+            assert (cells[0] == 1.0).any()
+            assert (cells[0] == 0.0).sum() > cells[0].size / 2
+            assert np.isnan(cells[0]).any()
+            assert np.isnan(cells[1]).all()
+        elif said[0] == 0.0:
+            assert (cells == 0.0).all()
+    assert told > 2
+
+
+def test_somewhere_in_a_real_box_is_what_its_label_says() -> None:
+    record = Record("a.png", "theirs", "a", "MIT", "g", fire=1, smoke=0, scene_boxes=[[0, 0.25, 0.25, 0.5, 0.75]])
+    cells = scene.cells_of(record, scene.boxes_of(record), 8)
+    assert (cells[0, 2:6, 2:4] == scene.SOMEWHERE).all()
+    assert np.isnan(cells[0, 1, 1:5]).all()
+    assert (cells[0, 0] == 0).all()
+    assert (cells[1] == 0).all()
+    nobody_drew = scene.cells_of(Record("a.png", "theirs", "a", "MIT", "g", fire=1), np.zeros((0, 4), np.float32), 8)
+    assert np.isnan(nobody_drew).all()
+
+
+def test_a_box_whose_cells_say_nothing_costs_more_than_one_with_a_sure_cell() -> None:
+    maps, inside = torch.full((1, 2, 4, 4), -3.0), torch.zeros(1, 2, 4, 4, dtype=torch.bool)
+    inside[0, 0, 1:3, 1:3] = True
+    dull = float(scene.boxed(maps, inside))
+    maps[0, 0, 1, 1] = 6.0
+    assert float(scene.boxed(maps, inside)) < 0.1 < dull
+    assert float(scene.boxed(maps, torch.zeros_like(inside))) == 0.0
+
+
+def test_one_sure_cell_says_fire_and_it_takes_more_for_smoke() -> None:
+    maps = torch.full((1, 2, 12, 20), -3.0)
+    maps[:, :, 5, 5] = 2.0
+    fire, smoke = (float(value) for value in pool_evidence(maps)[0])
+    assert fire > 1.9
+    assert smoke < 1.0
+
+
+def test_our_pictures_say_nothing_of_smoke() -> None:
+    one = Example(*(torch.zeros(1, 1, 1) for _ in range(3)), torch.tensor([1.0, 0.0]), torch.zeros(2, 2, 2))
+    told = scene.of_fire_only(one)
+    assert float(told.labels[0]) == 1.0
+    assert math.isnan(float(told.labels[1]))
+    assert (told.cells[0] == 0).all()
+    assert bool(told.cells[1].isnan().all())
 
 
 def test_a_head_learns_what_stands_out_and_keeps_the_average_of_its_weights() -> None:
@@ -55,11 +100,11 @@ def test_a_head_learns_what_stands_out_and_keeps_the_average_of_its_weights() ->
     def example(fire: float) -> Example:
         c8, c16, p16 = (0.1 * torch.randn(c, s, s, generator=chance).abs() for c, s in ((116, 8), (232, 4), (96, 4)))
         c16[:20, 1, 2] += 2.0 * fire
-        return Example(c8, c16, p16, torch.tensor([fire, float("nan")]), torch.zeros(2, 4, 4))
+        return Example(c8, c16, p16, torch.tensor([fire, float("nan")]), torch.full((2, 4, 4), math.nan))
 
     train, dev = ([example(float(n % 2)) for n in range(count)] for count in (256, 32))
     told = [(float(item.labels[0]), item) for item in dev]
-    smoke_known = [Example(e.c8, e.c16, e.p16, torch.tensor([fire, fire]), e.outside) for fire, e in told]
+    smoke_known = [Example(e.c8, e.c16, e.p16, torch.tensor([fire, fire]), e.cells) for fire, e in told]
     torch.manual_seed(0)
     head = scene.anew()
     figures = scene.fit_head(head, train, smoke_known, smoke_known, 6, 0)
