@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 
 from models.scenes.fluid import Plume
-from models.vision import burning, scene
+from models.vision import burning, scene, scene_views
 from models.vision.frozen import Example, examples
 from models.vision.network import pool_evidence
 from models.vision.records import Record
@@ -20,7 +20,7 @@ from models.vision.records import Record
 def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures/a.png"), np.full((180, 320, 3), 90, np.uint8))
-    monkeypatch.setattr(scene, "BUILD", tmp_path)
+    monkeypatch.setattr(scene_views, "BUILD", tmp_path)
     return [Record("a.png", "ours", "a", "ours", "g", fire=0, smoke=0)]
 
 
@@ -32,7 +32,7 @@ def moments() -> list[Plume]:
 
 
 def test_each_view_with_flames_is_followed_by_the_same_view_without(quiet: list[Record]) -> None:
-    views = list(scene.burning_views(quiet, moments(), 6, 2, seed=1))
+    views = list(scene_views.burning_views(quiet, moments(), 6, 2, seed=1))
     assert len(views) == 14
     for number in range(6):
         (lit, _, said), (dark, _, nothing) = views[2 * number : 2 * number + 2]
@@ -45,7 +45,7 @@ def test_each_view_with_flames_is_followed_by_the_same_view_without(quiet: list[
 
 def test_the_middle_of_our_flames_is_flame_their_rim_unknown_and_the_rest_none(quiet: list[Record]) -> None:
     told = 0
-    for _, cells, said in scene.burning_views(quiet, moments(), 6, 0, seed=1):
+    for _, cells, said in scene_views.burning_views(quiet, moments(), 6, 0, seed=1):
         if said[0] == 1.0:
             told += 1
             assert (cells[0] == 1.0).any()
@@ -59,12 +59,12 @@ def test_the_middle_of_our_flames_is_flame_their_rim_unknown_and_the_rest_none(q
 
 def test_somewhere_in_a_real_box_is_what_its_label_says() -> None:
     record = Record("a.png", "theirs", "a", "MIT", "g", fire=1, smoke=0, scene_boxes=[[0, 0.25, 0.25, 0.5, 0.75]])
-    cells = scene.cells_of(record, scene.boxes_of(record), 8)
-    assert (cells[0, 2:6, 2:4] == scene.SOMEWHERE).all()
+    cells = scene_views.cells_of(record, scene_views.boxes_of(record), 8)
+    assert (cells[0, 2:6, 2:4] == scene_views.SOMEWHERE).all()
     assert np.isnan(cells[0, 1, 1:5]).all()
     assert (cells[0, 0] == 0).all()
     assert (cells[1] == 0).all()
-    nobody_drew = scene.cells_of(Record("a.png", "theirs", "a", "MIT", "g", fire=1), np.zeros((0, 4), np.float32), 8)
+    nobody_drew = scene_views.cells_of(Record("a.png", "theirs", "a", "MIT", "g", fire=1), np.zeros((0, 4), np.float32), 8)
     assert np.isnan(nobody_drew).all()
 
 
