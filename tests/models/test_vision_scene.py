@@ -64,8 +64,8 @@ def test_somewhere_in_a_real_box_is_what_its_label_says() -> None:
     assert np.isnan(cells[0, 1, 1:5]).all()
     assert (cells[0, 0] == 0).all()
     assert (cells[1] == 0).all()
-    nobody_drew = scene_views.cells_of(Record("a.png", "theirs", "a", "MIT", "g", fire=1), np.zeros((0, 4), np.float32), 8)
-    assert np.isnan(nobody_drew).all()
+    undrawn = Record("a.png", "theirs", "a", "MIT", "g", fire=1)
+    assert np.isnan(scene_views.cells_of(undrawn, np.zeros((0, 4), np.float32), 8)).all()
 
 
 def test_a_box_whose_cells_say_nothing_costs_more_than_one_with_a_sure_cell() -> None:
