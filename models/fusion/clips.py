@@ -1,7 +1,7 @@
 """What the product's own senses make of every clip: observations, cached, resumable.
 
     python -m models.fusion.clips                       # every clip of ../shared/data/video, as it is
-    python -m models.fusion.clips --variants 2          # besides: training clips mirrored, cropped, darkened, …
+    python -m models.fusion.clips --variants 1          # besides: training clips mirrored, cropped, darkened, …
     python -m models.fusion.clips --kinds fight,normal  # some of them first
 
 One file a clip, sense and variant, as `vedette run --record` writes observations, under build/fusion/observations/:

@@ -4,9 +4,8 @@
     python -m models.fusion.search --trials 0         # only writes the history and checks the best again
 
 A trial is cross-fitted as `models.fusion.train` does it, on the folds of SEARCHED; its value is the mean AUC of fight
-against calm clips over them. Members are stopped early on the fold they are judged on, and the best of many trials is
-lucky besides: so the best is then compared with today's setting on the folds that the search never judged by
-(CHECKED), with other seeds. Validation is not read. Writes models/fusion/search.csv.
+against calm clips over them. The best of many trials is lucky: so it is then compared with today's setting on the folds
+that the search never judged by (CHECKED), with other seeds. Validation is not read. Writes models/fusion/search.csv.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def suggested(trial: optuna.trial.BaseTrial, steps: int) -> Setting:
         own=trial.suggest_float("own", 0.1, 1.0),
         order=trial.suggest_float("order", 0.0, 0.5),
         mix=Mix(
-            cut=trial.suggest_float("cut", 0.1, 0.7),
+            cut=trial.suggest_float("cut", 0.1, 1.0),
             splice=trial.suggest_float("splice", 0.1, 0.7),
             no_scene=trial.suggest_float("no_scene", 0.1, 0.9),
             drop_step=trial.suggest_float("drop_step", 0.0, 0.3),
@@ -58,7 +57,7 @@ def suggested(trial: optuna.trial.BaseTrial, steps: int) -> Setting:
 
 
 TODAY = {
-    "kind": "gated", "kl": 0.3, "own": 0.4, "order": 0.0, "cut": 0.4, "splice": 0.4, "no_scene": 0.5,
+    "kind": "gated", "kl": 0.3, "own": 0.4, "order": 0.0, "cut": 1.0, "splice": 0.4, "no_scene": 0.8,
     "drop_step": 0.1, "noise": 0.1, "width": 32, "drop": 0.3, "input_drop": 0.1, "rate": 2e-3, "decay": 0.02,
 }  # fmt: skip
 """What `Setting()` holds, as the search names it: the first trial."""
@@ -97,7 +96,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     senses = load_senses()
-    clips, sounds = load_sequences(senses, 1), load_sounds(senses)
+    clips, sounds = load_sequences(senses), load_sounds(senses)
 
     def objective(trial: optuna.Trial) -> float:
         setting, found = suggested(trial, options.steps), []

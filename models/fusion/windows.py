@@ -114,11 +114,11 @@ class Sound:
 class Mix:
     """How examples are made; shares are probabilities."""
 
-    cut: float = 0.4  # the past is cut short
+    cut: float = 1.0  # the past is cut short: were fights' alone short, a camera's first windows would look like one
     splice: float = 0.4  # the past is another clip's
     no_sound: float = 0.35
     paired_sound: float = 0.5
-    no_scene: float = 0.5
+    no_scene: float = 0.8
     no_people: float = 0.08
     drop_step: float = 0.1
     noise: float = 0.1  # of each feature, by a factor that is the same in every step
