@@ -70,8 +70,6 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
         "gated, as 0.3.1 was trained, not stopped": replace(
             plain, variants=1, steps=500, mix=Mix(cut=0.4, no_scene=0.5)
         ),
-            plain, variants=1, steps=500, mix=Mix(cut=0.4, no_scene=0.5)
-        ),
         "gated, half as wide": replace(plain, shape=Shape(width=16)),
         "gated, half dropped": replace(plain, shape=Shape(drop=0.5, input_drop=0.2)),
     }
