@@ -53,7 +53,7 @@ BURNING, LAMPS = 1800, 400
 """Quiet training pictures with flames (each without, too) and with a lamp in them; an eighth as many of dev."""
 DEV_SHARE = 8
 DEV_PLUMES = range(100, 104)
-NONE_WEIGHT, FLAME_WEIGHT, SOMEWHERE_WEIGHT = 1.0, 0.5, 0.5
+NONE_WEIGHT, FLAME_WEIGHT, SOMEWHERE_WEIGHT = 1.0, 0.25, 0.5
 """How much the cells that hold none, the cells that are flames, and the boxes' own evidence count beside the pictures'
 logits."""
 SMOKE_WEIGHT = 2.0
