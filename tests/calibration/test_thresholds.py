@@ -4,6 +4,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,15 +97,34 @@ def test_the_command_learns_from_marked_incidents_and_writes_the_configuration(t
     assert "# mine" in config.read_text()
 
 
-def test_ordinary_recordings_are_played_and_what_opens_in_them_is_false(tmp_path: Path) -> None:
+def ordinary(tmp_path: Path, recording: Path) -> dict[str, dict[str, float]]:
     config = tmp_path / "vedette.toml"
     config.write_text("")
     arguments = ["thresholds", "--config", str(config), "--state", str(tmp_path), "--json"]
-    ended = CliRunner().invoke(app, [*arguments, "--ordinary", str(CLIPS / "fire.mp4")])
+    ended = CliRunner().invoke(app, [*arguments, "--ordinary", str(recording)])
     assert ended.exit_code == 0, ended.output
-    found = {margin["kind"]: margin for margin in json.loads(ended.stdout)}
-    assert found["fire"]["false"] == 1
+    return {margin["kind"]: margin for margin in json.loads(ended.stdout)}
+
+
+def beginning_of(clip: Path, path: Path, length_s: float) -> Path:
+    with av.open(str(clip)) as source, av.open(str(path), "w") as target:
+        copies = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.pts is not None and packet.pts * packet.time_base < length_s:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def test_what_just_opens_in_an_ordinary_recording_is_false_and_raises_its_threshold(tmp_path: Path) -> None:
+    found = ordinary(tmp_path, beginning_of(Path(str(CLIPS / "fire.mp4")), tmp_path / "short.mp4", 8.3))
+    assert (found["fire"]["false"], found["fire"]["false_kept"]) == (1, 0)
     assert 0.0 < found["fire"]["after_llr"] <= MOST_MARGIN_LLR
+
+
+def test_what_no_margin_would_silence_moves_no_threshold(tmp_path: Path) -> None:
+    found = ordinary(tmp_path, Path(str(CLIPS / "fire.mp4")))
+    assert (found["fire"]["false"], found["fire"]["false_kept"], found["fire"]["after_llr"]) == (1, 1, 0.0)
 
 
 def test_without_verdicts_and_recordings_there_is_nothing_to_learn_from(tmp_path: Path) -> None:
