@@ -67,13 +67,13 @@ class Screen:
         os.write(self.handle, f"{text}\n".encode())
 
     def interrupt(self, question: str) -> None:
-        """Press Ctrl-C at a question, and again where nothing comes of it: one that comes just before readline waits
-        is noted by Python and waits with it. Not too soon: a second one may find the program on its way out."""
+        """Press Ctrl-C at a question, again each second as a person would: one that comes just before readline
+        waits is noted by Python and waits with it."""
         self._wait(question)
         deadline_s = time.monotonic() + 120
         while time.monotonic() < deadline_s:
             os.write(self.handle, b"\x03")
-            self.quiet_s = 15.0
+            self.quiet_s = 1.0
             while self.read():
                 pass
             if self.ended:
