@@ -56,6 +56,7 @@ class Screen:
         self.pid, self.handle = pty.fork()
         if self.pid == 0:
             os.chdir(cwd)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
             os.execv(sys.executable, [sys.executable, *arguments])
         self.shown = ""
         self.ended = False
