@@ -19,7 +19,7 @@ import numpy as np
 
 from agent.config.load import of_data
 from agent.config.schema import Zone
-from agent.features.picture import picture_stats
+from agent.features.picture import Prepared, picture_stats
 from agent.features.standing import StandingChange
 from agent.scene import Policy, Scene
 from agent.service.senses import Senses
@@ -75,7 +75,7 @@ def standing_ms() -> tuple[float, float]:
     for picture, each in enumerate(shown):
         change.see(each, picture * NS_PER_S // FPS, ())
     between_s = time.process_time()
-    for before, each in pairwise(shown):
+    for before, each in pairwise(map(Prepared.of, shown)):
         picture_stats(each, before)
     ended_s = time.process_time()
     return (between_s - begun_s) / len(shown) * 1e3, (ended_s - between_s) / len(shown) * 1e3

@@ -24,7 +24,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.features.picture import picture_stats
+from agent.features.picture import Prepared, picture_stats
 from agent.scene import Policy, Scene
 from agent.types import NS_PER_S, Opened, PictureStats, Seen
 from benchmarks.alterations import NATURAL, SIZE_PX, TAMPERING, Picture, View
@@ -145,10 +145,11 @@ def measured(
     pictures: Iterable[tuple[float, NDArray[np.uint8]]], before: View | None
 ) -> Iterator[tuple[float, PictureStats]]:
     """Yield the statistics of each picture; `before` is what was seen before the first."""
-    previous = None if before is None else np.asarray(before.window().round().clip(0, 255), np.uint8)
+    previous = None if before is None else Prepared.of(np.asarray(before.window().round().clip(0, 255), np.uint8))
     for at_s, picture in pictures:
-        yield at_s, picture_stats(picture, previous)
-        previous = picture
+        now = Prepared.of(picture)
+        yield at_s, picture_stats(now, previous)
+        previous = now
 
 
 def watched(calm: Iterable[tuple[float, PictureStats]]) -> Watched:

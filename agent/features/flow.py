@@ -30,6 +30,10 @@ SPEED_SCALE = 1000.0
 ENERGY_SCALE = 10.0
 CHANGED_SCALE = 1000.0
 
+_LEVELS = np.arange(256, dtype=np.float32)
+_IS_CHANGED: FloatArray = (_LEVELS >= CHANGE_LEVELS).astype(np.float32)
+_WEIGHT_OF_CHANGE: FloatArray = np.minimum(_LEVELS, MOST_LEVELS) * _IS_CHANGED
+
 
 class FlowCells:
     """The moving cells of one camera; keeps the grey pictures of the last moments."""
@@ -75,13 +79,13 @@ def _grey(picture: Uint8Array) -> Uint8Array:
 
 def _cells(grey: Uint8Array, before: Uint8Array, elapsed_s: float, columns: int, dis: cv2.DISOpticalFlow) -> Flow:
     change = cv2.absdiff(grey, before)
-    if not (change >= CHANGE_LEVELS).any():
+    if change.max() < CHANGE_LEVELS:
         return Flow(rows=ROWS, columns=columns)
-    changed = change >= CHANGE_LEVELS
-    weight: FloatArray = np.where(changed, np.minimum(change, MOST_LEVELS), 0).astype(np.float32)
+    weight, changed = cv2.LUT(change, _WEIGHT_OF_CHANGE), cv2.LUT(change, _IS_CHANGED)
     # From the new picture to the old one: a velocity stands where the thing is now.
     back = dis.calc(grey, before, None)  # type: ignore[call-overload] # None: no first guess
-    stack = np.dstack([weight, -back[..., 0] * weight, -back[..., 1] * weight, changed.astype(np.float32)])
+    across, down = cv2.split(back)
+    stack = cv2.merge([weight, across * -weight, down * -weight, changed])
     mean = cv2.resize(stack, (columns, ROWS), interpolation=cv2.INTER_AREA)
     energy = mean[..., 0].reshape(-1)
     where = np.flatnonzero(energy >= LEAST_ENERGY)

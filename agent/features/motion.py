@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from agent.features.vectors import lengths, mean_of, median_of, summed, thinned
 from agent.types import Box, FloatArray, Uint8Array
 
 FEATURE_VERSION = "motion/2"
@@ -64,8 +65,8 @@ class Motion:
             self._flow = None
             return ()
         dense = self._dis.calc(before, grey, None)  # type: ignore[call-overload] # None: no first guess
-        flow = dense[::_STRIDE, ::_STRIDE] / (grey.shape[0] * elapsed_s)
-        camera = np.median(flow[::2, ::2], axis=(0, 1))
+        flow = thinned(dense, _STRIDE) / (grey.shape[0] * elapsed_s)
+        camera = median_of(flow[::2, ::2])
         flow -= camera
         field = _Field(flow, self._flow)
         self._flow = flow
@@ -81,12 +82,13 @@ class _Field:
 
     def __init__(self, flow: FloatArray, before: FloatArray | None) -> None:
         self.flow = flow
-        self.speed = _length(flow)
-        self.change = np.zeros_like(self.speed) if before is None else _length(flow - before)
-        across = np.diff(flow, axis=1, append=flow[:, -1:])
-        down = np.diff(flow, axis=0, append=flow[-1:])
+        self.speed = lengths(flow)
+        self.change = np.zeros_like(self.speed) if before is None else lengths(flow - before)
+        across, down = np.zeros_like(flow), np.zeros_like(flow)
+        np.subtract(flow[:, 1:], flow[:, :-1], out=across[:, :-1])
+        np.subtract(flow[1:], flow[:-1], out=down[:-1])
         places = flow.shape[0]
-        self.strain = (np.abs(across).sum(axis=2) + np.abs(down).sum(axis=2)) * (places / 4.0)
+        self.strain = (summed(np.abs(across)) + summed(np.abs(down))) * (places / 4.0)
         self.curl = np.abs(across[..., 1] - down[..., 0]) * (places / 2.0)
 
     def patch(self, box: Box) -> tuple[slice, slice]:
@@ -98,19 +100,18 @@ class _Field:
         """Numbers by `_BODY` of what moves in a box, for a body of so many picture heights."""
         where = self.patch(box)
         flow, speed, change, strain = self.flow[where], self.speed[where], self.change[where], self.strain[where]
-        translation = np.asarray(np.median(flow.reshape(-1, 2), axis=0), np.float32)
-        rest = _length(flow - translation)
+        rest = lengths(flow - median_of(flow))
         waist = max(1, len(rest) // 2)
-        mean = float(speed.mean())
+        mean = mean_of(speed)
         together = float(np.hypot(*flow.reshape(-1, 2).mean(axis=0)))
         # Where hardly anything moves the directions are those of noise.
         sure = min(1.0, mean / body / MOVING_HEIGHTS_PER_S)
         lower = rest[waist:] if len(rest) > waist else rest
         return (
             mean / body, _percentile(speed, 0.9) / body, together / body, sure * (1.0 - together / max(mean, 1e-6)),
-            float(rest.mean()) / body, _percentile(rest, 0.9) / body, float(rest[:waist].mean()) / body,
-            float(lower.mean()) / body, float(change.mean()) / body, _percentile(change, 0.9) / body,
-            float(strain.mean()), _percentile(strain, 0.9), float(self.curl[where].mean()),
+            mean_of(rest) / body, _percentile(rest, 0.9) / body, mean_of(rest[:waist]) / body,
+            mean_of(lower) / body, mean_of(change) / body, _percentile(change, 0.9) / body,
+            mean_of(strain), _percentile(strain, 0.9), mean_of(self.curl[where]),
             sure * _entropy(flow, speed),
         )  # fmt: skip
 
@@ -119,14 +120,14 @@ def _whole(field: _Field, camera: float) -> tuple[float, ...]:
     speed = field.speed
     moving = speed > MOVING_HEIGHTS_PER_S
     share = float(moving.mean())
-    level = float(speed.mean()), _percentile(speed, 0.95), share, camera
-    head = (*level, float(field.change.mean()), float(field.strain.mean()))
+    level = mean_of(speed), _percentile(speed, 0.95), share, camera
+    head = (*level, mean_of(field.change), mean_of(field.strain))
     if share < 0.002:
         return *head, 0.0, 0.0, 0.0
     rows, columns = np.nonzero(moving)
     spread = float(np.hypot(rows.std(), columns.std())) / speed.shape[0]
-    chaos = 1.0 - float(np.hypot(*field.flow[moving].mean(axis=0))) / max(float(speed[moving].mean()), 1e-6)
-    return *head, spread, chaos, float(field.strain[moving].mean())
+    chaos = 1.0 - float(np.hypot(*field.flow[moving].mean(axis=0))) / max(mean_of(speed[moving]), 1e-6)
+    return *head, spread, chaos, mean_of(field.strain[moving])
 
 
 def _people(field: _Field, people: Sequence[Box]) -> tuple[float, ...]:
@@ -175,10 +176,6 @@ def _small(picture: Uint8Array) -> Uint8Array:
         high = max(16, round(WIDTH_PX * picture.shape[0] / picture.shape[1]))
         picture = np.asarray(cv2.resize(picture, (WIDTH_PX, high), interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def _length(vectors: FloatArray) -> FloatArray:
-    return np.asarray(np.hypot(vectors[..., 0], vectors[..., 1]), np.float32)
 
 
 def _percentile(values: FloatArray, share: float) -> float:

@@ -53,7 +53,7 @@ class Graph:
 
 def _finite(outputs: Inputs) -> Inputs:
     for name, values in outputs.items():
-        # The sum is finite only if every value is, and costs a fraction of looking at each.
-        if not np.isfinite(values.sum(dtype=np.float64)):
+        # The sum is finite only if every value is, and costs a fraction of looking at each. Large ones overflow it.
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
             raise DeviceError("The graph gives wrong numbers", why=f"{name} is not finite")
     return outputs

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from agent.config.schema import Analysis
 from agent.features.flow import FlowCells
 from agent.features.motion import Motion
-from agent.features.picture import MotionGate, picture_stats
+from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
 from agent.inference.vision import VisionModel
-from agent.types import Box, Detection, Frame, Seen, Standing, Uint8Array
+from agent.types import Box, Detection, Frame, Seen, Standing
 
 PERSON_PROB = 0.25
 """Whose motion is read: surer than what tracking may still use, less sure than what starts a track."""
@@ -38,7 +38,7 @@ class Seer:
         self._flow = FlowCells() if with_flow else None
         self._standing = StandingChange(absorb_s=absorb_s) if absorb_s is not None else None
         self._alive: list[Box] = []
-        self._previous: Uint8Array | None = None
+        self._previous: Prepared | None = None
 
     def see(self, frame: Frame, *, smaller: bool = False) -> Seen:
         """What the frame shows; `detections` is None where the scene stands still and was not analysed.
@@ -47,9 +47,10 @@ class Seer:
 
         Errors: ModelError when the graph cannot be run on any device.
         """
-        stats = picture_stats(frame.picture, self._previous)
-        self._previous = frame.picture
-        looked = self._gate.opens(frame.picture, stats, frame.at_ns)
+        picture = Prepared.of(frame.picture)
+        stats = picture_stats(picture, self._previous)
+        self._previous = picture
+        looked = self._gate.opens(picture, stats, frame.at_ns)
         size_px = self._model.smallest_px if smaller else None
         sight = self._model.look(frame.picture, size_px=size_px) if looked else None
         people = people_of(sight.detections) if sight else None

@@ -136,16 +136,10 @@ class VisionModel:
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         labels = [self._card.labels[kind] for kind in found.classes[inside]]
         postures = _postures(outputs, found.places[inside])
+        corners, scores_prob = boxes[inside].tolist(), found.scores_prob[inside].tolist()
         detections = tuple(
-            Detection(
-                label=label,
-                score_prob=float(score),
-                box=_box(corners),
-                posture_probs=probs if label == PERSON else None,
-            )
-            for label, corners, score, probs in zip(
-                labels, boxes[inside], found.scores_prob[inside], postures, strict=True
-            )
+            Detection(label=label, score_prob=prob, box=_box(*sides), posture_probs=probs if label == PERSON else None)
+            for label, sides, prob, probs in zip(labels, corners, scores_prob, postures, strict=True)
         )
         return Sight(detections, self._scene(outputs), _embedding(outputs))
 
@@ -196,7 +190,8 @@ def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float | F
 
     `min_score_prob` is one least score, or one per class.
     """
-    places, classes = np.nonzero(scores_prob >= min_score_prob)
+    # Flat, because numpy looks through two dimensions at a fraction of the speed of one.
+    places, classes = np.divmod(np.flatnonzero(scores_prob >= min_score_prob), scores_prob.shape[1])
     scores = scores_prob[places, classes]
     # Equal scores are kept in the order of place and class, so that the same picture gives the same boxes.
     order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
@@ -239,6 +234,5 @@ def _shared(low: FloatArray, high: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(shared, 0.0), np.float32)
 
 
-def _box(corners: NDArray[np.float32]) -> Box:
-    left, top, right, bottom = (float(value) for value in corners)
+def _box(left: float, top: float, right: float, bottom: float) -> Box:
     return Box(left_frac=left, top_frac=top, right_frac=right, bottom_frac=bottom)

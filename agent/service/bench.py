@@ -18,7 +18,7 @@ from agent.config.schema import Config
 from agent.features.flow import FlowCells
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
-from agent.features.picture import MotionGate, picture_stats
+from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
@@ -26,7 +26,7 @@ from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
 from agent.service.senses import Senses
-from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock, Uint8Array
+from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock
 
 DEFAULT_CLIP = "fire.mp4"
 _DETECTOR = ("letterbox", "vision", "boxes", "motion")
@@ -153,7 +153,7 @@ class _Run:
         self._motion = Motion()
         self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
-        self._previous: Uint8Array | None = None
+        self._previous: Prepared | None = None
 
     def warm(self) -> None:
         """Let caches and thread pools settle before anything is measured."""
@@ -181,9 +181,10 @@ class _Run:
 
     def _see(self, frame: Frame) -> None:
         with self.stages.timed("statistics and gate"):
-            stats = picture_stats(frame.picture, self._previous)
-            self._gate.opens(frame.picture, stats, frame.at_ns)
-            self._previous = frame.picture
+            picture = Prepared.of(frame.picture)
+            stats = picture_stats(picture, self._previous)
+            self._gate.opens(picture, stats, frame.at_ns)
+            self._previous = picture
         with self.stages.timed("letterbox"):
             canvas, fit = letterbox(frame.picture, *self._vision.export_for(*frame.picture.shape[1::-1]))
             tensor = to_tensor(canvas)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.features.picture import MOVING_CELLS, MotionGate, picture_stats
+from agent.features.picture import MOVING_CELLS, MotionGate, Prepared, picture_stats
+from agent.types import PictureStats
 
 STEP_NS = 100_000_000
 HEIGHT, WIDTH = 180, 320
@@ -30,9 +31,13 @@ def with_person(left: int, grey: int = 200) -> NDArray[np.uint8]:
     return picture
 
 
+def stats_of(picture: NDArray[np.uint8], previous: NDArray[np.uint8] | None) -> PictureStats:
+    return picture_stats(Prepared.of(picture), None if previous is None else Prepared.of(previous))
+
+
 def looks(gate: MotionGate, pictures: list[NDArray[np.uint8]], first_ns: int = 0) -> list[bool]:
     previous, opened = None, []
-    for index, picture in enumerate(pictures):
+    for index, picture in enumerate(map(Prepared.of, pictures)):
         stats = picture_stats(picture, previous)
         opened.append(gate.opens(picture, stats, first_ns + index * STEP_NS))
         previous = picture
@@ -42,7 +47,7 @@ def looks(gate: MotionGate, pictures: list[NDArray[np.uint8]], first_ns: int = 0
 @given(grey=st.integers(0, 255), height=st.integers(1, 64), width=st.integers(1, 64))
 def test_any_flat_picture_has_its_own_brightness_and_no_contrast_sharpness_or_motion(grey, height, width):
     picture = flat(grey, height, width)
-    stats = picture_stats(picture, picture)
+    stats = stats_of(picture, picture)
     assert stats.brightness_frac == pytest.approx(grey / 255, abs=0.005)
     assert (stats.contrast_frac, stats.sharpness_frac, stats.moving_frac) == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
     assert len(stats.grid) == 48
@@ -51,31 +56,31 @@ def test_any_flat_picture_has_its_own_brightness_and_no_contrast_sharpness_or_mo
 def test_blurring_a_picture_lowers_its_sharpness():
     sharp = noisy(128, 40, 1)
     blurred = np.asarray(cv2.GaussianBlur(sharp, (9, 9), 3))
-    assert picture_stats(blurred, None).sharpness_frac < 0.2 * picture_stats(sharp, None).sharpness_frac
+    assert stats_of(blurred, None).sharpness_frac < 0.2 * stats_of(sharp, None).sharpness_frac
 
 
 def test_a_change_of_everything_moves_every_cell():
-    assert picture_stats(flat(200), flat(20)).moving_frac == 1.0
+    assert stats_of(flat(200), flat(20)).moving_frac == 1.0
 
 
 def test_a_walking_person_moves_a_few_cells():
-    assert 0 < picture_stats(with_person(60), with_person(50)).moving_frac < 0.05
+    assert 0 < stats_of(with_person(60), with_person(50)).moving_frac < 0.05
 
 
 def test_strong_sensor_noise_does_not_count_as_motion():
     frames = [noisy(60, 12, seed) for seed in range(20)]
-    moving = [picture_stats(new, old).moving_frac for old, new in pairwise(frames)]
+    moving = [stats_of(new, old).moving_frac for old, new in pairwise(frames)]
     assert max(moving) * 960 < MOVING_CELLS
 
 
 def test_pictures_of_two_sizes_can_be_compared():
-    assert picture_stats(flat(80), flat(80, 96, 160)).moving_frac == 0.0
+    assert stats_of(flat(80), flat(80, 96, 160)).moving_frac == 0.0
 
 
 def test_the_grid_tells_where_it_is_bright_row_by_row():
     picture = flat(0)
     picture[: HEIGHT // 6, : WIDTH // 8] = 255
-    grid = picture_stats(picture, None).grid
+    grid = stats_of(picture, None).grid
     assert grid[0] == 1.0
     assert max(grid[1:]) == 0.0
 

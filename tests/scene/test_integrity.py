@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.features.picture import picture_stats
+from agent.features.picture import Prepared, picture_stats
 from agent.scene import Policy, Scene
 from agent.types import IncidentChange, Opened, PictureStats
 from tests.scene.observe import closed, kinds, ns, seen
@@ -47,9 +47,9 @@ def stats_of(alter: Alter, end_s: float, before: Picture | None = None) -> list[
         picture = alter(at_s, calm) if at_s >= 0.0 else calm
         left, top = index * 7 % 64, index * 13 % 64
         noise = 0.0 if alter is frozen and at_s >= 0.0 else NOISE[top : top + HEIGHT, left : left + WIDTH]
-        levels = np.asarray((picture + noise).round().clip(0, 255), np.uint8)
-        found.append((at_s, picture_stats(levels, previous)))
-        previous = levels
+        now = Prepared.of(np.asarray((picture + noise).round().clip(0, 255), np.uint8))
+        found.append((at_s, picture_stats(now, previous)))
+        previous = now
     return found
 
 
