@@ -4,8 +4,8 @@ Pictures are taken as they are stored: an EXIF orientation turns nothing, becaus
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 from agent.errors import SourceError, VedetteError
 from agent.features.letterbox import STILL_STRETCH
 from agent.inference.card import Card
-from agent.inference.vision import Sight, VisionModel
-from agent.types import POSTURES, Uint8Array
+from agent.inference.parts import joined, parts_of
+from agent.inference.vision import VisionModel, box_of
+from agent.types import POSTURES, Detection, FloatArray, Uint8Array
 
 STILL_SIZE_PX = (416, 416)
 STILL_SCORE_PROB = 0.01
@@ -93,30 +94,55 @@ def read_still(path: Path) -> Uint8Array:
 
 
 def coco_results(model: VisionModel, still: Still) -> list[dict[str, Any]]:
-    """Look at one picture in the largest export: COCO results, boxes x y width height in stored pixels.
+    """Look at one picture, whole and in parts, in the largest export: COCO results, boxes x y w h in stored pixels.
 
     Errors: SourceError for the picture, ModelError for the model.
     """
     picture = read_still(still.path)
-    sight = model.look(picture, size_px=STILL_SIZE_PX, min_score_prob=STILL_SCORE_PROB, most_stretch=STILL_STRETCH)
-    return list(_results(sight, still.image_id, model.card, (picture.shape[1], picture.shape[0])))
+    found = look_closely(model, picture)
+    return list(_results(found, still.image_id, model.card, (picture.shape[1], picture.shape[0])))
 
 
-def _results(sight: Sight, image_id: int | str, card: Card, size_px: tuple[int, int]) -> Iterable[dict[str, Any]]:
+def look_closely(model: VisionModel, picture: Uint8Array) -> list[Detection]:
+    """What a picture shows when it is looked at as a whole and in parts, by falling score.
+
+    Errors: ModelError.
+    """
+    found: list[Detection] = []
+    for part in parts_of(picture):
+        sight = model.look(
+            part.picture, size_px=STILL_SIZE_PX, min_score_prob=STILL_SCORE_PROB, most_stretch=STILL_STRETCH
+        )
+        boxes = _corners(sight.detections)
+        seen = zip(sight.detections, part.to_whole(boxes).tolist(), part.holds(boxes), strict=True)
+        found += [replace(one, box=box_of(*corners)) for one, corners, held in seen if held]
+    scores = np.array([one.score_prob for one in found], np.float32)
+    labels = np.array([model.card.labels.index(one.label) for one in found], np.intp)
+    return [found[index] for index in joined(_corners(found), scores, labels)]
+
+
+def _corners(found: Sequence[Detection]) -> FloatArray:
+    boxes = [(one.box.left_frac, one.box.top_frac, one.box.right_frac, one.box.bottom_frac) for one in found]
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def _results(
+    found: Sequence[Detection], image_id: int | str, card: Card, size_px: tuple[int, int]
+) -> Iterable[dict[str, Any]]:
     category_of = dict(zip(card.labels, card.coco_ids, strict=True))
     width_px, height_px = size_px
-    for found in sight.detections:
-        box = found.box
+    for one in found:
+        box = one.box
         corners = (box.left_frac * width_px, box.top_frac * height_px)
         sides = (box.width_frac * width_px, box.height_frac * height_px)
         result: dict[str, Any] = {
             "image_id": image_id,
-            "category_id": category_of[found.label],
+            "category_id": category_of[one.label],
             "bbox": [_digits(value) for value in (*corners, *sides)],
-            "score": _digits(found.score_prob),
+            "score": _digits(one.score_prob),
         }
-        if found.posture_probs is not None:
-            result["posture"] = dict(zip(POSTURES, found.posture_probs, strict=True))
+        if one.posture_probs is not None:
+            result["posture"] = dict(zip(POSTURES, one.posture_probs, strict=True))
         yield result
 
 

@@ -138,7 +138,9 @@ class VisionModel:
         postures = _postures(outputs, found.places[inside])
         corners, scores_prob = boxes[inside].tolist(), found.scores_prob[inside].tolist()
         detections = tuple(
-            Detection(label=label, score_prob=prob, box=_box(*sides), posture_probs=probs if label == PERSON else None)
+            Detection(
+                label=label, score_prob=prob, box=box_of(*sides), posture_probs=probs if label == PERSON else None
+            )
             for label, sides, prob, probs in zip(labels, corners, scores_prob, postures, strict=True)
         )
         return Sight(detections, self._scene(outputs), _embedding(outputs))
@@ -195,7 +197,7 @@ def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float | F
     scores = scores_prob[places, classes]
     # Equal scores are kept in the order of place and class, so that the same picture gives the same boxes.
     order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
-    kept = order[_survivors(boxes[places[order]], classes[order])][:MOST_BOXES]
+    kept = order[survivors(boxes[places[order]], classes[order])][:MOST_BOXES]
     return Raw(boxes[places[kept]], scores[kept], classes[kept], places[kept])
 
 
@@ -210,7 +212,7 @@ def probe_picture(width_px: int, height_px: int) -> Uint8Array:
     return picture.astype(np.uint8)
 
 
-def _survivors(boxes: FloatArray, classes: NDArray[np.intp]) -> NDArray[np.intp]:
+def survivors(boxes: FloatArray, classes: NDArray[np.integer]) -> NDArray[np.intp]:
     """Indices of boxes (by falling score) that no better box of their class covers."""
     suppresses = (_overlaps_iou(boxes) > OVERLAP_IOU) & (classes[:, None] == classes[None, :])
     alive = np.ones(len(boxes), bool)
@@ -234,5 +236,6 @@ def _shared(low: FloatArray, high: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(shared, 0.0), np.float32)
 
 
-def _box(left: float, top: float, right: float, bottom: float) -> Box:
+def box_of(left: float, top: float, right: float, bottom: float) -> Box:
+    """Corners in fractions as a Box."""
     return Box(left_frac=left, top_frac=top, right_frac=right, bottom_frac=bottom)

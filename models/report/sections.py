@@ -69,8 +69,9 @@ def _with_interval(one: Found, key: str) -> str:
 def vision(found: Found, known: Cards) -> Iterator[str]:
     """Other detectors, slices, mistakes."""
     yield from ("", "### Beside the network it came from and other published detectors", "")
-    yield f"People on {found['pictures']} val pictures as stills are served (`STILL_STRETCH`); others as they were "
-    yield "published. Twelve: mean AP50 where all twelve classes are labelled. 95 % over pictures."
+    yield f"People on {found['pictures']} val pictures in one look, stretched (`STILL_STRETCH`); others as they were "
+    yield "published. `vedette detect` looks five times (BENCHMARKS.md)."
+    yield "Twelve: mean AP50 where all twelve classes are labelled. 95 % over pictures."
     yield ""
     others = (load("peers") or {"beside": []})["beside"]
     columns = {"ap50": "person AP50 (95 %)", "ap": "person AP", "twelve": "twelve AP50"}

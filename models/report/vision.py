@@ -61,7 +61,7 @@ def measure(card: dict[str, Any], today: date) -> None:
 
 
 def finder(predict: evaluate.Predict, side_px: int, stretch: float = STILL_STRETCH) -> Finder:
-    """What a graph of ours finds in one still, as it is served."""
+    """What a graph of ours finds in one still in one look."""
     return lambda still: evaluate.find(predict, [still], side_px, side_px, stretch)
 
 

@@ -1,5 +1,6 @@
 """From the graph's `scores` and `boxes` to a list of detections: threshold, then NMS per class."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,10 @@ class Detections:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
+
+
+Look = Callable[[NDArray[np.uint8]], Detections]
+"""RGB picture → detections with boxes as fractions of it."""
 
 
 def detections(

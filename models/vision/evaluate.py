@@ -28,10 +28,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from agent.features.letterbox import STILL_STRETCH, letterbox, to_tensor
+from agent.inference.parts import joined, parts_of
 from models.measured import measured
 from models.vision import posture_figures, records, sources
 from models.vision.data import BUILD, INDEX, ROOT, shared_folder
-from models.vision.detect import Detections, detections
+from models.vision.detect import Detections, Look, detections
 from models.vision.records import COCO_IDS, IGNORE, TWELVE_IDS
 
 ZOO = ROOT / "models/zoo"
@@ -41,6 +42,8 @@ COMMANDS = {
 }
 LEAST_SCORE = 0.01
 BOOTSTRAPS = 200
+PARTS = "_in_parts"
+"""Ending of the metrics of stills looked at as `vedette detect` does: whole and in four parts."""
 SIZES = ((320, 320), (416, 416), (320, 192))
 # No fp16 at 320×320: the whole zoo has to stay below 16 MB, and a GPU or NPU shows tall pictures at 416×416.
 EXPORTS = tuple((*size, kind) for size in SIZES for kind in ("int8", "fp16") if (*size, kind) != (320, 320, "fp16"))
@@ -138,6 +141,12 @@ def find(
     predict: Predict, stills: list[Still], width_px: int, height_px: int, most_stretch: float = 1.0
 ) -> list[dict[str, Any]]:
     """COCO results of all classes, boxes in the stored picture's pixels."""
+    look = look_with(predict, width_px, height_px, most_stretch)
+    return [row for still in stills for row in rows_of(still, look)]
+
+
+def look_with(predict: Predict, width_px: int, height_px: int, most_stretch: float) -> Look:
+    """A function from a picture to what is found in it, boxes as fractions of it."""
 
     def look(picture: NDArray[np.uint8]) -> Detections:
         canvas, fit = letterbox(picture, width_px, height_px, most_stretch)
@@ -145,10 +154,25 @@ def find(
         found = detections(out["scores"][0], out["boxes"][0], LEAST_SCORE)
         return replace(found, boxes=fit.to_fractions(found.boxes))
 
-    return [row for still in stills for row in rows_of(still, look)]
+    return look
 
 
-def rows_of(still: Still, look: Callable[[NDArray[np.uint8]], Detections]) -> list[dict[str, Any]]:
+def in_parts(look: Look) -> Look:
+    """The same at the whole picture and its parts, joined as `vedette detect` joins them."""
+
+    def closely(picture: NDArray[np.uint8]) -> Detections:
+        found = [(part, look(part.picture)) for part in parts_of(picture)]
+        held = [part.holds(one.boxes) for part, one in found]
+        boxes = np.concatenate([part.to_whole(one.boxes[rows]) for (part, one), rows in zip(found, held, strict=True)])
+        scores = np.concatenate([one.scores[rows] for (_, one), rows in zip(found, held, strict=True)])
+        classes = np.concatenate([one.classes[rows] for (_, one), rows in zip(found, held, strict=True)])
+        kept = joined(boxes, scores, classes)
+        return Detections(boxes[kept], scores[kept], classes[kept])
+
+    return closely
+
+
+def rows_of(still: Still, look: Look) -> list[dict[str, Any]]:
     """COCO results of one picture; `look` gives boxes as fractions of it."""
     height, width = still.picture.shape[:2]
     found, rows = look(still.picture), []
@@ -291,18 +315,21 @@ def figures(split: str, zoo: Path, card: dict[str, Any]) -> Iterator[Figure]:
             for metric, label, value, ci95, n in posture_figures.rows_of(predict, postures, (width, height)):
                 yield row(metric, label, value, ci95, n)
             if height == width:
-                yield from detection_figures(predict, stills, (width, height), row)
+                yield from detection_figures(predict, stills, (width, height), row, parts=runtime == "onnxruntime")
             if fires:
                 yield from scene_figures(predict, fires, card, (width, height), row)
 
 
 def detection_figures(
-    predict: Predict, stills: list[Still], size: tuple[int, int], row: Callable[..., Figure]
+    predict: Predict, stills: list[Still], size: tuple[int, int], row: Callable[..., Figure], *, parts: bool
 ) -> Iterator[Figure]:
-    """Person and the twelve classes, letterboxed, and again with stills' stretch into the border."""
+    """Person and the twelve classes: letterboxed, with stills' stretch into the border, and also `parts`, in parts."""
     whole = [still for still in stills if still.complete]
-    for ending, stretch in (("", 1.0), ("_stretched", STILL_STRETCH)):
-        found = find(predict, stills, *size, stretch)
+    stretched = look_with(predict, *size, STILL_STRETCH)
+    looks = {"": look_with(predict, *size, 1.0), "_stretched": stretched}
+    looks |= {PARTS: in_parts(stretched)} if parts else {}
+    for ending, look in looks.items():
+        found = [found for still in stills for found in rows_of(still, look)]
         ap50, ap = average_precision(stills, found, (1,))
         yield row("ap50" + ending, "person", ap50, person_ap50_interval(stills, found), len(stills))
         yield row("ap" + ending, "person", ap, None, len(stills))

@@ -11,7 +11,7 @@ over all six, so that what one alone sees counts little. All three are Apache-2.
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from models.vision import records, sources
 from models.vision.data import BUILD, INDEX, add_repositories, shared_folder
-from models.vision.detect import Detections, detections
+from models.vision.detect import Detections, Look, detections
 
 FUSED = BUILD / "fused.jsonl"
 YOLOX_REPOSITORY = "Kazuhito00/YOLOX-ONNX-TFLite-Sample"
@@ -37,8 +37,6 @@ YOLOX_STRIDES = (8, 16, 32)
 
 Picture = NDArray[np.uint8]
 Reals = NDArray[np.float32]
-Look = Callable[[Picture], Detections]
-"""A teacher: RGB picture → detections with boxes as fractions of it."""
 
 
 def session(model: Path | bytes) -> onnxruntime.InferenceSession:
