@@ -17,6 +17,7 @@ looked at.
 import argparse
 import csv
 import hashlib
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -87,7 +88,7 @@ def git_directory(below: Path, repository: str) -> Path | None:
 
 
 def blobs(git: Path, one: Recording) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bytes of a recording's file, or of its pictures in the order of their names.
+    """Yield names and bytes of a recording's file, or of its pictures in the order of the numbers in their names.
 
     subprocess.CalledProcessError where the commit does not hold them.
     """
@@ -95,7 +96,7 @@ def blobs(git: Path, one: Recording) -> Iterator[tuple[str, bytes]]:
         yield PurePosixPath(one.path).name, _git(git, "cat-file", "blob", f"{one.commit}:{one.path}")
         return
     listed = _git(git, "ls-tree", "-z", "--name-only", one.commit, f"{one.path}/").decode().split("\0")
-    paths = sorted(path for path in listed if path.lower().endswith(PICTURES))
+    paths = sorted((path for path in listed if path.lower().endswith(PICTURES)), key=counted)
     asked = "".join(f"{one.commit}:{path}\n" for path in paths).encode()
     answer, at = _git(git, "cat-file", "--batch", given=asked), 0
     for path in paths:  # "<id> blob <bytes>", a line feed, that many bytes, a line feed
@@ -103,6 +104,11 @@ def blobs(git: Path, one: Recording) -> Iterator[tuple[str, bytes]]:
         length = int(answer[at:head].split()[2])
         yield PurePosixPath(path).name, answer[head + 1 : head + 1 + length]
         at = head + 2 + length
+
+
+def counted(name: str) -> list[str]:
+    """Return what puts names into the order of the numbers in them, with leading zeros or without: 2 before 10."""
+    return [part.zfill(12) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def _git(directory: Path, *words: str, given: bytes = b"") -> bytes:

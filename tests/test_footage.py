@@ -127,7 +127,7 @@ def mirror(tmp_path: Path) -> Path:
     (work / "walk").mkdir(parents=True)
     (work / "a.mp4").write_bytes(b"a film")
     for number in (1, 2, 10):
-        (work / "walk" / f"{number:03d}.jpg").write_bytes(b"picture %d\n" % number)
+        (work / "walk" / f"frame{number}.jpg").write_bytes(b"picture %d\n" % number)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(work)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "add", "."], check=True)
