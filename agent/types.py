@@ -172,7 +172,8 @@ class Seen:
     `embedding` is the vision graph's description of the whole scene, `motion` the flow since the picture before
     (`agent.features.motion`); either may be empty. `flow` tells where it moves, for learned normality; None where
     there was nothing to compare with, or nobody asked. `standing` is what came or went without a class, None where
-    that was not looked for.
+    that was not looked for. `flicker` is how restless the edges of what glows are (`agent.features.flicker`), None
+    where the picture was not analysed.
     """
 
     camera: str
@@ -186,6 +187,7 @@ class Seen:
     motion: tuple[float, ...] = ()
     flow: Flow | None = None
     standing: tuple[Standing, ...] | None = None
+    flicker: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

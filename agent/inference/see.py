@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent.config.schema import Analysis
+from agent.features.flicker import Flicker
 from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
@@ -35,6 +36,7 @@ class Seer:
         self._model = model
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
         self._motion = Motion()
+        self._flicker = Flicker()
         self._flow = FlowCells() if with_flow else None
         self._standing = StandingChange(absorb_s=absorb_s) if absorb_s is not None else None
         self._alive: list[Box] = []
@@ -66,6 +68,7 @@ class Seer:
             motion=self._motion.see(frame.picture, frame.at_ns, people),
             flow=self._flow.see(frame.picture, frame.at_ns, moving=looked) if self._flow else None,
             standing=self._stands(frame, sight.detections if sight else None),
+            flicker=None if people is None else self._flicker.see(frame.picture, frame.at_ns, people),
         )
 
     def _stands(self, frame: Frame, detections: Sequence[Detection] | None) -> tuple[Standing, ...] | None:

@@ -75,6 +75,7 @@ def seen(
     camera: str = "cam",
     stats: PictureStats | None = None,
     scene: Sequence[Score] = (),
+    flicker: float | None = None,
 ) -> Seen:
     """One analysed picture."""
     return Seen(
@@ -84,6 +85,7 @@ def seen(
         stats=stats or noisy(STATS, at_s),
         detections=None if detections is None else tuple(detections),
         scene=tuple(scene),
+        flicker=flicker,
     )
 
 
