@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REPORT = REPOSITORY / "BENCHMARKS.md"
 SECTIONS: dict[str, list[str]] = {
     "video": ["benchmarks.clips", "video", "--split", "val"],
+    "night": ["benchmarks.night"],
     "audio": ["benchmarks.clips", "audio", "--split", "val"],
     "detect": ["benchmarks.detection"],
     "track": ["benchmarks.tracking"],
