@@ -2,7 +2,7 @@
 
 for part in parts_of(picture):
     found = look(part.picture)                      # boxes as fractions of the part
-    found = found[part.holds(found.boxes)]          # what the part's inner edges cut is seen whole elsewhere
+    found = found[part.holds(found.boxes)]          # what is large or cut is seen better elsewhere
     boxes = part.to_whole(found.boxes)              # as fractions of the picture
 kept = joined(boxes, scores, classes)               # of all parts together
 """
@@ -20,6 +20,8 @@ PART_FRAC = 0.6
 """Of each side: neighbours share a fifth of the picture, so that what one cuts the other shows whole."""
 CUT_FRAC = 0.02
 """A box that comes so near to an inner edge of its part, in fractions of the part, may go on beyond it."""
+SMALL_FRAC = 0.05
+"""Of the picture: a part speaks for boxes of less, a larger thing is understood better beside what surrounds it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +38,19 @@ class Part:
         return np.asarray(boxes_frac * scale + np.array([left, top] * 2, np.float32), np.float32)
 
     def holds(self, boxes_frac: FloatArray) -> NDArray[np.bool_]:
-        """Which boxes [n, 4], in fractions of the part, keep away from those of its edges that cut the picture."""
+        """Which boxes [n, 4], in fractions of the part, it speaks for.
+
+        The whole picture speaks for all; a part for what is small and keeps away from the edges that cut the picture.
+        """
         left, top, right, bottom = self.corners_frac
+        size_frac = (right - left) * (bottom - top)
+        if size_frac == 1:
+            return np.ones(len(boxes_frac), bool)
         low = np.array([CUT_FRAC if left > 0 else -np.inf, CUT_FRAC if top > 0 else -np.inf])
         high = np.array([1 - CUT_FRAC if right < 1 else np.inf, 1 - CUT_FRAC if bottom < 1 else np.inf])
-        return np.asarray((boxes_frac[:, :2] >= low).all(1) & (boxes_frac[:, 2:] <= high).all(1))
+        whole = (boxes_frac[:, :2] >= low).all(1) & (boxes_frac[:, 2:] <= high).all(1)
+        areas_frac = (boxes_frac[:, 2:] - boxes_frac[:, :2]).prod(1) * size_frac
+        return np.asarray(whole & (areas_frac < SMALL_FRAC))
 
 
 def parts_of(picture: Uint8Array) -> Iterator[Part]:

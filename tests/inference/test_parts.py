@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.inference.card import load_card
-from agent.inference.parts import CUT_FRAC, PART_FRAC, joined, parts_of
+from agent.inference.parts import CUT_FRAC, PART_FRAC, SMALL_FRAC, joined, parts_of
 from agent.inference.stills import look_closely
 from agent.inference.vision import MOST_BOXES, Sight, box_of
 from agent.types import Detection
@@ -58,8 +58,15 @@ def test_a_box_of_a_part_is_told_in_fractions_of_the_picture():
 def test_a_part_does_not_speak_for_what_its_inner_edges_may_cut():
     upper_left = list(parts_of(shown_with(0, 0, 1, 1)))[1]
     near, far = CUT_FRAC / 2, CUT_FRAC * 2
-    boxes = [[0, 0, 0.5, 0.5], [0.5, 0, 1 - near, 0.5], [0.5, 0, 1 - far, 0.5], [0, 0.5, 0.5, 1 - near]]
+    boxes = [[0, 0, 0.2, 0.5], [0.8, 0, 1 - near, 0.5], [0.8, 0, 1 - far, 0.5], [0, 0.8, 0.5, 1 - near]]
     assert upper_left.holds(np.array(boxes, np.float32)).tolist() == [True, False, True, False]
+
+
+def test_a_part_does_not_speak_for_what_is_large():
+    part = list(parts_of(shown_with(0, 0, 1, 1)))[1]
+    side = np.sqrt(SMALL_FRAC) / PART_FRAC
+    boxes = [[0.1, 0.1, 0.1 + 0.95 * side, 0.1 + side], [0.1, 0.1, 0.1 + 1.05 * side, 0.1 + side]]
+    assert part.holds(np.array(boxes, np.float32)).tolist() == [True, False]
 
 
 def test_the_whole_picture_speaks_for_every_box():
@@ -91,5 +98,5 @@ def test_what_is_too_small_for_the_whole_picture_is_found_in_a_part_and_told_onc
 def test_what_every_part_cuts_is_told_by_the_whole_picture_alone(tmp_path):
     margin = 1 - PART_FRAC
     left, right = int(640 * (margin - 0.1)), int(640 * (PART_FRAC + 0.1))
-    found = look_closely(Keen(tmp_path), shown_with(left, 100, right, 400))
+    found = look_closely(Keen(tmp_path), shown_with(left, 100, right, 130))
     assert [(one.box.left_frac, one.box.right_frac) for one in found] == [pytest.approx((left / 640, right / 640))]
