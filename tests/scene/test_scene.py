@@ -141,6 +141,17 @@ def test_a_bang_opens_within_0_8_s_once_and_closes(kind: str) -> None:
     assert [end.close_reason for end in closed(changes)] == ["quiet"]
 
 
+def test_glass_breaks_at_once_so_a_sound_without_an_onset_has_to_be_surer() -> None:
+    def opens(kind: str, llr: float, *, with_onset: bool) -> list[str]:
+        windows = bang(kind, 12.3, llr, 30)
+        return kinds(play(one if with_onset else replace(one, onset_ns=None) for one in windows))
+
+    assert opens("glass_break", 6.0, with_onset=True) == ["glass_break"]
+    assert opens("glass_break", 6.0, with_onset=False) == []
+    assert opens("glass_break", 7.5, with_onset=False) == ["glass_break"]
+    assert opens("scream", 6.0, with_onset=False) == ["scream"]
+
+
 def test_a_card_says_from_which_llr_on_its_labels_open() -> None:
     def opens(alarm_llr: float | None, llr: float) -> list[str]:
         windows = bang("gunshot", 12.3, llr, 30)
