@@ -59,6 +59,8 @@ class Clutter:
         self._at_ns = at_ns
         if elapsed_s > LONGEST_GAP_S:
             self.forget()
+        if not len(boxes) and not self.places:
+            return  # as in most pictures
         new = 1.0 - math.exp(-elapsed_s / MEMORY_S)
         hidden = np.zeros(len(self._shares), bool)
         if len(people):

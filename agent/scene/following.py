@@ -186,7 +186,9 @@ class Following:
 
     def _learn_clutter(self, seen: Seen, boxes: Floats, scores: Floats) -> None:
         """Note where weak boxes are that nobody is followed in, seen or lost."""
-        people = [_corners(one.box, seen.aspect_ratio) for one in self.known.values() if one.label == "person"]
+        people = []
+        if len(boxes) or self._clutter.places:
+            people = [_corners(one.box, seen.aspect_ratio) for one in self.known.values() if one.label == "person"]
         self._clutter.learn(seen.at_ns, boxes, scores, np.array(people, np.float64).reshape(-1, 4))
 
     def _update(self, track_id: int, detection: Detection, velocity: list[float], seen: Seen) -> Followed:

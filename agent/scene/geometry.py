@@ -85,12 +85,22 @@ def heights_between(first: Box, second: Box, aspect_ratio: float) -> float:
     return math.hypot(across * aspect_ratio, down)
 
 
+def overlap(first: Box, second: Box) -> bool:
+    """Whether two boxes share any area. Most do not, and it is asked for every two people of every picture."""
+    return (
+        first.left_frac < second.right_frac
+        and second.left_frac < first.right_frac
+        and first.top_frac < second.bottom_frac
+        and second.top_frac < first.bottom_frac
+    )
+
+
 def inside_frac(inner: Box, outer: Box) -> float:
     """Share of the area of `inner` that lies in `outer`."""
+    if not overlap(inner, outer):
+        return 0.0
     wide = min(inner.right_frac, outer.right_frac) - max(inner.left_frac, outer.left_frac)
     high = min(inner.bottom_frac, outer.bottom_frac) - max(inner.top_frac, outer.top_frac)
-    if wide <= 0.0 or high <= 0.0:
-        return 0.0  # most pairs: asked for every two people of every picture
     area = inner.width_frac * inner.height_frac
     return wide * high / area if area > 0.0 else 0.0  # of a box too small for its area to be told
 
