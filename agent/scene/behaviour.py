@@ -372,6 +372,11 @@ def _pace(speed: float, before: str) -> str:
     return "walking" if speed >= walking else "standing"
 
 
+def is_cut_aside(box: Box) -> bool:
+    """Whether the left or the right border of the picture cuts a box off."""
+    return box.left_frac < BORDER_FRAC or box.right_frac > 1.0 - BORDER_FRAC
+
+
 def is_cut_below(box: Box) -> bool:
     """Whether the lower border of the picture cuts a box off."""
     return box.bottom_frac > 1.0 - BORDER_FRAC

@@ -4,16 +4,17 @@ What counts is that the going down was quick (lying down to rest takes longer) a
 ties a shoe comes up again. Detectors see lying people badly, so who was lost while lying is believed to lie on for
 a moment, and who was lost on the way down may be lying: that alone opens nothing, with a thud it does.
 
-What else looks like it: who walks out of the picture below grows flatter until nothing is left, so at the lower border
-nobody lies before the head has come to rest, and nobody lies on unseen; of whom furniture hides the legs only head and
-shoulders are left, wider than high, but the head has not gone down; detectors draw second, worse boxes; and trackers
-hand a box on to a bag, a ball or a chair. So nobody fell who stands on in another track, who would have come to lie
-further off than a body is long, or whom the posture head takes for anything but lying.
+What else looks like it: who walks out of the picture below grows flatter until nothing is left, so at the lower
+border nobody lies before the head has come to rest, and at that border and those at the sides nobody lies on unseen;
+of whom furniture hides the legs only head and shoulders are left, wider than high, but the head has not gone down;
+detectors draw second, worse boxes; and trackers hand a box on to a bag, a ball or a chair. So nobody fell who stands
+on in another track, who would have come to lie further off than a body is long, or whom the posture head takes for
+anything but lying.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent.scene.behaviour import UPRIGHT_RATIO, Body, is_cut_below
+from agent.scene.behaviour import UPRIGHT_RATIO, Body, is_cut_aside, is_cut_below
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
 from agent.scene.geometry import inside_frac, shared_frac
@@ -160,7 +161,8 @@ def _squats(body: Body) -> bool:
 
 def _lying_s(at_ns: int, followed: Followed) -> float:
     """For how long somebody has been seen at rest; who was lost lies on, unless the border may have swallowed them."""
-    lost_s = 0.0 if is_cut_below(followed.box) else (at_ns - followed.seen_ns) / NS_PER_S
+    leaves = is_cut_below(followed.box) or is_cut_aside(followed.box)
+    lost_s = 0.0 if leaves else (at_ns - followed.seen_ns) / NS_PER_S
     return followed.body.rest_s + (lost_s if followed.body.rest_looks else 0.0)
 
 

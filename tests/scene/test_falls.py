@@ -110,6 +110,16 @@ def test_who_is_lost_at_the_lower_border_a_moment_after_looking_low_walked_out()
     assert max(clue.llr for clue in falls(ns(2.5), [followed])) == 0.0
 
 
+@pytest.mark.parametrize(("x", "lies_on"), [(0.5, True), (0.915, False)])
+def test_who_is_lost_at_a_border_at_the_side_walked_out(x: float, lies_on: bool) -> None:
+    one = Followed(1, ns(0), ns(0), stands(x).box, 0.6, mean_prob=0.6)
+    for step in range(24):
+        one.see(seen(step / 10), stands(x) if step < 20 else lies(x))
+    (seen_clue,) = [clue for clue in falls(ns(2.3), [one]) if clue.signal == "went_down"]
+    (lost_clue,) = [clue for clue in falls(ns(2.9), [one]) if clue.signal == "went_down"]
+    assert (lost_clue.llr > seen_clue.llr + 1.0) == lies_on
+
+
 def test_what_the_posture_head_takes_for_somebody_crouching_did_not_fall() -> None:
     def with_posture(lying: tuple[float, float, float]) -> Shown:
         def shown(at_s: float) -> Detection:
