@@ -13,6 +13,9 @@ the same happening as repeated (but not what the second absorbs: smoke that beco
 as false, and one that nothing but the end of the film closes as left open. A cut from one camera to another is, to a
 camera, a blow: what sensor integrity says there is told apart.
 
+Going on: the same films, but fights that are shorter are played to and fro for ten seconds (without their sound). Half
+of the fights of the clips last two seconds, and are over before a camera that has been running may be sure.
+
 Rendered: the clips of `python -m models.scenes render all` whose events have a time (without them, those that come
 along, agent/service/clips), 45 s of calm behind each. Bangs: val sounds of gunshots, explosions and breaking glass,
 heard by three cameras of one node at different loudness and with different delays.
@@ -50,6 +53,7 @@ from agent.types import NS_PER_S, Blind, Observation, Seen
 from benchmarks.clips import EARLY_S, EVENT_KINDS, IN_TIME_S, SHARED, Clip, clips_of
 from benchmarks.delays import CLIPS, events_of
 from benchmarks.hours import code_sha, observed, provenance
+from models.fusion.to_and_fro import LONG_S, ToAndFro
 
 KEPT = Path(__file__).resolve().parents[1] / "build" / "continuous"
 RENDERED = Path(__file__).resolve().parents[1] / "build" / "scenes"
@@ -98,6 +102,7 @@ class Film:
     starts_s: list[float] = field(default_factory=list)
     seconds: float = 0.0
     told: list[Told] = field(default_factory=list)
+    long: frozenset[Path] = frozenset()  # what is played to and fro
 
     @property
     def happenings(self) -> list[Happening]:
@@ -171,6 +176,16 @@ def films_of(clips: Sequence[Clip]) -> list[Film]:
     return films
 
 
+def going_on(films: Sequence[Film], clips: Sequence[Clip]) -> list[Film]:
+    """The same films, in which the fights of clips below ten seconds are played to and fro for ten."""
+    short = {Path(clip.path) for clip in clips if clip.labels[0] == "fight" and clip.duration_s < LONG_S}
+    whole = (Happening(0.0, LONG_S, frozenset({"fight"})),)
+    return [
+        Film([(path, whole if path in short and told else told) for path, told in film.sources], long=frozenset(short))
+        for film in films
+    ]
+
+
 def rendered_films(calm: Sequence[Clip], folder: Path) -> list[Film]:
     """A film of each rendered clip whose events are known, with calm behind it."""
     between = _round_and_round(calm)
@@ -197,7 +212,8 @@ def _at_least(clips: Iterator[Clip], seconds: float) -> Iterator[Path]:
 
 def played(film: Film, senses: Senses) -> Film:
     """Play a film, or take what it told with this code and these models before."""
-    key = hashlib.sha256("\0".join([code_sha(), *(path.name for path, _ in film.sources)]).encode()).hexdigest()
+    names = (f"{path.name}{' long' * (path in film.long)}" for path, _ in film.sources)
+    key = hashlib.sha256("\0".join([code_sha(), *names]).encode()).hexdigest()
     kept = KEPT / f"{key[:24]}.json"
     if not kept.is_file():
         _play(film, senses)
@@ -224,7 +240,8 @@ def _play(film: Film, senses: Senses) -> None:
     scene, end_ns = ReplayScene(settings, senses.model_versions(), Outputs(message=note), fuse=senses.fuse), 0
     for path, _ in film.sources:
         film.starts_s.append(end_ns / NS_PER_S)
-        made = observed(path, hashlib.sha256(path.read_bytes()).hexdigest(), 0.0, senses)
+        sha256 = hashlib.sha256(path.read_bytes() + b" to and fro" * (path in film.long)).hexdigest()
+        made = observed(path, sha256, 0.0, senses, ToAndFro if path in film.long else None)
         has_picture = any(isinstance(one, Seen) for one in made)
         unended = (one for one in made if not isinstance(one, Blind))  # as Replayer.play joins
         end_ns = scene.play(str(path), unended, offset_ns=end_ns, has_picture=has_picture)
@@ -343,18 +360,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=["train", "val"], default="val")
-    parser.add_argument("--only", choices=["joined", "rendered", "bangs"])
+    parser.add_argument("--only", choices=["joined", "going-on", "rendered", "bangs"])
     parser.add_argument("--clips", type=Path, default=RENDERED if RENDERED.is_dir() else CLIPS, metavar="FOLDER")
     parser.add_argument("--films", type=int, help="only the first so many joined films")
     chosen = parser.parse_args(arguments)
     if not (SHARED / "data" / "video").is_dir():
         raise SystemExit(f"there are no clips: {SHARED / 'data' / 'video'} is missing")
     senses, parts = Senses.load(of_data({}, ())), []
-    if chosen.only in (None, "joined", "rendered"):
+    if chosen.only != "bangs":
         clips = clips_of("video", chosen.split)
     if chosen.only in (None, "joined"):
         films = [played(film, senses) for film in films_of(clips)[: chosen.films]]
         parts.append(table(f"joined clips, {chosen.split}", films, EVENT_KINDS))
+    if chosen.only in (None, "joined", "going-on"):
+        films = [played(film, senses) for film in going_on(films_of(clips)[: chosen.films], clips)]
+        kinds_by_name = {"fight": EVENT_KINDS["fight"]}
+        parts.append(table(f"joined clips, {chosen.split}, fights going on for 10 s", films, kinds_by_name))
     if chosen.only in (None, "rendered"):
         films = [
             played(film, senses) for film in rendered_films([c for c in clips if c.labels[0] == "normal"], chosen.clips)

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.capture.source import SourceSpec, open_media
+from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.load import of_data
 from agent.errors import SourceError
 from agent.service.observe import observations
@@ -98,17 +98,20 @@ def spec_of(file: Path, fps: float, senses: Senses) -> SourceSpec:
     )
 
 
-def observed(file: Path, sha256: str, fps: float, senses: Senses) -> list[Observation]:
+def observed(
+    file: Path, sha256: str, fps: float, senses: Senses, shown: Callable[[Media], Media] | None = None
+) -> list[Observation]:
     """What the shipped eyes and ears make of a recording; SourceError where it cannot be played.
 
-    `fps` is only asked of folders of pictures.
+    `fps` is only asked of folders of pictures; `shown` shows it in another way, which `sha256` must tell.
     """
     sensing = code_sha(SENSING, "[vh]*")  # vision and hearing
     kept = OBSERVED / sensing[:16] / f"{sha256[:16]}.z"
     if kept.is_file():
         found: list[Observation] = pickle.loads(zlib.decompress(kept.read_bytes()))  # our own, from build/
         return found
-    with open_media(spec_of(file, fps, senses)) as media:
+    with open_media(spec_of(file, fps, senses)) as opened:
+        media = shown(opened) if shown else opened
         seer = senses.seer() if media.info.has_picture else None
         listener = senses.listener() if media.info.has_sound else None
         made = list(observations(media, camera=DEFAULT_CAMERA, seer=seer, listener=listener))

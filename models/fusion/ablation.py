@@ -6,6 +6,8 @@
 Every row is cross-fitted over the training clips as `models.fusion.train` does it (no validation clip is looked at),
 with the same seed and as many steps, and judged where they stand at the end (but the row that says otherwise): nothing
 of a fold is known to the members that judge it. With about 120 fights small differences say nothing.
+Three columns tell of the same clips on a camera that has been running (models.fusion.running): AUC; how many fights
+open where the ledger opens in at most `MOST_FALSE_FRAC` of the calm clips, however they are shown; how many fewer.
 The last two columns are the same clips with recorded sounds of the fold beside them instead of their own: every fight
 with a scream, crash or breaking glass and every calm clip with an ordinary sound; then every clip with an ordinary one.
 The share in brackets is of the fights that the picture alone lifts above 95 % of the calm clips and the sound does not
@@ -13,14 +15,18 @@ let fall below that, were the sound allowed to take belief away; the shipped gra
 """
 
 import argparse
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from agent.types import FUSION_STEPS
 from models.fusion.clips import BUILD, load_senses
+from models.fusion.export import calibrate_fight, opens
 from models.fusion.net import LABELS, Member, Shape
+from models.fusion.running import WAYS, Told, held_out_running, load_running
 from models.fusion.sounds import load as load_sounds
 from models.fusion.train import (
     FOLDS,
@@ -40,6 +46,8 @@ from models.fusion.windows import FITTING, Mix, Sequence16, Sound
 from models.resampling import group_interval
 
 SHIPPED = "gated (shipped)"
+Opened = dict[tuple[str, str], tuple[str, bool]]
+"""Of each fight, by way and clip: its group, and whether it opened."""
 RESAMPLES = 500
 SEED = 8
 
@@ -62,7 +70,11 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
         "gated, with temporal order": replace(plain, order=0.3),
         "gated, without KL": replace(plain, kl=0.0),
         "gated, without modality dropout": replace(plain, mix=whole),
-        "gated, history of any length": replace(plain, mix=Mix(cut=0.4)),
+        "gated, history of any length": replace(plain, mix=Mix(cut=0.4), shape=Shape(recent=FUSION_STEPS)),
+        "gated, all 8 s looked at": replace(plain, shape=Shape(recent=FUSION_STEPS)),
+        "gated, a calm past may take away": replace(plain, shape=Shape(brief=0)),
+        "gated, with the age of tracks": replace(plain, shape=Shape(ages=True)),
+        "gated, as 0.4.0: these three": replace(plain, shape=Shape(recent=FUSION_STEPS, brief=0, ages=True)),
         "gated, clips only as they are": replace(plain, variants=1),
         "gated, clips and two variants": replace(plain, variants=3),
         "gated, stopped on the fold it is judged on": replace(plain, stop=True),
@@ -88,28 +100,74 @@ def main() -> None:
     lines = [
         f"{len(clips)} sequences, {options.steps} steps, {options.folds} of {FOLDS} folds; AUC of fight against calm",
         "",
-        "| | AUC | 95 % by group | less than shipped by (95 % by group) | fitting sounds (fights kept) | "
-        "ordinary sounds (fights kept) |",
-        "|---|---|---|---|---|---|",
+        "| | AUC | 95 % by group | less than shipped by (95 % by group) | AUC after calm, and to and fro | "
+        "fights that open: as they are, "
+        + ", ".join(WAYS)
+        + " (calm) | fewer after calm than shipped by (95 % by group) | "
+        "fitting sounds (fights kept) | ordinary sounds (fights kept) |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     shipped: np.ndarray | None = None
+    running = load_running(senses)
+    after: Opened = {}
     for name, setting in rows(options.steps, options.seed).items():
         if options.only and not any(words in name for words in options.only):
             continue
         members = [train_member(clips, sounds, fold, setting) for fold in range(options.folds)]
         judged = [one for one in clips if fold_of(one.clip.group) < options.folds]
-        told = [t for t in held_out_logits(members, judged, setting.streams) if t[0].clip.kind in ("fight", "normal")]
+        everything = held_out_logits(members, judged, setting.streams)
+        told = [t for t in everything if t[0].clip.kind in ("fight", "normal")]
+        going = {
+            way: held_out_running(
+                members, [t for t in some if fold_of(t[0].clip.group) < options.folds], setting.streams
+            )
+            for way, some in running.items()
+        }
         truth = np.array([one.clip.kind == "fight" for one, _ in told])
         scores = np.array([z.max() for _, z in told])
         low, high = interval(truth, scores, [one.clip.group for one, _ in told])
         beside = [_beside(members, judged, sounds, setting, fits) for fits in (True, False)]
+        opened, counts = opened_in(everything, going)
         if name == SHIPPED:
-            shipped = scores
+            shipped, after = scores, opened
         less = "" if shipped is None else short_of(shipped, truth, scores, [one.clip.group for one, _ in told])
-        cells = [f"{auc(truth, scores):.3f}", f"{low:.3f} to {high:.3f}", less, *beside]
+        areas = ", ".join(f"{area(going[way]):.3f}" for way in WAYS[1:])
+        fewer = fewer_than(after, opened) if after else ""
+        cells = [f"{auc(truth, scores):.3f}", f"{low:.3f} to {high:.3f}", less, areas, counts, fewer, *beside]
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)
         (BUILD / "ablation.md").write_text("\n".join(lines) + "\n")
+
+
+def area(told: Told) -> float:
+    """AUC of fights against calm clips by the highest window."""
+    known = [(one, z) for one, z in told if len(z)]
+    return auc(np.array([one.clip.kind == "fight" for one, _ in known]), np.array([z.max() for _, z in known]))
+
+
+def opened_in(everything: Told, going: Mapping[str, Told]) -> tuple[Opened, str]:
+    """Which fights open after calm, by way and group, with the threshold fitted as the card's; and all counts."""
+    fit, _ = calibrate_fight(everything, going)
+    offset = fit["offset"] - math.log(fit["prior"] / (1.0 - fit["prior"]))
+    ways = {"as they are": [t for t in everything if t[0].clip.kind in ("fight", "normal")], **going}
+    opened: Opened = {}
+    fights, calm = [], 0
+    for way, told in ways.items():
+        shown = [(one.clip, opens(fit["scale"] * z + offset)) for one, z in told]
+        fights.append(sum(found for clip, found in shown if clip.kind == "fight"))
+        calm += sum(found for clip, found in shown if clip.kind != "fight")
+        if way in WAYS[1:]:
+            opened |= {(way, clip.name): (clip.group, found) for clip, found in shown if clip.kind == "fight"}
+    return opened, f"{', '.join(map(str, fights))} ({calm})"
+
+
+def fewer_than(shipped: Opened, opened: Opened) -> str:
+    """What share of the fights after calm opens less than with the shipped recipe, and its 95 % interval by group."""
+    both = [key for key in shipped if key in opened]
+    lost = np.array([float(shipped[key][1]) - float(opened[key][1]) for key in both])
+    groups = [shipped[key][0] for key in both]
+    low, high = group_interval(groups, lambda rows: float(lost[rows].mean()), rounds=RESAMPLES, seed=SEED)
+    return f"{lost.mean():+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def _beside(

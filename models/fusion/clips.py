@@ -3,6 +3,7 @@
     python -m models.fusion.clips                       # every clip of ../shared/data/video, as it is
     python -m models.fusion.clips --variants 1          # besides: training clips mirrored, cropped, darkened, …
     python -m models.fusion.clips --kinds fight,normal  # some of them first
+    python -m models.fusion.clips --variants 1 --long   # and training clips played to and fro for ten seconds
 
 One file a clip, sense and variant, as `vedette run --record` writes observations, under build/fusion/observations/:
 folders carry the sha of the graph that looked or listened, so a new graph means a new folder, and only its sense is
@@ -34,6 +35,7 @@ from agent.service import journal
 from agent.service.observe import observations
 from agent.service.senses import Senses
 from agent.types import Frame, Heard, Observation, Seen, SoundBlock, Uint8Array
+from models.fusion.to_and_fro import LONG_S, ToAndFro
 from models.hearing.exclude import hits, read_never_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +43,8 @@ SHARED = Path(os.environ.get("VEDETTE_SHARED", ROOT.parent / "shared"))
 BUILD = ROOT / "build" / "fusion"
 CAMERA = "clip"
 LONGEST_VARIANT_S = 20.0
+LONG = 100
+"""Variant 100 is the clip itself, 101 its first altered copy, and so on, played to and fro."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ def read(clip: Clip, variant: int, places: Mapping[str, Path]) -> list[Seen | He
 def extract(clip: Clip, senses: Senses, variant: int, *, only_listen: bool = False) -> None:
     """Look at and listen to one clip as `vedette replay` would, and keep what was observed and is not yet kept."""
     places = folders(senses)
+    if variant >= LONG and clip.duration_s >= LONG_S:
+        return
     if not only_listen and not _file(places["seen"], clip, variant).exists():
         _move_again(clip, senses, variant, places["seen"])
     look = not only_listen and not _file(places["seen"], clip, variant).exists()
@@ -113,9 +119,8 @@ def extract(clip: Clip, senses: Senses, variant: int, *, only_listen: bool = Fal
         _keep(_file(places["heard"], clip, 0), [])
         return
     with open_media(replace(_spec(clip, senses), want_picture=look, want_sound=listen)) as media:
-        shown = Altered(media, Alteration.of(clip.name, variant)) if variant else media
         stream = observations(
-            shown,  # type: ignore[arg-type]
+            shown_as(media, clip, variant),
             camera=CAMERA,
             seer=senses.seer() if media.info.has_picture and look else None,
             listener=senses.listener() if media.info.has_sound and listen else None,
@@ -137,7 +142,7 @@ def _move_again(clip: Clip, senses: Senses, variant: int, folder: Path) -> None:
         seen = {one.at_ns: one for line in lines if isinstance(one := journal.decode(line), Seen)}
     motion, found = Motion(), []
     with open_media(replace(_spec(clip, senses), want_sound=False)) as media:
-        for item in (Altered(media, Alteration.of(clip.name, variant)) if variant else media).read():
+        for item in shown_as(media, clip, variant).read():
             if isinstance(item, Frame) and (one := seen.get(item.at_ns)) is not None:
                 people = None if one.detections is None else people_of(one.detections)
                 found.append(replace(one, motion=motion.see(item.picture, item.at_ns, people)))
@@ -226,6 +231,12 @@ class Altered:
                 yield item
 
 
+def shown_as(media: Media, clip: Clip, variant: int) -> Media:
+    """A medium as a variant of a clip shows it."""
+    altered = Altered(media, Alteration.of(clip.name, variant % LONG)) if variant % LONG else media
+    return ToAndFro(altered) if variant >= LONG else altered  # type: ignore[arg-type, return-value]
+
+
 def load_senses() -> Senses:
     """The product's own eyes and ears on one thread, without the fusion graph that is yet to be made."""
     config = of_data({}, ["models.threads=1", "models.device=cpu"])
@@ -271,6 +282,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", type=int, default=0, help="altered versions of each training clip")
     parser.add_argument("--only-listen", action="store_true", help="after a new hearing graph: ask only that one")
+    parser.add_argument("--long", action="store_true", help="training clips and their altered ones, played to and fro")
     parser.add_argument("--part", default="0/1", help="for several processes: the first of two does 0/2, the other 1/2")
     parser.add_argument("--kinds", default="", help="only these kinds, comma separated")
     options = parser.parse_args(words)
@@ -282,7 +294,8 @@ def main(words: Sequence[str] | None = None) -> None:
     part, _, parts = options.part.partition("/")
     wanted = wanted[int(part) :: int(parts)]
     training = {clip.name for clip in trainable()}
-    for variant in range(options.variants + 1):
+    first = LONG if options.long else 0
+    for variant in range(first, first + options.variants + 1):
         for clip in tqdm(wanted, desc=f"variant {variant}", mininterval=10.0):
             if variant and clip.name not in training:
                 continue

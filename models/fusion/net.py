@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from agent.features.kinematics import KINEMATIC_NAMES
 from agent.types import FUSION_STEPS
 
 LABELS = ("fight", "fall", "fire", "smoke", "explosion", "gunshot", "glass_break", "scream", "alarm", "crash")
@@ -27,13 +28,21 @@ KINDS: tuple[Kind, ...] = ("vision", "sound", "early", "late", "gated", "cross",
 HEADS = 2
 
 
+AGE_PLACES = [KINEMATIC_NAMES.index("age_most") + half for half in (0, len(KINEMATIC_NAMES))]
+"""How long somebody has been tracked, in a row of people: its mean and its maximum over the step (agent/scene/span). In
+clips of two seconds that tells when the recording began, which on a camera that has been running says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a member is, and what share of its features and inputs is dropped in training."""
+    """How large a member is, what share of its features and inputs is dropped in training, and what it looks at."""
 
     width: int = 32
     drop: float = 0.3
     input_drop: float = 0.1
+    recent: int = 5  # of the window's steps only the newest so many: training clips are no longer than that
+    ages: bool = False  # whether it looks at how long people have been tracked
+    brief: int = 2  # what so many newest steps alone say of a fight holds, whatever was before; 0: it does not
 
 
 class Stream(nn.Module):
@@ -41,18 +50,21 @@ class Stream(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    read: Tensor
 
-    def __init__(self, features: int, shape: Shape) -> None:
+    def __init__(self, features: int, shape: Shape, unread: Sequence[int] = ()) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
+        self.register_buffer("read", torch.ones(features), persistent=False)
+        self.read[list(unread)] = 0.0
         self.into = nn.Linear(features, shape.width)
         self.near = nn.Conv1d(shape.width, shape.width, 3, padding=1)
         self.drop = nn.Dropout(shape.drop)
         self.input_drop = nn.Dropout(shape.input_drop)
 
     def forward(self, steps: Tensor, known: Tensor) -> Tensor:
-        scaled = ((steps - self.mean) / self.deviation).clamp(-MOST_SIGMA, MOST_SIGMA)
+        scaled = ((steps - self.mean) / self.deviation).clamp(-MOST_SIGMA, MOST_SIGMA) * self.read
         mask = known[..., None]
         found = self.drop(F.relu(self.into(self.input_drop(scaled * mask)))) * mask
         near = self.near(found.transpose(1, 2)).transpose(1, 2)
@@ -62,11 +74,15 @@ class Stream(nn.Module):
 class Member(nn.Module):
     """One network."""
 
+    newest: Tensor
+
     def __init__(self, widths: Mapping[str, int], kind: Kind = "gated", shape: Shape | None = None) -> None:
         super().__init__()
         self.kind, self.shape = kind, shape or Shape()
         width = self.shape.width
-        self.streams = nn.ModuleDict({name: Stream(widths[name], self.shape) for name in STREAMS})
+        unread = {} if self.shape.ages else {"people": AGE_PLACES}
+        self.streams = nn.ModuleDict({n: Stream(widths[n], self.shape, unread.get(n, ())) for n in STREAMS})
+        self.register_buffer("newest", torch.arange(FUSION_STEPS) >= FUSION_STEPS - self.shape.recent, persistent=False)
         self.weight = nn.ModuleDict({name: nn.Linear(width, 1) for name in STREAMS})
         self.when = nn.Parameter(torch.linspace(-1.0, 0.5, FUSION_STEPS).repeat(len(STREAMS), 1))
         self.alone = nn.ModuleDict({name: nn.Linear(width, OUT) for name in STREAMS})
@@ -82,7 +98,7 @@ class Member(nn.Module):
 
     def told(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `forward` says, and each stream's summary [b, 3, width] that its own logits are made of."""
-        steps, known = inputs[:3], torch.stack(list(inputs[3:]), 1)
+        steps, known = inputs[:3], torch.stack(list(inputs[3:]), 1) * self.newest
         tokens = torch.stack([self.streams[n](steps[i], known[:, i]) for i, n in enumerate(STREAMS)], 1)
         if self.look is not None:
             tokens = self._looked(tokens, known)
@@ -136,19 +152,30 @@ FIGHT = LABELS.index("fight")
 
 
 def unlowered(member: Member, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Fused logits [b, 11] and attention [b, 3, 16], the fight's logit at least that of the picture alone.
+    """Fused logits [b, 11] and attention [b, 3, 16], the fight's logit at least that of less than is known.
 
-    A sound may add to the belief in a fight and never takes from it. The sounds of training were paired with the clips
-    by chance, so that one speaks against a fight is nothing that was learned; yet a third of the fights that the
-    picture alone found were lost when any sound was heard beside it (models.fusion.ablation).
+    A sound may add to the belief in a fight and never takes from it: that of the picture alone holds. The sounds of
+    training were paired with the clips by chance, so that one speaks against a fight is nothing that was learned; yet
+    a third of the fights that the picture alone found were lost when any sound was heard (models.fusion.ablation). Nor
+    does what was calm before: that of the picture's newest second alone holds. A camera has been running when a fight
+    begins, and attention that is shared with calm steps lost most of those (models.fusion.running).
     """
     fused, attention, _ = member(inputs)
     sound = 2 * len(STREAMS) - 1
     deaf = [value * 0.0 if place == sound else value for place, value in enumerate(inputs)]
-    alone = member(deaf)[0]
-    raised = torch.maximum(fused, alone)
+    raised = torch.maximum(fused, _known_logits(member, deaf))
+    if member.shape.brief:
+        newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).to(fused)
+        brief = [value * newest if place >= len(STREAMS) else value for place, value in enumerate(deaf)]
+        raised = torch.maximum(raised, _known_logits(member, brief))
     is_fight = (torch.arange(OUT) == FIGHT).to(fused)
     return fused + (raised - fused) * is_fight, attention
+
+
+def _known_logits(member: Member, inputs: Sequence[Tensor]) -> Tensor:
+    """Fused logits [b, 11]; far below anything where no step is known: that says nothing."""
+    known = torch.stack(list(inputs[len(STREAMS) :]), 1).amax((1, 2))
+    return member(inputs)[0] + FAR * (1.0 - known[:, None])
 
 
 class Fusion(nn.Module):

@@ -232,17 +232,42 @@ def test_the_search_begins_with_the_setting_of_today() -> None:
     assert setting == Setting(mix=Mix(), steps=STEPS)
 
 
-def test_a_sound_never_takes_from_the_belief_in_a_fight_and_touches_nothing_else() -> None:
+def test_neither_a_sound_nor_a_calm_past_takes_from_the_belief_in_a_fight_and_nothing_else_is_touched() -> None:
     torch.manual_seed(0)
     member = Member(WIDTHS).eval()
     inputs = tensors(Examples(some(), [], 0).batch(32))
+    newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).float()
     with torch.no_grad():
         told, _ = unlowered(member, inputs)
         plain = member(inputs)[0]
         alone = member([*inputs[:-1], torch.zeros_like(inputs[-1])])[0]
+        brief = member([*inputs[:3], inputs[3] * newest, inputs[4] * newest, torch.zeros_like(inputs[5])])[0]
     assert (plain[:, 0] < alone[:, 0] - 1e-4).any(), "else this shows nothing"
-    assert torch.allclose(told[:, 0], torch.maximum(plain[:, 0], alone[:, 0]), atol=1e-6)
+    assert (alone[:, 0] < brief[:, 0] - 1e-4).any(), "else this shows nothing"
+    highest_of = torch.stack([plain[:, 0], alone[:, 0], brief[:, 0]]).amax(0)
+    assert torch.allclose(told[:, 0], highest_of, atol=1e-6)
     assert torch.equal(told[:, 1:], plain[:, 1:])
+
+
+def test_where_the_picture_is_unknown_only_the_sound_is_believed() -> None:
+    torch.manual_seed(0)
+    member = Member(WIDTHS).eval()
+    inputs = tensors(Examples(some(), [], 0).batch(8))
+    inputs[3], inputs[4] = torch.zeros_like(inputs[3]), torch.zeros_like(inputs[4])
+    inputs[5] = torch.ones_like(inputs[5])
+    with torch.no_grad():
+        assert torch.allclose(unlowered(member, inputs)[0], member(inputs)[0])
+
+
+def test_what_lies_further_back_than_the_newest_steps_says_nothing() -> None:
+    torch.manual_seed(0)
+    member = Member(WIDTHS).eval()
+    inputs = tensors(Examples(some(), [], 0).batch(8))
+    older = [one.clone() for one in inputs]
+    for one in older[:3]:
+        one[:, : FUSION_STEPS - member.shape.recent] += 3.0
+    with torch.no_grad():
+        assert torch.equal(member(inputs)[0], member(older)[0])
 
 
 def test_a_recorded_sound_stands_beside_a_clip_from_its_beginning() -> None:
