@@ -40,8 +40,8 @@ class Shape:
     width: int = 32
     drop: float = 0.3
     input_drop: float = 0.1
-    recent: int = 5  # of the window's steps only the newest so many: training clips are no longer than that
-    ages: bool = False  # whether it looks at how long people have been tracked
+    recent: int = FUSION_STEPS  # of the window's steps only the newest so many are looked at
+    ages: bool = True  # whether it looks at how long people have been tracked
     brief: int = 2  # what so many newest steps alone say of a fight holds, whatever was before; 0: it does not
 
 

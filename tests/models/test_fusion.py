@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from agent.capture.spec import MediaInfo
 from agent.inference.card import has_card, load_card, zoo_folder
-from agent.types import FUSION_STEPS
+from agent.types import FUSION_STEPS, Frame, PictureStats, Seen
 from models.fusion import clips as clips_module
 from models.fusion.clips import Alteration, Clip, manifest, may_train, trainable
 from models.fusion.export import balanced, highest, logistic, opens
-from models.fusion.net import KINDS, LABELS, OUT, STREAMS, Fusion, Member, unlowered
+from models.fusion.net import KINDS, LABELS, OUT, STREAMS, Fusion, Member, Shape, unlowered
+from models.fusion.running import after_calm
 from models.fusion.signals import Signals, shuffled
+from models.fusion.to_and_fro import LONG_S, ToAndFro
 from models.fusion.train import Setting, auc, fold_of, loss_of, tensors, with_sound
 from models.fusion.windows import WIDTHS, Examples, Mix, Sequence16, Sound, _targets, cut_out
 
@@ -259,9 +263,9 @@ def test_where_the_picture_is_unknown_only_the_sound_is_believed() -> None:
         assert torch.allclose(unlowered(member, inputs)[0], member(inputs)[0])
 
 
-def test_what_lies_further_back_than_the_newest_steps_says_nothing() -> None:
+def test_what_lies_further_back_than_the_steps_looked_at_says_nothing() -> None:
     torch.manual_seed(0)
-    member = Member(WIDTHS).eval()
+    member = Member(WIDTHS, shape=Shape(recent=5)).eval()
     inputs = tensors(Examples(some(), [], 0).batch(8))
     older = [one.clone() for one in inputs]
     for one in older[:3]:
@@ -277,3 +281,43 @@ def test_a_recorded_sound_stands_beside_a_clip_from_its_beginning() -> None:
     assert beside.rows["sound"][2].min() == 1.0
     assert with_sound(made(), None).known["sound"].sum() == 0.0
     assert np.array_equal(beside.rows["people"], made().rows["people"])
+
+
+class Shown:
+    """A medium of so many pictures, one every 0.1 s, each with its number in it."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.info = count, MediaInfo(has_picture=True, has_sound=True)
+
+    def read(self) -> Iterator[Frame]:
+        for index in range(self.count):
+            picture = np.full((2, 2, 3), index, np.uint8)
+            yield Frame(camera="c", at_ns=index * 100_000_000, picture=picture, width_px=2, height_px=2, index=index)
+
+
+def test_a_short_clip_goes_on_to_and_fro_without_a_jump() -> None:
+    shown = ToAndFro(Shown(20))
+    frames = list(shown.read())
+    assert not shown.info.has_sound
+    assert [int(frame.picture[0, 0, 0]) for frame in frames[:42]] == [*range(20), *range(18, -1, -1), 1, 2, 3]
+    assert [frame.at_ns for frame in frames] == [index * 100_000_000 for index in range(round(LONG_S * 10))]
+
+
+def test_a_clip_behind_calm_is_judged_from_where_it_begins() -> None:
+    clips = [replace(CLIP, name=name, kind=kind, group=name) for name, kind in (("a", "fight"), ("b", "normal"))]
+    same = [name for name in map(str, range(99)) if fold_of(name) == fold_of("a")]
+    clips = [clips[0], replace(clips[1], group=same[0]), replace(clips[1], name="c", group=same[1])]
+    seen = {clip.name: [a_picture(tenth) for tenth in range(30)] for clip in clips}
+    for one, begins in after_calm(clips, seen):
+        assert begins >= 16
+        assert one.length > begins + 4
+        fights = np.flatnonzero(one.targets[:, 0])
+        assert (fights.min(initial=10**9) >= begins) if one.clip.kind == "fight" else not len(fights)
+        assert one.known["people"][begins - 15 :].all()
+
+
+def a_picture(tenth: int) -> Seen:
+    stats = PictureStats(brightness_frac=0.5, contrast_frac=0.2, sharpness_frac=0.2, moving_frac=0.1)
+    return Seen(
+        camera="c", at_ns=tenth * 100_000_000, aspect_ratio=1.5, stats=stats, detections=(), embedding=(0.0,) * 128
+    )
