@@ -22,7 +22,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from agent.types import FUSION_STEPS
 from models.fusion.clips import BUILD, load_senses
 from models.fusion.export import calibrate_fight, opens
 from models.fusion.net import LABELS, Member, Shape
