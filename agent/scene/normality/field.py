@@ -52,7 +52,7 @@ TRAIL_S = 0.4
 """Surprise is averaged over about this long a way."""
 NEWCOMER_LOOKS = 3.0
 """A new thing counts as if it had been seen three times before without surprise."""
-LOST_SHARE = 0.6
+LOST_SHARE = 0.3
 """What of a trail remains where nothing moves any more, a tenth of a second later."""
 REFRESH_LOOKS = 8
 """What was learned is pooled anew after so many pictures: one more or less changes nothing."""

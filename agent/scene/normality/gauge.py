@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 BINS = 160
 MOST_NATS = 200.0
 USUAL_SHARE = 0.999
+OFTEN_SHARE = 0.99
 MARGIN = 1.25
 """What was learned from is a part of what is usual: the next days bring a little more."""
 LEAST_NATS = 2.0
@@ -43,9 +44,15 @@ class Gauge:
 
     def high_nats(self) -> float:
         """The surprise at which evidence reaches its threshold."""
-        reached = np.cumsum(self.counts) >= USUAL_SHARE * self.counts.sum()
-        edge = math.expm1((int(reached.argmax()) + 1) * _WIDTH)
-        return max(LEAST_NATS, self._margin * edge)
+        return max(LEAST_NATS, self._margin * self._edge_nats(USUAL_SHARE))
+
+    def often_nats(self) -> float:
+        """What all but one in a hundred pictures stay below: less than `high_nats`."""
+        return self._edge_nats(OFTEN_SHARE) if self.is_ready else 0.0
+
+    def _edge_nats(self, share: float) -> float:
+        reached = np.cumsum(self.counts) >= share * self.counts.sum()
+        return math.expm1((int(reached.argmax()) + 1) * _WIDTH)
 
 
 def llr_of(nats: float, high_nats: float, threshold_llr: float, headroom_llr: float) -> float:

@@ -12,8 +12,10 @@ from agent.scene.normality.looks import MOST as MOST_LOOKS
 from agent.scene.normality.looks import MOST_AXES, Looks
 from agent.scene.normality.things import Things
 
-SCHEMA = "vedette.normality/3"
-STREAMS = ("motion", "direction", "things", "scene", "sound")
+SCHEMA = "vedette.normality/4"
+BEFORE = "vedette.normality/3"
+"""The same without the last stream, which is learned from then on."""
+STREAMS = ("motion", "direction", "things", "scene", "sound", "kind")
 MARGINS = {"direction": 2.0, "scene": 2.0, "sound": 2.0}
 """Which way people go, what a place looks and sounds like, depends on hour, weather and who comes by: some minutes of
 one day show little of it."""
@@ -83,12 +85,14 @@ class Knowledge:
     @classmethod
     def of(cls, arrays: Arrays) -> "Knowledge":
         """What `arrays` tell; ValueError or KeyError where they are not whole."""
-        if str(arrays["schema"]) != SCHEMA:
-            raise ValueError(f"its schema is {str(arrays['schema'])[:40]!r}, not {SCHEMA!r}")
+        schema = str(arrays["schema"])
+        streams = {SCHEMA: STREAMS, BEFORE: STREAMS[:-1]}.get(schema)
+        if streams is None:
+            raise ValueError(f"its schema is {schema[:40]!r}, not {SCHEMA!r}")
         known = cls()
         known.watched_s, known.given = float(_counts(arrays["watched_s"], ())), bool(arrays["given"])
         known.hours = _counts(arrays["hours"], (24, 2))
-        for stream, counts in zip(STREAMS, _counts(arrays["gauges"], (len(STREAMS), BINS)), strict=True):
+        for stream, counts in zip(streams, _counts(arrays["gauges"], (len(streams), BINS)), strict=True):
             known.gauges[stream].counts = counts
         if "looks" in arrays:
             known.field = _field(arrays)

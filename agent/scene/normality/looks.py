@@ -22,6 +22,10 @@ class Looks:
         self._mean: float | None = None
         self._at_ns: int | None = None
 
+    def begin_again(self) -> None:
+        """Another recording follows, with a time of its own."""
+        self._mean, self._at_ns = None, None
+
     def point(self, embedding: tuple[float, ...], at_ns: int) -> Points | None:
         """One point [1, axes], where there is an embedding and the last one is long enough ago."""
         if not 0 < len(embedding) <= MOST_AXES or (

@@ -1,8 +1,9 @@
 """What is normal in front of one camera, learned without a label; what is not becomes evidence for `unusual`.
 
-Six streams are looked at: the moving cells of the picture (speed and size together; direction), the tracks (kind,
-place, size, motion, posture), the whole scene, its sound, and activity at hours when there is none. Each has a gauge
-of how much surprise is usual; the stream that is farthest above its own usual is told.
+Seven streams are looked at: the moving cells of the picture (speed and size together; direction), the tracks (place,
+size, motion, posture and kind together; kind alone), the whole scene, its sound, and activity at hours when there is
+none. Each has a gauge of how much surprise is usual; the stream that is farthest above its own usual is told. Tracks,
+scene and sound are always somewhat surprising: what one picture in a hundred reaches says nothing.
 
 Nothing is learned at once: a look waits `WAIT_S`, and is thrown away if an incident was open by then, so that what
 was unusual does not become usual by happening. All of it fades with `HALF_LIFE_S` of watching. Until `MATURE_S`
@@ -22,6 +23,7 @@ from agent.scene.normality.exemplars import Points
 from agent.scene.normality.field import ATTRIBUTES, Look, Map, Trail, look_at
 from agent.scene.normality.hours import Hours
 from agent.scene.normality.knowledge import Knowledge
+from agent.scene.normality.things import Strange
 from agent.scene.normality.words import Found, clue_of
 from agent.types import NS_PER_S, Box, Heard, Seen
 
@@ -116,6 +118,8 @@ class Normality:
     def begin_again(self) -> None:
         """The next picture belongs to another recording: nothing carries over but what was learned."""
         self._trail, self._seen_ns, self._taken_ns = None, None, None
+        for stream in (self.knowledge.things, self.knowledge.scene, self.knowledge.sound):
+            stream.begin_again()
 
     def _elapsed_s(self, at_ns: int) -> float:
         elapsed_s = 0.1 if self._seen_ns is None else (at_ns - self._seen_ns) / NS_PER_S
@@ -152,24 +156,28 @@ class Normality:
         return Found(stream=stream, attribute=attribute, nats=nats, high_nats=high, box=box, words=words)
 
     def _things(self, followed: Sequence[Followed], points: Points, at_ns: int) -> list[Found]:
-        strange = self.knowledge.things.surprise(followed, points, at_ns)
-        if strange is None:
-            return []
-        high = self.knowledge.gauges["things"].high_nats()
-        words: dict[str, str | float] = {"what": strange.label.capitalize()}
-        found = Found(
-            stream="things",
-            attribute=f"thing_{strange.attribute}", nats=strange.nats, high_nats=high,
-            box=strange.box, track=strange.track, words=words,
+        things = self.knowledge.things
+        strangest = {
+            "things": things.surprise(followed, points, at_ns),
+            "kind": things.kind_surprise(followed, points, at_ns),
+        }
+        return [self._thing(stream, strange) for stream, strange in strangest.items() if strange is not None]
+
+    def _thing(self, stream: str, strange: Strange) -> Found:
+        gauge = self.knowledge.gauges[stream]
+        return Found(
+            stream=stream, attribute=f"thing_{strange.attribute}",
+            nats=strange.nats, high_nats=gauge.high_nats(), often_nats=gauge.often_nats(),
+            box=strange.box, track=strange.track, words={"what": strange.label.capitalize()},
         )  # fmt: skip
-        return [found]
 
     def _embedding(self, stream: str, point: Points | None, at_ns: int) -> list[Found]:
         if point is None:
             return []
         looks = self.knowledge.scene if stream == "scene" else self.knowledge.sound
-        nats = looks.surprise(point, at_ns)
-        return [Found(stream=stream, attribute=stream, nats=nats, high_nats=self.knowledge.gauges[stream].high_nats())]
+        nats, gauge = looks.surprise(point, at_ns), self.knowledge.gauges[stream]
+        high, often = gauge.high_nats(), gauge.often_nats()
+        return [Found(stream=stream, attribute=stream, nats=nats, high_nats=high, often_nats=often)]
 
     def _told(self, found: Sequence[Found], sense: str, at_ns: int) -> Iterator[Clue]:
         ready = [f for f in found if self._may_tell(f)]

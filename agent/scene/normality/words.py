@@ -13,12 +13,16 @@ SIGNALS = {"sight": "unusual_sight", "sound": "unusual_sound"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The surprise of one stream at one moment, with the surprise at which it reaches the threshold."""
+    """The surprise of one stream at one moment, with the surprise at which it reaches the threshold.
+
+    Below `often_nats` it says nothing.
+    """
 
     stream: str
     attribute: str
     nats: float
     high_nats: float
+    often_nats: float = 0.0
     box: Box | None = None
     track: int | None = None
     words: dict[str, str | float] = field(default_factory=dict)
@@ -26,12 +30,12 @@ class Found:
     @property
     def ratio(self) -> float:
         """1 where the threshold is."""
-        return self.nats / self.high_nats
+        return max(0.0, self.nats - self.often_nats) / (self.high_nats - self.often_nats)
 
 
 def clue_of(found: Found, sense: str, at_ns: int) -> Clue:
     """The clue for the ledger: a state, that of the strangest stream of one sense."""
-    llr = llr_of(found.nats, found.high_nats, THRESHOLD_LLR, HEADROOM_LLR)
+    llr = llr_of(found.ratio, 1.0, THRESHOLD_LLR, HEADROOM_LLR)
     modality: Modality = "sound" if sense == "sound" else "normality"
     return Clue(
         kind="unusual",

@@ -11,13 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.scene import LATENESS_NS, Policy, Scene
+from agent.scene.evidence import Clue
+from agent.scene.following import Following
 from agent.scene.normality import Knowledge, Normality
 from agent.scene.normality.exemplars import NOTHING_LIKE_IT, Exemplars
 from agent.scene.normality.gauge import Gauge, llr_of
+from agent.scene.normality.knowledge import BEFORE
+from agent.scene.normality.looks import Looks
 from agent.scene.normality.normality import MATURE_S, WAIT_S
 from agent.service.normality_files import MOST_BYTES, packed
 from agent.types import Flow, IncidentChange, Observation, Opened, Seen
-from tests.scene.observe import heard, ns, seen
+from tests.scene.observe import heard, ns, seen, walking
 
 ROWS, COLUMNS = 48, 86
 
@@ -177,6 +181,69 @@ def test_a_strange_sound_is_told_as_sound() -> None:
     ]
     assert told[-1].modality == "sound"
     assert told[-1].llr > 4.0
+
+
+def walks_on_recordings() -> Knowledge:
+    """What four recordings of one who walks through teach."""
+    normality = Normality(from_recordings=True)
+    for recording in range(4):
+        normality.measuring = recording >= 2
+        judged(normality, "person")
+        normality.settle()
+        normality.begin_again()
+    normality.knowledge.given = True
+    return normality.knowledge
+
+
+def judged(normality: Normality, label: str) -> list[Clue]:
+    """What is said of one who comes through; tracks and time begin anew."""
+    following, told = Following(), []
+    for index in range(200):
+        looked = seen(0.1 * index, [replace(walking(0.1 * index, speed=0.04), label=label)])
+        told += normality.see(looked, following.see(looked), looked.at_ns, calm=True)
+    return told
+
+
+def test_what_was_strange_in_one_recording_says_nothing_of_the_track_with_its_number_in_the_next() -> None:
+    gauge = walks_on_recordings().gauges["things"]
+    assert gauge.is_ready
+    assert gauge.high_nats() < 10.0
+
+
+def test_a_horse_where_people_walk_is_told_by_its_kind() -> None:
+    known = walks_on_recordings().arrays()
+    told = judged(Normality(Knowledge.of(known), learns=False), "horse")
+    assert max(told, key=lambda clue: clue.llr).llr > 4.0
+    assert {clue.words["variant"] for clue in told if clue.llr > 4.0} == {"thing_kind"}
+    people = judged(Normality(Knowledge.of(known), learns=False), "person")
+    assert max(clue.llr for clue in people) < 4.0
+
+
+def test_what_was_kept_before_kinds_had_a_gauge_is_read_and_learns_it_from_then_on() -> None:
+    known = dict(walks_on_recordings().arrays())
+    known |= {"schema": np.array(BEFORE), "gauges": known["gauges"][:-1]}
+    gauges = Knowledge.of(known).gauges
+    assert gauges["things"].is_ready
+    assert not gauges["kind"].is_ready
+    assert gauges["kind"].counts.sum() == 0.0
+
+
+def test_a_strange_scene_at_the_end_of_one_recording_says_nothing_of_the_next() -> None:
+    rng = np.random.default_rng(3)
+    usual, strange = rng.normal(size=64), rng.normal(size=64)
+    looks = Looks()
+    point = looks.point(tuple(usual), ns(0))
+    assert point is not None
+    assert looks.exemplars is not None
+    looks.exemplars.learn(point, np.zeros(1, np.intp))
+    for index in range(1, 5):
+        other = looks.point(tuple(strange), ns(index))
+        assert other is not None
+        assert looks.surprise(other, ns(index)) > 4.0
+    looks.begin_again()
+    first = looks.point(tuple(usual), ns(0))
+    assert first is not None
+    assert looks.surprise(first, ns(0)) < 0.1
 
 
 @given(st.randoms(use_true_random=False))
