@@ -24,7 +24,7 @@ from agent.capture.source import open_media
 from agent.config.schema import Zone
 from agent.errors import SourceError
 from agent.features.standing import StandingChange
-from agent.inference.see import ALIVE, PERSON_PROB
+from agent.inference.see import alive_of
 from agent.scene import Policy, Scene
 from agent.service.replay import DEFAULT_CAMERA
 from agent.service.senses import ABSORB_S, Senses
@@ -61,7 +61,7 @@ def standing(one: Playable, seen: Sequence[Seen], senses: Senses, absorb_s: floa
             if not isinstance(frame, Frame) or sight is None:
                 continue
             if sight.detections is not None:
-                alive = [box.box for box in sight.detections if box.label in ALIVE and box.score_prob >= PERSON_PROB]
+                alive = alive_of(sight.detections)
             yield replace(sight, standing=change.see(frame.picture, frame.at_ns, alive))
 
 

@@ -68,17 +68,22 @@ class Seer:
             motion=self._motion.see(frame.picture, frame.at_ns, people),
             flow=self._flow.see(frame.picture, frame.at_ns, moving=looked) if self._flow else None,
             standing=self._stands(frame, sight.detections if sight else None),
-            flicker=None if people is None else self._flicker.see(frame.picture, frame.at_ns, people),
+            flicker=self._flicker.see(frame.picture, frame.at_ns, alive_of(sight.detections)) if sight else None,
         )
 
     def _stands(self, frame: Frame, detections: Sequence[Detection] | None) -> tuple[Standing, ...] | None:
         if self._standing is None or frame.drill:
             return None
         if detections is not None:
-            self._alive = [one.box for one in detections if one.label in ALIVE and one.score_prob >= PERSON_PROB]
+            self._alive = alive_of(detections)
         return self._standing.see(frame.picture, frame.at_ns, self._alive)
 
 
 def people_of(detections: Sequence[Detection]) -> list[Box]:
     """Where the people are whose motion is worth reading."""
     return [found.box for found in detections if found.label == "person" and found.score_prob >= PERSON_PROB]
+
+
+def alive_of(detections: Sequence[Detection]) -> list[Box]:
+    """Where things are that move by themselves."""
+    return [found.box for found in detections if found.label in ALIVE and found.score_prob >= PERSON_PROB]

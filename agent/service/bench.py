@@ -22,7 +22,7 @@ from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
-from agent.inference.see import people_of
+from agent.inference.see import alive_of, people_of
 from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
@@ -198,7 +198,7 @@ class _Run:
         with self.stages.timed("motion"):
             motion = self._motion.see(frame.picture, frame.at_ns, people)
         with self.stages.timed("flicker"):
-            flicker = self._flicker.see(frame.picture, frame.at_ns, people)
+            flicker = self._flicker.see(frame.picture, frame.at_ns, alive_of(sight.detections))
         flow = None
         if self._flow is not None:
             with self.stages.timed("flow"):
