@@ -173,7 +173,7 @@ class Seen:
     (`agent.features.motion`); either may be empty. `flow` tells where it moves, for learned normality; None where
     there was nothing to compare with, or nobody asked. `standing` is what came or went without a class, None where
     that was not looked for. `flicker` is how restless the edges of what glows are (`agent.features.flicker`), None
-    where the picture was not analysed.
+    where the picture has colours or was not analysed.
     """
 
     camera: str

@@ -13,6 +13,8 @@ import numpy as np
 
 from agent.types import Box, FloatArray, Uint8Array
 
+GREY_COLOUR_FRAC = 0.01
+"""`PictureStats.colour_frac` of a picture without colour, but for a clock or a logo in it."""
 WIDTH_PX = 320
 GLOW_LEVEL, GLOW_CONTRAST = 170.0, 50.0
 """What glows is so bright for most of a second, and so much brighter than its surroundings: no sky, no white wall."""
@@ -42,8 +44,7 @@ class Flicker:
         """How many pixels (of a picture 320 wide) at the edge of one glowing thing turn brighter and as many darker,
         a picture, in the mean of the last two seconds; 0 where nothing flickers or nothing can be compared.
 
-        `picture` is RGB, uint8 [height, width, 3]; the brightest of its channels counts, for a red flame is dark to the
-        eye. What moves in the boxes of `bodies` is theirs.
+        `picture` is RGB, uint8 [height, width, 3], without colour; what moves in the boxes of `bodies` is theirs.
         """
         light = _small(picture)
         elapsed_s, self._at_ns = (at_ns - self._at_ns) / 1e9, at_ns
@@ -74,8 +75,8 @@ def _small(picture: Uint8Array) -> Uint8Array:
     height, width = picture.shape[:2]
     scale = min(1.0, WIDTH_PX / max(height, width))
     size = max(CELL_PX, round(width * scale)), max(CELL_PX, round(height * scale))
-    red, green, blue = cv2.split(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _halved(light: Uint8Array) -> Uint8Array:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from agent.config.schema import Analysis
-from agent.features.flicker import Flicker
+from agent.features.flicker import GREY_COLOUR_FRAC, Flicker
 from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
 from agent.inference.vision import VisionModel
-from agent.types import Box, Detection, Frame, Seen, Standing
+from agent.types import Box, Detection, Frame, PictureStats, Seen, Standing
 
 PERSON_PROB = 0.25
 """Whose motion is read: surer than what tracking may still use, less sure than what starts a track."""
@@ -68,8 +68,13 @@ class Seer:
             motion=self._motion.see(frame.picture, frame.at_ns, people),
             flow=self._flow.see(frame.picture, frame.at_ns, moving=looked) if self._flow else None,
             standing=self._stands(frame, sight.detections if sight else None),
-            flicker=self._flicker.see(frame.picture, frame.at_ns, alive_of(sight.detections)) if sight else None,
+            flicker=self._flickers(frame, stats, sight.detections) if sight else None,
         )
+
+    def _flickers(self, frame: Frame, stats: PictureStats, detections: Sequence[Detection]) -> float | None:
+        if stats.colour_frac >= GREY_COLOUR_FRAC:
+            return None
+        return self._flicker.see(frame.picture, frame.at_ns, alive_of(detections))
 
     def _stands(self, frame: Frame, detections: Sequence[Detection] | None) -> tuple[Standing, ...] | None:
         if self._standing is None or frame.drill:

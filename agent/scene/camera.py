@@ -10,7 +10,7 @@ from agent.scene.following import Following
 from agent.scene.fusing import Fusing
 from agent.scene.groups import Group, GroupWatch
 from agent.scene.hearing import Ear
-from agent.scene.integrity import GREY_COLOUR_FRAC, PictureWatch
+from agent.scene.integrity import PictureWatch
 from agent.scene.lines import Crossings, LineWatch
 from agent.scene.microphone import MicrophoneWatch
 from agent.scene.normality import Normality
@@ -29,10 +29,9 @@ apart say the same. A sure fire opens after 1.3 s (the contract: 3 s). What is b
 frosted glass, asphalt and hazy slopes look a little like smoke in every picture. On the training clips the same 26 of
 28 fires open as with a floor of 0.5 for both, half of them within 2.2 s (1.9 s before), and nothing on 169 other clips
 (one before)."""
-FLICKER_LLR, FLICKER_PX = 2.0, 5.0
-MOST_FLICKER_LLR, MOST_FLICKER_IN_COLOUR_LLR = 2.5, 1.0
-"""Flames flicker (`agent.features.flicker`): so many times the logarithm of the flicker over so many pixels counts for
-a fire, more where there is no colour, for then a flame looks like a lamp. Decision 025."""
+FLICKER_LLR, FLICKER_PX, MOST_FLICKER_LLR = 2.0, 5.0, 2.5
+"""Without colour a flame looks like a lamp, but it flickers (`agent.features.flicker`): so many times the logarithm of
+the flicker over so many pixels counts for a fire, at most so much. Decision 025."""
 LONGEST_STEP_S = 0.5
 """One analysed picture speaks for at most this long, however long ago the one before it was."""
 BLIND_LLR_PER_S = 2.0
@@ -186,7 +185,7 @@ class Camera:
         self._scene_ns = seen.at_ns
         for score in seen.scene:
             if score.label in SCENE_FLOORS:
-                llr = score.llr + (flicker_llr(seen) if score.label == "fire" else 0.0)
+                llr = score.llr + (flicker_llr(seen.flicker) if score.label == "fire" else 0.0)
                 rate = min(SCENE_LLR_PER_S, max(-SCENE_AGAINST_PER_S, llr - SCENE_FLOORS[score.label]))
                 yield Clue(
                     kind=score.label,
@@ -199,12 +198,11 @@ class Camera:
                 )
 
 
-def flicker_llr(seen: Seen) -> float:
-    """How much the flicker of a picture says for a fire; nothing speaks against one."""
-    if not seen.flicker:
+def flicker_llr(flicker_px: float | None) -> float:
+    """How much the flicker of a picture without colour says for a fire; nothing speaks against one."""
+    if not flicker_px:
         return 0.0
-    most = MOST_FLICKER_LLR if seen.stats.colour_frac < GREY_COLOUR_FRAC else MOST_FLICKER_IN_COLOUR_LLR
-    return min(most, max(0.0, FLICKER_LLR * math.log(seen.flicker / FLICKER_PX)))
+    return min(MOST_FLICKER_LLR, max(0.0, FLICKER_LLR * math.log(flicker_px / FLICKER_PX)))
 
 
 def _blind_clue(kind: str, blind: Blind, now_ns: int, since_ns: int) -> Clue:

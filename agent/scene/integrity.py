@@ -19,6 +19,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agent.features.flicker import GREY_COLOUR_FRAC
 from agent.scene.evidence import Clue
 from agent.scene.freezing import Freezing
 from agent.scene.place import Floats, agreement, cells_of, length, shift_gain
@@ -61,8 +62,8 @@ under a blur of 1.6 % of the width 0.19 and less, without lamps 0.44 and more.""
 SHARP_FRAC = 0.04
 DARK_BRIGHTNESS_FRAC, DARK_CONTRAST_FRAC = 0.05, 0.025
 
-GREY_COLOUR_FRAC, COLOURED_FRAC, COLOUR_CHANGE = 0.01, 0.02, 3.0
-"""A picture without colours, and one with; a filter makes colours come or go by more than this factor."""
+COLOURED_FRAC, COLOUR_CHANGE = 0.02, 3.0
+"""A picture with colours; a filter makes them come or go by more than this factor."""
 SAME_PLACE = 0.15
 """Another look at a place shares at least this much of its edges."""
 NO_COLOUR_FRAC, FILTER_EDGES = 0.001, 0.74

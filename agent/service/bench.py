@@ -15,14 +15,13 @@ import psutil
 
 from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.schema import Config
-from agent.features.flicker import Flicker
 from agent.features.flow import FlowCells
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
-from agent.inference.see import alive_of, people_of
+from agent.inference.see import people_of
 from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
@@ -152,7 +151,6 @@ class _Run:
         self._scene = Scene(Policy.of(config), normality=lambda _: learned)
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
         self._motion = Motion()
-        self._flicker = Flicker()
         self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
         self._previous: Prepared | None = None
@@ -194,11 +192,8 @@ class _Run:
             outputs = self._vision.run(tensor)
         with self.stages.timed("boxes"):
             sight = self._vision.sight(outputs, fit)
-        people = people_of(sight.detections)
         with self.stages.timed("motion"):
-            motion = self._motion.see(frame.picture, frame.at_ns, people)
-        with self.stages.timed("flicker"):
-            flicker = self._flicker.see(frame.picture, frame.at_ns, alive_of(sight.detections))
+            motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
         flow = None
         if self._flow is not None:
             with self.stages.timed("flow"):
@@ -207,7 +202,6 @@ class _Run:
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
                 detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
-                flicker=flicker,
             )
         )  # fmt: skip
 
