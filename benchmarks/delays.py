@@ -26,14 +26,9 @@ from agent.service.replay_files import Destinations, Request, replay_files
 CLIPS = Path(__file__).resolve().parents[1] / "agent" / "service" / "clips"
 _FIRE, _GLASS = {"crackle": 1.0, "smoke_alarm": 6.0}, {"glass_break": 2.5}
 TIMES: Mapping[str, Mapping[str, float]] = {
-    # The prototypes of ../shared/scenes.
-    "7fec1bd24962": {"down": 5.7},
-    "66c0caa372c7": _FIRE,
-    "a7add7bc7209": _GLASS,
-    # Of `python -m models.scenes render fall fire intrude`, November 2026.
-    "59c620baaeda": {"down": 4.617},
+    "a267d859422c": {"down": 4.183},
     "282bd919ee8d": _FIRE,
-    "b5f9cfc5eb68": _GLASS,
+    "d12c431894d1": _GLASS,
 }
 """When what a clip shows begins, by the event's name; clips without labels are known by how their sha256 begins."""
 

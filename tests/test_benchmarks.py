@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import command_of
 from benchmarks.clips import Clip, event_table
-from benchmarks.delays import Opening, events_of
+from benchmarks.delays import CLIPS, Opening, events_of
 from benchmarks.hours import provenance
 
 FALL = frozenset({"fall"})
@@ -59,3 +59,8 @@ def test_a_table_says_which_models_it_was_measured_with() -> None:
         name: json.loads(Path(f"models/zoo/{name}.json").read_text())["version"] for name in ("vision", "fusion")
     }
     assert all(f"{name} {version}" in provenance() for name, version in versions.items())
+
+
+def test_the_times_of_the_demo_s_clips_are_those_of_the_clips_that_come_along() -> None:
+    asked = {clip.stem: set(events_of(clip)) for clip in sorted(CLIPS.glob("*.mp4"))}
+    assert asked == {"fall": {"fall"}, "fire": {"fire", "alarm"}, "intrude": {"glass_break"}, "walkby": set()}
