@@ -22,11 +22,18 @@ _URL_LOGIN = re.compile(
     r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.\-]*://)(?:[^/\s@\[]*:(?!\d{1,5}(?:[/?#\s]|$))[^\s\"]*|[^/\s]*)@"
 )
 _QUERY_SECRET = re.compile(r"(?i)(?P<key>[?&](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&\s'\"]+")
+# Cheap recorders take the login in the path: /user=admin_password=x_channel=1_stream=0.sdp, also with & for _.
+_PATH_SECRET = re.compile(
+    r"(?i)(?P<key>/user(?:name)?=[^\s'\"/]*?[_&]pass(?:word|wd)?=)[^\s'\"]*?(?=[_&]channel=|[\s'\"]|$)"
+)
+_SECRETS = ((_URL_LOGIN, r"\g<scheme>…@"), (_QUERY_SECRET, r"\g<key>…"), (_PATH_SECRET, r"\g<key>…"))
 
 
 def redacted(text: str) -> str:
-    """Return `text` without logins in URLs and without secret-looking query values."""
-    return _QUERY_SECRET.sub(r"\g<key>…", _URL_LOGIN.sub(r"\g<scheme>…@", text))
+    """Return `text` without logins in URLs (before the host or in the path) and secret-looking query values."""
+    for pattern, shown in _SECRETS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 class VedetteError(Exception):

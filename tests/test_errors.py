@@ -19,6 +19,11 @@ from agent.errors import SourceError, redacted
         ("rtsp://192.0.2.1:554/s@1", "rtsp://192.0.2.1:554/s@1"),
         ("rtsp://[2001:db8::1]:554/a@b", "rtsp://[2001:db8::1]:554/a@b"),
         ("mqtts://broker:8883 and a@b", "mqtts://broker:8883 and a@b"),
+        (
+            "rtsp://h/user=admin_password=t/J_w_channel=1_stream=0.sdp",
+            "rtsp://h/user=admin_password=…_channel=1_stream=0.sdp",
+        ),
+        ("rtsp://h/user=admin&password=tJw&channel=1", "rtsp://h/user=admin&password=…&channel=1"),
         ("http://h/x?token=abc&y=1", "http://h/x?token=…&y=1"),
     ],
 )

@@ -89,6 +89,8 @@ def _network(spec: Wanted, scheme: str, rest: str) -> Address:
     options = {}
     if kind == "rtsp":
         options = {"rtsp_transport": spec.transport, "probesize": _PROBE_BYTES, "analyzeduration": _PROBE_US}
+    elif rest.partition("?")[0].endswith(".m3u8"):
+        options = {"live_start_index": "-2"}  # FFmpeg's default is a piece (some 6 s) later
     shown = redacted(f"{scheme}://{rest}")
     peer = _peer(spec, scheme, rest, shown)
     if peer is not None:

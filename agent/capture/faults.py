@@ -47,8 +47,21 @@ _DEVICE_CURES: dict[SourceFault, str] = {
 }
 
 
+def read_error(error: Exception, address: Address, *, limit_s: float) -> SourceError:
+    """Return the SourceError for what PyAV raised while reading the open `address`, without secrets."""
+    if address.kind in ("rtsp", "http") and _was_cut(error):
+        return SourceError(f"{address.shown} ended", fault="ended", why="the connection was cut while it was read")
+    return source_error(error, address, waited_s=0.0, limit_s=limit_s)
+
+
+def _was_cut(error: Exception) -> bool:
+    # FFmpeg calls an HTTP body that ends before its time an «input/output error»; nobody refused anything.
+    cut = (av_error.ConnectionResetError, av_error.BrokenPipeError)
+    return isinstance(error, cut) or getattr(error, "errno", None) == errno.EIO
+
+
 def source_error(error: Exception, address: Address, *, waited_s: float, limit_s: float) -> SourceError:
-    """Return the SourceError for what PyAV raised while opening or reading `address`, without secrets."""
+    """Return the SourceError for what PyAV raised while opening `address`, without secrets."""
     what = f"{address.shown} cannot be read"
     refused = refusal(address.peer) if address.peer and getattr(error, "errno", None) == errno.EIO else None
     if refused is not None:

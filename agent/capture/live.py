@@ -92,7 +92,7 @@ class LiveSource:
                 return event.error
             if isinstance(event, Opened):
                 self._opened(event.info)
-                timing = OnAxis() if event.info.live else Paced()
+                timing = Paced() if event.info.paced else OnAxis()
                 watch.opened(event.info, self._clock_ns())
             arrived = event if isinstance(event, Arrived) else None
             if arrived is not None:

@@ -12,7 +12,7 @@ from av import error as av_error
 
 from agent.capture.address import Address
 from agent.capture.container import Damage, Picture
-from agent.capture.faults import source_error
+from agent.capture.faults import read_error
 from agent.capture.merge import in_order
 from agent.capture.pictures import LazyPicture, Scaler, upright_size
 from agent.capture.sound import Sound
@@ -68,8 +68,7 @@ class Media:
                 elif (frame := self._frame(item)) is not None:
                     yield frame
         except av_error.FFmpegError as error:
-            limit_s = self._spec.stall_timeout_s
-            failed = source_error(error, self._address, waited_s=0.0, limit_s=limit_s)
+            failed = read_error(error, self._address, limit_s=self._spec.stall_timeout_s)
         if failed is not None:
             raise failed  # outside of `except`: the exception that knows the password must not hang on
         self._check_damage()

@@ -80,7 +80,7 @@ class Pump:
 
     def _read(self, media: Media) -> None:
         # A recording is paced, and so may wait for the stream that is behind; live, nothing waits.
-        for item in media.read(ordered=not media.info.live):
+        for item in media.read(ordered=media.info.paced):
             full = media.newest if isinstance(item, Frame) else None
             if not self._put(Arrived(item, self._clock_ns(), full)):
                 return

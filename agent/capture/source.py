@@ -38,8 +38,10 @@ _US_NS = 1_000
 _MARGIN_S = 10.0
 _REFUSED_FORMATS = frozenset({"tty"})
 """FFmpeg plays any text file as an ANSI film; nobody means that."""
-_UNSTAMPED_FORMATS = frozenset({"mpjpeg", "mjpeg"})
-"""Over HTTP these carry no time; FFmpeg would pretend 25 pictures a second."""
+_UNSTAMPED_FORMATS = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})
+"""Over HTTP these carry no time; FFmpeg would pretend 25 pictures a second, or leave it out."""
+_IN_PIECES = frozenset({"hls", "dash"})
+"""Come seconds at a time: live, but to be played at their own speed."""
 
 
 def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> Media:
@@ -131,6 +133,7 @@ def _info(
         sample_rate_hz=sound.codec_context.sample_rate if sound else 0,
         duration_s=duration_s,
         live=address.live or (address.kind == "http" and duration_s is None),
+        in_pieces=container.format.name in _IN_PIECES,
     )
 
 

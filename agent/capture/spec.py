@@ -40,6 +40,8 @@ class SourceSpec:
 class MediaInfo:
     """What a medium says of itself; zero or empty where it does not say. `live`: it runs on its own clock.
 
+    `in_pieces`: what it sends lasts for seconds and comes at once (HLS), so it has to be played at its own speed.
+
     Sizes are those of the stored picture; a recording that is to be shown turned has them swapped, and only
     its frames say so.
     """
@@ -54,3 +56,9 @@ class MediaInfo:
     sample_rate_hz: int = 0
     duration_s: float | None = None
     live: bool = False
+    in_pieces: bool = False
+
+    @property
+    def paced(self) -> bool:
+        """Whether it would be read faster than it was recorded: recordings, and what comes in pieces."""
+        return self.in_pieces or not self.live

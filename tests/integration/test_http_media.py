@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import pytest
 
 from agent.capture.source import SourceSpec, open_media
 from agent.errors import SourceError
 from agent.types import NS_PER_S, Frame
-from tests.capture.media import plain, write_film, write_picture
+from tests.capture.media import plain, write_film, write_picture, write_pictures
 from tests.capture.recorder import running
 from tests.servers.http_media import HttpMedia
 
@@ -46,6 +47,40 @@ def test_mjpeg_without_stamps_gets_the_time_of_its_arrival(server: HttpMedia) ->
     # 8 a second as they were sent, perhaps held up by a busy machine; not the 25 a second that FFmpeg makes up
     assert NS_PER_S / 14 < mean_ns < NS_PER_S / 2
     assert all(later > earlier for earlier, later in pairwise(at_ns))
+
+
+def test_a_connection_that_is_cut_is_an_end_and_nobody_refused_anything(server: HttpMedia, tmp_path: Path) -> None:
+    server.files["cut.ts"] = write_film(tmp_path / "short.ts", 3.0).read_bytes()
+    with running(SourceSpec(camera="c", url=server.url("cut.ts"), open_timeout_s=30.0)) as seen:
+        state = seen.wait_state("lost", "ended")
+    assert len(seen.frames) > 20
+    assert "refuse" not in state.why
+
+
+def test_bare_h264_without_stamps_gets_the_time_of_its_arrival(server: HttpMedia, tmp_path: Path) -> None:
+    film = write_pictures(tmp_path / "bare.h264", [plain(64, 48, 10 * n) for n in range(20)])
+    server.files["bare.h264"] = film.read_bytes()
+    with running(SourceSpec(camera="c", url=server.url("bare.h264"), open_timeout_s=30.0)) as seen:
+        seen.wait_more(frames=15)
+
+
+def test_what_comes_in_pieces_is_played_at_its_own_speed(server: HttpMedia, tmp_path: Path) -> None:
+    film, playlist = write_film(tmp_path / "film.ts", 6.0), str(tmp_path / "live.m3u8")
+    with av.open(playlist, "w", format="hls", options={"hls_time": "2"}) as pieces, av.open(str(film)) as whole:
+        copies = {stream.index: pieces.add_stream_from_template(stream) for stream in whole.streams}
+        for packet in whole.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                pieces.mux(packet)
+    server.files |= {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    # without its end mark the list is a live one, whose newest piece was recorded just now
+    server.files["live.m3u8"] = server.files["live.m3u8"].replace(b"#EXT-X-ENDLIST", b"")
+    with running(SourceSpec(camera="c", url=server.url("live.m3u8"), open_timeout_s=30.0)) as seen:
+        seen.wait(lambda: bool(seen.frames) and seen.frames[-1][1].at_ns - seen.frames[0][1].at_ns > NS_PER_S, "second")
+    came_ns, at_ns = ([pair[0] for pair in seen.frames], [frame.at_ns for _, frame in seen.frames])
+    assert came_ns[-1] - came_ns[0] > 0.8 * (at_ns[-1] - at_ns[0])
+    steps_ns = sorted(later - earlier for earlier, later in pairwise(at_ns))
+    assert steps_ns[len(steps_ns) // 2] == pytest.approx(NS_PER_S / 10, rel=0.2)
 
 
 def test_a_missing_page_is_not_found(server: HttpMedia) -> None:

@@ -9,12 +9,14 @@ from typing import Self
 
 class HttpMedia:
     """Serves /live.ts (`transport_stream`, then nothing more, connection open), /mjpeg (`jpeg`, `fps` a second)
-    and /still.jpg (`jpeg` once); `tls` makes it https. A test may replace `next_jpeg`, which /mjpeg asks.
+    and /still.jpg (`jpeg` once); `tls` makes it https. A test may replace `next_jpeg`, which /mjpeg asks, and put
+    more into `files`, by name, which are sent without a length; then the connection is closed.
     """
 
     def __init__(self, transport_stream: bytes, jpeg: bytes, fps: float, tls: ssl.SSLContext | None = None) -> None:
         self.stop = threading.Event()
         self.next_jpeg = lambda: jpeg
+        self.files: dict[str, bytes] = {}
         served = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,6 +27,8 @@ class HttpMedia:
                     served._parts(self, fps)
                 elif self.path == "/still.jpg":
                     served._still(self, jpeg)
+                elif (data := served.files.get(self.path[1:])) is not None:
+                    served._file(self, data)
                 else:
                     self.send_error(404)
 
@@ -49,6 +53,11 @@ class HttpMedia:
         request.wfile.write(data)
         request.wfile.flush()
         self.stop.wait(60)
+
+    def _file(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(data)
 
     def _still(self, request: BaseHTTPRequestHandler, jpeg: bytes) -> None:
         request.send_response(200)
