@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from benchmarks.__main__ import command_of
-from benchmarks.clips import Clip, event_table
+from benchmarks.clips import Clip, event_table, measures_table
 from benchmarks.delays import CLIPS, Opening, events_of
 from benchmarks.hours import provenance
 
@@ -32,6 +32,31 @@ def test_an_alarm_of_another_kind_is_false_for_that_kind_only() -> None:
     clips = [clip((6.0, "fire"), events=((5.0, 40.0, FALL),))]
     assert row(clips, "fall")[:4] == ["1", "0", "0", "0"]
     assert row(clips, "fire or smoke")[:4] == ["0", "0", "0", "1"]
+
+
+def measures(clips: list[Clip], name: str) -> list[str]:
+    line = next(line for line in measures_table(clips).splitlines() if line.startswith(f"| {name} |"))
+    return [cell.split("(")[0].strip() for cell in line.strip("|").split("|")][1:]
+
+
+def labelled(label: str, *opened: tuple[float, str, str], group: str = "g") -> Clip:
+    return Clip("x.mp4", (label,), group, 60.0, (), list(opened))
+
+
+def test_a_clip_is_told_apart_once_by_whether_anything_opened_and_by_its_own_kind() -> None:
+    clips = [
+        labelled("fight", (1.0, "fight", "critical"), (2.0, "fight", "critical"), group="a"),
+        labelled("fight", (1.0, "scream", "critical"), group="b"),  # an alarm, of another kind
+        labelled("fall", group="c"),  # missed
+        labelled("robbery", (3.0, "running", "warning"), group="d"),  # an event without a kind of its own; missed
+        labelled("normal", (3.0, "fall", "critical"), group="e"),  # false
+        labelled("normal", (3.0, "loud_noise", "notice"), (4.0, "camera_moved", "warning"), group="f"),  # no event
+    ]
+    assert measures(clips, "event or calm") == ["4", "2", "0.50", "0.67", "0.50", "0.57"]
+    assert measures(clips, "event or calm, by its own kind") == ["4", "2", "0.33", "0.50", "0.25", "0.33"]
+    assert measures(clips, "fight, against all others") == ["2", "4", "0.83", "1.00", "0.50", "0.67"]
+    assert measures(clips, "fall, against all others") == ["1", "5", "0.67", "0.00", "0.00", "0.00"]
+    assert "fire or smoke" not in measures_table(clips)
 
 
 def test_labels_beside_a_clip_say_when_its_events_begin(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Ways of fusing on the same folds: one table, so that the shipped one can be questioned.
 
     python -m models.fusion.ablation                  # writes build/fusion/ablation.md
-    python -m models.fusion.ablation --steps 300      # quicker, less sure
+    python -m models.fusion.ablation --only early late    # these rows and the shipped one; the others stay as they are
 
 Every row is cross-fitted over the training clips as `models.fusion.train` does it (no validation clip is looked at),
-with the same seed and as many steps, and judged where they stand at the end (but the row that says otherwise): nothing
-of a fold is known to the members that judge it. With about 120 fights small differences say nothing.
+with the same seed and as many steps, and judged where they stand at the end: nothing of a fold is known to the members
+that judge it. With about 120 fights small differences say nothing. Rows measured before, on the same data beside the
+same graphs, stay in the table.
 Three columns tell of the same clips on a camera that has been running (models.fusion.running): AUC; how many fights
 open where the ledger opens in at most `MOST_FALSE_FRAC` of the calm clips, however they are shown; how many fewer.
 The last two columns are the same clips with recorded sounds of the fold beside them instead of their own: every fight
@@ -18,25 +19,27 @@ import argparse
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from models.fusion.clips import BUILD, load_senses
+from models.fusion.clips import BUILD, load_senses, versions
 from models.fusion.export import calibrate_fight, opens
 from models.fusion.net import LABELS, Member, Shape
-from models.fusion.running import WAYS, Told, held_out_running, load_running
+from models.fusion.running import WAYS, held_out_running, load_running
 from models.fusion.sounds import load as load_sounds
 from models.fusion.train import (
     FOLDS,
     STEPS,
     Setting,
+    Told,
     auc,
     every_window,
-    fight_logits,
     fold_of,
     held_out_logits,
     load_sequences,
+    separation,
     tensors,
     train_member,
     with_sound,
@@ -61,6 +64,14 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
         "people only (kinematics and motion)": replace(plain, streams=("people",)),
         "scene embedding only": replace(plain, streams=("scene",)),
         "sound only": replace(plain, kind="sound", streams=("sound",)),
+        "one stream of the picture: kinematics only": replace(plain, streams=("people",), shape=Shape(motion=False)),
+        "one stream of the picture: optical flow only": replace(
+            plain, streams=("people",), shape=Shape(kinematics=False)
+        ),
+        "two streams: scene embedding and optical flow": replace(
+            plain, streams=("scene", "people"), shape=Shape(kinematics=False)
+        ),
+        "gated, without optical flow": replace(plain, shape=Shape(motion=False)),
         "early": replace(plain, kind="early"),
         "late": replace(plain, kind="late"),
         "cross-attention": replace(plain, kind="cross"),
@@ -75,14 +86,6 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
         "gated, only the newest 2.5 s, without the age of tracks": replace(plain, shape=Shape(recent=5, ages=False)),
         "gated, history of any length": replace(plain, mix=Mix(cut=0.4)),
         "gated, clips only as they are": replace(plain, variants=1),
-        "gated, clips and two variants": replace(plain, variants=3),
-        "gated, stopped on the fold it is judged on": replace(plain, stop=True),
-        "gated, scene dropped in half": replace(plain, mix=Mix(no_scene=0.5)),
-        "gated, as 0.3.1 was trained, not stopped": replace(
-            plain, variants=1, steps=500, mix=Mix(cut=0.4, no_scene=0.5)
-        ),
-        "gated, half as wide": replace(plain, shape=Shape(width=16)),
-        "gated, half dropped": replace(plain, shape=Shape(drop=0.5, input_drop=0.2)),
     }
 
 
@@ -95,9 +98,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     senses = load_senses()
-    clips, sounds = load_sequences(senses, max(one.variants for one in rows(1).values())), load_sounds(senses)
-    lines = [
-        f"{len(clips)} sequences, {options.steps} steps, {options.folds} of {FOLDS} folds; AUC of fight against calm",
+    clips, sounds = load_sequences(senses), load_sounds(senses)
+    graphs = versions(senses.vision.card, senses.hearing.card)
+    header = [
+        f"{len(clips)} sequences beside {graphs}, {options.steps} steps, {options.folds} of {FOLDS} folds; "
+        "AUC of fight against calm",
         "",
         "| | AUC | 95 % by group | less than shipped by (95 % by group) | AUC after calm, and to and fro | "
         "fights that open: as they are, "
@@ -106,11 +111,13 @@ def main() -> None:
         "fitting sounds (fights kept) | ordinary sounds (fights kept) |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    path = BUILD / "ablation.md"
+    lines = kept_rows(path, header)
     shipped: np.ndarray | None = None
     running = load_running(senses)
     after: Opened = {}
     for name, setting in rows(options.steps, options.seed).items():
-        if options.only and not any(words in name for words in options.only):
+        if options.only and name != SHIPPED and not any(words in name for words in options.only):
             continue
         members = [train_member(clips, sounds, fold, setting) for fold in range(options.folds)]
         judged = [one for one in clips if fold_of(one.clip.group) < options.folds]
@@ -130,18 +137,20 @@ def main() -> None:
         if name == SHIPPED:
             shipped, after = scores, opened
         less = "" if shipped is None else short_of(shipped, truth, scores, [one.clip.group for one, _ in told])
-        areas = ", ".join(f"{area(going[way]):.3f}" for way in WAYS[1:])
+        areas = ", ".join(f"{separation(going[way]):.3f}" for way in WAYS[1:])
         fewer = fewer_than(after, opened) if after else ""
         cells = [f"{auc(truth, scores):.3f}", f"{low:.3f} to {high:.3f}", less, areas, counts, fewer, *beside]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
-        (BUILD / "ablation.md").write_text("\n".join(lines) + "\n")
+        lines[name] = f"| {name} | {' | '.join(cells)} |"
+        print(lines[name], flush=True)
+        path.write_text("\n".join([*header, *(lines[one] for one in rows(1) if one in lines)]) + "\n")
 
 
-def area(told: Told) -> float:
-    """AUC of fights against calm clips by the highest window."""
-    known = [(one, z) for one, z in told if len(z)]
-    return auc(np.array([one.clip.kind == "fight" for one, _ in known]), np.array([z.max() for _, z in known]))
+def kept_rows(path: Path, header: Sequence[str]) -> dict[str, str]:
+    """The rows of a table by name, if it was made under the same header."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    if lines[: len(header)] != list(header):
+        return {}
+    return {line.split("|")[1].strip(): line for line in lines[len(header) :]}
 
 
 def opened_in(everything: Told, going: Mapping[str, Told]) -> tuple[Opened, str]:
@@ -176,17 +185,15 @@ def _beside(
     rng = np.random.default_rng(SEED)
     fitting = [sound for sound in sounds if sound.labels & FITTING]
     ordinary = [sound for sound in sounds if not sound.labels & set(LABELS)]
-    truth, alone, heard = [], [], []
-    for one in clips:
-        fold, fight = fold_of(one.clip.group), one.clip.kind == "fight"
-        if one.variant or one.clip.kind not in ("fight", "normal"):
-            continue
-        pool = [sound for sound in (fitting if fits and fight else ordinary) if fold_of(sound.group) == fold]
-        beside = with_sound(one, pool[int(rng.integers(len(pool)))])
-        truth.append(fight)
-        alone.append(fight_logits(members[fold], with_sound(one, None), setting.streams).max())
-        heard.append(_plain(members[fold], beside, setting.streams))
-    fights, before, after = np.array(truth), np.array(alone), np.array(heard)
+    known = [one for one in clips if not one.variant and one.clip.kind in ("fight", "normal")]
+    heard = []
+    for one in known:
+        pool = fitting if fits and one.clip.kind == "fight" else ordinary
+        mine = [sound for sound in pool if fold_of(sound.group) == fold_of(one.clip.group)]
+        heard.append(_plain(members, with_sound(one, mine[int(rng.integers(len(mine)))]), setting.streams))
+    alone = held_out_logits(members, [with_sound(one, None) for one in known], setting.streams)
+    fights = np.array([one.clip.kind == "fight" for one in known])
+    before, after = np.array([z.max() for _, z in alone]), np.array(heard)
     least = np.quantile(before[~fights], 0.95)
     found = fights & (before > least)
     kept = float((after[found] > least).mean()) if found.any() else float("nan")
@@ -194,8 +201,9 @@ def _beside(
 
 
 @torch.no_grad()
-def _plain(member: Member, one: Sequence16, streams: Sequence[str]) -> float:
-    """The highest fight logit of a clip as the network says it."""
+def _plain(members: Sequence[Member], one: Sequence16, streams: Sequence[str]) -> float:
+    """The highest fight logit of a clip as the network of its fold says it."""
+    member = members[fold_of(one.clip.group)]
     return float(member(tensors(every_window(one), streams))[0][:, 0].max())
 
 

@@ -28,6 +28,7 @@ from agent.config.load import of_data
 from agent.errors import SourceError
 from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 from agent.features.motion import Motion
+from agent.inference.card import Card
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
 from agent.inference.vision import VisionModel
@@ -243,6 +244,11 @@ def load_senses() -> Senses:
     vision = VisionModel.load(config.models)
     vision.open(vision.export_for(config.analysis.width_px, config.analysis.height_px))
     return Senses(config, vision, HearingModel.load(config.models))
+
+
+def versions(*cards: Card) -> str:
+    """Which graphs a table was made with: names and versions, in one phrase."""
+    return ", ".join(f"{card.name} {card.version}" for card in cards)
 
 
 def _spec(clip: Clip, senses: Senses) -> SourceSpec:

@@ -33,8 +33,8 @@ from agent.scene.span import STEP_NS
 from agent.types import FUSION_STEPS, NS_PER_S
 from models.fusion.clips import BUILD, ROOT, load_senses
 from models.fusion.net import LABELS, STREAMS, Fusion, Member, Shape
-from models.fusion.running import Told, held_out_running, load_running
-from models.fusion.train import FOLDS, STEPS, every_window, fold_of, held_out_logits, load_sequences, tensors
+from models.fusion.running import held_out_running, load_running
+from models.fusion.train import FOLDS, STEPS, Told, every_window, fold_of, held_out_logits, load_sequences, tensors
 from models.fusion.windows import WIDTHS, Sequence16
 
 Reals = NDArray[np.floating]

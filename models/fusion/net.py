@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agent.features.kinematics import KINEMATIC_NAMES
+from agent.scene.span import PEOPLE_WIDTH
 from agent.types import FUSION_STEPS
 
 LABELS = ("fight", "fall", "fire", "smoke", "explosion", "gunshot", "glass_break", "scream", "alarm", "crash")
@@ -31,6 +32,8 @@ HEADS = 2
 AGE_PLACES = [KINEMATIC_NAMES.index("age_most") + half for half in (0, len(KINEMATIC_NAMES))]
 """How long somebody has been tracked, in a row of people: its mean and its maximum over the step (agent/scene/span). In
 clips of two seconds that tells when the recording began, which on a camera that has been running says nothing."""
+KINEMATIC_PLACES = list(range(2 * len(KINEMATIC_NAMES)))
+MOTION_PLACES = list(range(2 * len(KINEMATIC_NAMES), PEOPLE_WIDTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,15 @@ class Shape:
     input_drop: float = 0.1
     recent: int = FUSION_STEPS  # of the window's steps only the newest so many are looked at
     ages: bool = True  # whether it looks at how long people have been tracked
+    kinematics: bool = True  # whether it looks at how people move and stand
+    motion: bool = True  # whether it looks at optical flow
     brief: int = 2  # what so many newest steps alone say of a fight holds, whatever was before; 0: it does not
+
+    @property
+    def unread(self) -> list[int]:
+        """The features of people that are not looked at."""
+        parts = ((self.ages, AGE_PLACES), (self.kinematics, KINEMATIC_PLACES), (self.motion, MOTION_PLACES))
+        return [place for looked_at, places in parts if not looked_at for place in places]
 
 
 class Stream(nn.Module):
@@ -80,7 +91,7 @@ class Member(nn.Module):
         super().__init__()
         self.kind, self.shape = kind, shape or Shape()
         width = self.shape.width
-        unread = {} if self.shape.ages else {"people": AGE_PLACES}
+        unread = {"people": self.shape.unread}
         self.streams = nn.ModuleDict({n: Stream(widths[n], self.shape, unread.get(n, ())) for n in STREAMS})
         self.register_buffer("newest", torch.arange(FUSION_STEPS) >= FUSION_STEPS - self.shape.recent, persistent=False)
         self.weight = nn.ModuleDict({name: nn.Linear(width, 1) for name in STREAMS})

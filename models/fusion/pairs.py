@@ -28,7 +28,7 @@ from agent.service import journal
 from agent.service.observe import observations
 from agent.service.senses import Senses
 from agent.types import Closed, Heard, Opened, Seen
-from models.fusion.clips import BUILD, CAMERA, SHARED, Clip, extract, folders, load_senses, manifest, read
+from models.fusion.clips import BUILD, CAMERA, SHARED, Clip, extract, folders, load_senses, manifest, read, versions
 from models.fusion.evaluate import played
 from models.resampling import Rows, group_interval
 
@@ -221,7 +221,7 @@ def main() -> None:
     }
     if not options.without_rendered:
         parts["Rendered scenes"] = list(rendered(senses))
-    lines: list[str] = []
+    lines = [versions(senses.vision.card, senses.hearing.card, model.card), ""]
     for title, cases in parts.items():
         outcomes = {mode: [told(case, model, mode) for case in cases] for mode in MODES}
         lines += table(title, outcomes)

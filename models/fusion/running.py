@@ -20,8 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from agent.scene.span import STEP_NS
@@ -30,7 +28,7 @@ from agent.types import NS_PER_S, Seen
 from models.fusion.clips import BUILD, LONG, Clip, folders, read, trainable
 from models.fusion.net import STREAMS, Member
 from models.fusion.to_and_fro import LONG_S
-from models.fusion.train import fight_logits, fold_of
+from models.fusion.train import Told, fold_of, held_out_logits
 from models.fusion.windows import Sequence16, from_windows, windows_of
 
 WAYS = ("to and fro", "after calm", "to and fro after calm")
@@ -39,7 +37,6 @@ PICTURE_NS = NS_PER_S // 10
 """From the last picture of a clip to the first of the next."""
 SEED = 11
 
-Told = Sequence[tuple[Sequence16, NDArray[np.float32]]]
 Running = tuple[Sequence16, int]
 """Steps, and the first one whose window is judged: what is before is past."""
 
@@ -104,8 +101,7 @@ def _made(clip: Clip, seen: Sequence[Seen], begins_ns: int) -> list[Running]:
 
 def held_out_running(members: Sequence[Member], running: Sequence[Running], streams: Sequence[str] = STREAMS) -> Told:
     """The fight logits of each clip's own windows, by the member that never saw its group nor the calm before it."""
-    return [
-        (one, fight_logits(members[fold_of(one.clip.group)], one, streams)[begins:])
-        for one, begins in running
-        if one.length > begins
-    ]
+    lasting = [(one, begins) for one, begins in running if one.length > begins]
+    told = held_out_logits(members, [one for one, _ in lasting], streams)
+    begin = {id(one): begins for one, begins in lasting}
+    return [(one, z[begin[id(one)] :]) for one, z in told]

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -34,19 +35,22 @@ from models.fusion.clips import BUILD, folders, load_senses, trainable
 from models.fusion.net import KINDS, LABELS, STREAMS, Kind, Member, Shape, normalise, unlowered
 from models.fusion.signals import Signals
 from models.fusion.sounds import load as load_sounds
-from models.fusion.windows import PAST, WIDTHS, Example, Examples, Mix, Sequence16, Sound, cut_out, sequence
+from models.fusion.windows import PAST, WIDTHS, Example, Examples, Mix, Sequence16, Sound, sequence
 
 FOLDS = 5
 STEPS = 300
 BATCH = 48
 RATE, DECAY = 2e-3, 0.02
 EMA = 0.98
-CHECK_EVERY = 60
 OWN_WEIGHT, KL_WEIGHT, ANOMALY_WEIGHT, HEARING_WEIGHT = 0.4, 0.3, 0.3, 0.3
 FIGHT_WEIGHT = 3.0
 HEARING_PRIOR_LOGIT = -2.944  # ln(0.05 / 0.95), the prior of the hearing card that its llr are against
 EMBEDDING = 128
 VARIANTS = 2
+AT_ONCE = 16  # clips that are judged in one batch
+
+Told = Sequence[tuple[Sequence16, NDArray[np.float32]]]
+"""Clips, and the fight logit of each of their windows that is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,6 @@ class Setting:
     steps: int = STEPS
     seed: int = 0
     streams: tuple[str, ...] = STREAMS
-    stop: bool = False  # keep the step that separates the held-out fold best: every figure on it is then too good
     variants: int = VARIANTS
 
 
@@ -95,7 +98,6 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
     """One network that never sees `fold`: its weights averaged over the last steps."""
     torch.manual_seed(1000 * setting.seed + fold)
     mine = [one for one in clips if fold_of(one.clip.group) != fold and one.variant < setting.variants]
-    held = [one for one in clips if fold_of(one.clip.group) == fold and one.variant == 0]
     heard = [sound for sound in sounds if fold_of(sound.group) != fold]
     member, signals = Member(WIDTHS, setting.kind, setting.shape), Signals(setting.shape.width)
     for name in STREAMS:
@@ -108,8 +110,7 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
     optimiser = torch.optim.AdamW(learned, setting.rate, weight_decay=setting.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, setting.rate, total_steps=setting.steps)
     smooth = {name: value.clone() for name, value in member.state_dict().items()}
-    best, kept = -1.0, smooth
-    for step in range(setting.steps):
+    for _ in range(setting.steps):
         member.train()
         loss = loss_of(member, examples.batch(BATCH), setting, signals)
         optimiser.zero_grad()
@@ -120,11 +121,7 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
         with torch.no_grad():
             for name, value in member.state_dict().items():
                 smooth[name].lerp_(value, 1.0 - EMA)
-        if setting.stop and (step + 1) % CHECK_EVERY == 0 and step >= setting.steps // 3:
-            found = separation(_with(setting, smooth), held, setting.streams)
-            if found > best:
-                best, kept = found, {name: value.clone() for name, value in smooth.items()}
-    return _with(setting, kept if setting.stop else smooth)
+    return _with(setting, smooth)
 
 
 def loss_of(member: Member, batch: Example, setting: Setting, signals: Signals | None = None) -> Tensor:
@@ -182,8 +179,14 @@ def tensors(batch: Example, streams: Sequence[str] = STREAMS) -> list[Tensor]:
 
 def every_window(one: Sequence16) -> Example:
     """All windows of a clip, in order, as a batch."""
-    cuts = [cut_out(one, end + 1) for end in range(one.length)]
-    return {name: np.stack([cut[name] for cut in cuts]) for name in cuts[0]}
+    cuts: Example = {}
+    for name in STREAMS:
+        for key, steps in ((name, one.rows[name]), (f"{name}_known", one.known[name])):
+            before = np.zeros((PAST - 1, *steps.shape[1:]), np.float32)
+            windows = sliding_window_view(np.concatenate([before, steps]), PAST, axis=0)
+            cuts[key] = np.ascontiguousarray(np.moveaxis(windows, -1, 1))
+    own = cuts["sound_known"].any(axis=1).astype(np.float32)
+    return cuts | {"own_sound": own, "targets": one.targets, "weights": one.weights}
 
 
 def with_sound(one: Sequence16, sound: Sound | None) -> Sequence16:
@@ -196,19 +199,25 @@ def with_sound(one: Sequence16, sound: Sound | None) -> Sequence16:
 
 
 @torch.no_grad()
-def fight_logits(member: Member, one: Sequence16, streams: Sequence[str] = STREAMS) -> NDArray[np.float32]:
-    """The fight logit of each window of a clip, as the product would ask for them."""
+def fight_logits(
+    member: Member, clips: Sequence[Sequence16], streams: Sequence[str] = STREAMS
+) -> list[NDArray[np.float32]]:
+    """The fight logit of each window of each clip, as the product would ask for them."""
     member.eval()
-    fused, _ = unlowered(member, tensors(every_window(one), streams))
-    return np.asarray(fused[:, 0].numpy(), np.float32)
+    found: list[NDArray[np.float32]] = []
+    for first in range(0, len(clips), AT_ONCE):
+        some = clips[first : first + AT_ONCE]
+        batch = [tensors(every_window(one), streams) for one in some]
+        fused, _ = unlowered(member, [torch.cat(parts) for parts in zip(*batch, strict=True)])
+        ends = np.cumsum([one.length for one in some])
+        found += np.split(np.asarray(fused[:, 0].numpy(), np.float32), ends[:-1])
+    return found
 
 
-def separation(member: Member, held: Sequence[Sequence16], streams: Sequence[str] = STREAMS) -> float:
-    """AUC of fights against calm clips by the highest window, with a little of the loss to break ties."""
-    wanted = [one for one in held if one.clip.kind in ("fight", "normal")]
-    scores = np.array([fight_logits(member, one, streams).max() for one in wanted])
-    truth = np.array([one.clip.kind == "fight" for one in wanted])
-    return auc(truth, scores)
+def separation(told: Told) -> float:
+    """AUC of fights against calm clips by the highest window."""
+    wanted = [(one.clip.kind == "fight", z.max()) for one, z in told if one.clip.kind in ("fight", "normal") and len(z)]
+    return auc(np.array([truth for truth, _ in wanted]), np.array([score for _, score in wanted]))
 
 
 def auc(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
@@ -225,7 +234,11 @@ def held_out_logits(
 ) -> list[tuple[Sequence16, NDArray[np.float32]]]:
     """Each clip as it is, judged by the member that never saw its group."""
     plain = [one for one in clips if one.variant == 0]
-    return [(one, fight_logits(members[fold_of(one.clip.group)], one, streams)) for one in plain]
+    found: dict[int, NDArray[np.float32]] = {}
+    for fold, member in enumerate(members):
+        mine = [place for place, one in enumerate(plain) if fold_of(one.clip.group) == fold]
+        found |= dict(zip(mine, fight_logits(member, [plain[place] for place in mine], streams), strict=True))
+    return [(one, found[place]) for place, one in enumerate(plain) if place in found]
 
 
 def _with(setting: Setting, state: dict[str, Tensor]) -> Member:
@@ -248,12 +261,13 @@ def main() -> None:
     members = []
     for fold in range(FOLDS):
         members.append(train_member(clips, sounds, fold, setting))
-        held = [one for one in clips if fold_of(one.clip.group) == fold and one.variant == 0]
-        print(f"fold {fold}: AUC {separation(members[-1], held):.3f} on {len(held)} clips", flush=True)
+        print(f"fold {fold} trained", flush=True)
     told = held_out_logits(members, clips)
-    pairs = [(one.clip.kind == "fight", z.max()) for one, z in told if one.clip.kind in ("fight", "normal")]
-    whole = auc(np.array([truth for truth, _ in pairs]), np.array([score for _, score in pairs]))
-    print(f"cross-fitted AUC of fight: {whole:.3f} on {len(pairs)} clips")
+    for fold in range(FOLDS):
+        mine = [(one, z) for one, z in told if fold_of(one.clip.group) == fold]
+        print(f"fold {fold}: AUC {separation(mine):.3f} on {len(mine)} clips")
+    whole = separation(told)
+    print(f"cross-fitted AUC of fight: {whole:.3f} on {len(told)} clips")
     Path(BUILD).mkdir(parents=True, exist_ok=True)
     states = [member.state_dict() for member in members]
     torch.save({"kind": options.kind, "shape": asdict(setting.shape), "states": states}, BUILD / "members.pt")

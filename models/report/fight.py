@@ -41,7 +41,8 @@ def measure(card: dict[str, Any], today: date) -> None:
                    for kind in ("fight", "normal")},
         "false": [described(one) for one in worst(both, missed=False)],
         "missed": [described(one) for one in worst(both, missed=True)],
-        "ablation": ablation(),
+        "pairs": told("pairs"),
+        "ablation": told("ablation"),
     }, today)  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def described(one: Told) -> dict[str, Any]:
             "llr": round(one.score, 2), "opened": list(one.opened), "over_time": told}  # fmt: skip
 
 
-def ablation() -> list[str]:
-    """The table of `python -m models.fusion.ablation`, where it was run."""
-    path = BUILD / "ablation.md"
+def told(module: str) -> list[str]:
+    """What `python -m models.fusion.pairs` or `ablation` wrote, where it was run."""
+    path = BUILD / f"{module}.md"
     return path.read_text("utf-8").splitlines() if path.exists() else []

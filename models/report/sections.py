@@ -173,6 +173,10 @@ def fight(found: Found, known: Cards) -> Iterator[str]:
     yield from ("", "### Reliability and scores", "")
     yield "Clips by their highest log-likelihood ratio, fights and calm clips weighing the same."
     yield from plot("fight", "Reliability of fight, and the highest llr of each clip")
+    if found.get("pairs"):
+        yield from ("### Pairs of pictures and sounds", "")
+        yield f"`python -m models.fusion.pairs`: {found['pairs'][0]}; thresholds as shipped."
+        yield from found["pairs"][1:]
     if found["ablation"]:
         yield from ("### Ablations", "", "`python -m models.fusion.ablation`: " + found["ablation"][0] + ".", "")
         yield from (line for line in found["ablation"][1:] if line)

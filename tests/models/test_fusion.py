@@ -15,13 +15,25 @@ from agent.capture.spec import MediaInfo
 from agent.inference.card import has_card, load_card, zoo_folder
 from agent.types import FUSION_STEPS, Frame, PictureStats, Seen
 from models.fusion import clips as clips_module
+from models.fusion.ablation import kept_rows
 from models.fusion.clips import Alteration, Clip, manifest, may_train, trainable
 from models.fusion.export import balanced, highest, logistic, opens
-from models.fusion.net import KINDS, LABELS, OUT, STREAMS, Fusion, Member, Shape, unlowered
+from models.fusion.net import (
+    AGE_PLACES,
+    KINDS,
+    LABELS,
+    MOTION_PLACES,
+    OUT,
+    STREAMS,
+    Fusion,
+    Member,
+    Shape,
+    unlowered,
+)
 from models.fusion.running import after_calm
 from models.fusion.signals import Signals, shuffled
 from models.fusion.to_and_fro import LONG_S, ToAndFro
-from models.fusion.train import Setting, auc, fold_of, loss_of, tensors, with_sound
+from models.fusion.train import Setting, auc, every_window, fight_logits, fold_of, loss_of, tensors, with_sound
 from models.fusion.windows import WIDTHS, Examples, Mix, Sequence16, Sound, _targets, cut_out
 
 CLIP = Clip("made", Path("made.mp4"), "fight", ((1.0, 3.0, "fight"),), "me/mine", "none", "g1", "train", 6.0)
@@ -272,6 +284,44 @@ def test_what_lies_further_back_than_the_steps_looked_at_says_nothing() -> None:
         one[:, : FUSION_STEPS - member.shape.recent] += 3.0
     with torch.no_grad():
         assert torch.equal(member(inputs)[0], member(older)[0])
+
+
+@pytest.mark.parametrize(("shape", "unread"), [(Shape(motion=False), MOTION_PLACES), (Shape(ages=False), AGE_PLACES)])
+def test_features_that_are_not_read_say_nothing_and_the_others_do(shape: Shape, unread: list[int]) -> None:
+    torch.manual_seed(0)
+    member = Member(WIDTHS, shape=shape).eval()
+    inputs = tensors(Examples(some(), [], 0).batch(8))
+    other, read = [one.clone() for one in inputs], [one.clone() for one in inputs]
+    other[1][:, :, unread] += 3.0
+    read[1][:, :, [place for place in range(WIDTHS["people"]) if place not in unread]] += 3.0
+    with torch.no_grad():
+        assert torch.equal(member(inputs)[0], member(other)[0])
+        assert not torch.allclose(member(inputs)[0], member(read)[0])
+
+
+def test_every_window_of_a_clip_is_what_is_cut_out_at_its_end() -> None:
+    one = made(length=21)
+    whole = every_window(one)
+    for end in (1, 5, 16, 21):
+        assert all(np.array_equal(whole[name][end - 1], value) for name, value in cut_out(one, end).items())
+
+
+def test_clips_judged_together_are_told_what_each_is_told_alone() -> None:
+    torch.manual_seed(0)
+    member, clips = Member(WIDTHS), [made(length=length, seed=length) for length in range(3, 23)]
+    together = fight_logits(member, clips)
+    assert [len(z) for z in together] == [one.length for one in clips]
+    assert all(
+        np.allclose(z, fight_logits(member, [one])[0], atol=1e-5) for z, one in zip(together, clips, strict=True)
+    )
+
+
+def test_a_table_keeps_its_rows_only_under_the_same_header(tmp_path: Path) -> None:
+    path = tmp_path / "ablation.md"
+    assert kept_rows(path, ["made so"]) == {}
+    path.write_text("made so\n| early | 0.8 |\n| late | 0.7 |\n")
+    assert kept_rows(path, ["made so"]) == {"early": "| early | 0.8 |", "late": "| late | 0.7 |"}
+    assert kept_rows(path, ["made otherwise"]) == {}
 
 
 def test_a_recorded_sound_stands_beside_a_clip_from_its_beginning() -> None:
