@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from models.fusion.clips import BUILD, load_senses, versions
-from models.fusion.export import calibrate_fight, opens
+from models.fusion.export import MOST_FALSE_FRAC, calibrate_fight, opens
 from models.fusion.net import LABELS, Member, Shape
 from models.fusion.running import WAYS, held_out_running, load_running
 from models.fusion.sounds import load as load_sounds
@@ -102,7 +102,7 @@ def main() -> None:
     graphs = versions(senses.vision.card, senses.hearing.card)
     header = [
         f"{len(clips)} sequences beside {graphs}, {options.steps} steps, {options.folds} of {FOLDS} folds; "
-        "AUC of fight against calm",
+        f"AUC of fight against calm; fights that open where at most {MOST_FALSE_FRAC:.0%} of all calm clips do",
         "",
         "| | AUC | 95 % by group | less than shipped by (95 % by group) | AUC after calm, and to and fro | "
         "fights that open: as they are, "
