@@ -6,7 +6,7 @@ Labels of detections are COCO names; labels of sounds are those of the hearing c
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from agent.kinds import KINDS as KINDS  # noqa: PLC0414 - offered here too; stri
 
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+Corners: TypeAlias = tuple[float, float, float, float]
+"""x1 y1 x2 y2 in fractions of a picture."""
 
 NS_PER_S = 1_000_000_000
 SOUND_RATE_HZ = 16_000
@@ -31,6 +33,13 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+class Native(Protocol):
+    """A picture in its own size."""
+
+    def cut(self, corners_frac: Corners, most_width_px: int, most_height_px: int) -> tuple[Uint8Array, Corners]:
+        """Return a part, scaled down to fit, uint8 [height, width, 3] RGB, and the corners where it really lies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One picture at analysis size.
@@ -38,6 +47,7 @@ class Frame:
     `picture` is uint8 [height, width, 3] RGB, scaled with its aspect kept so that it fits the analysis
     size; `width_px`, `height_px` are those of the original picture; `index` counts the pictures of the
     source from 0, analysed or not. A `drill` is no picture of the camera, but played in its place.
+    `native` is the picture in its own size, where that is more.
     """
 
     camera: str
@@ -47,6 +57,7 @@ class Frame:
     height_px: int
     index: int = 0
     drill: bool = False
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +177,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closer:
+    """A look at a part of the picture in its own size: where it was, and what it shows that the whole look does not."""
+
+    region: Box
+    detections: tuple[Detection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one picture showed; `detections` is None where the picture stood still and was not analysed.
 
@@ -173,7 +192,8 @@ class Seen:
     (`agent.features.motion`); either may be empty. `flow` tells where it moves, for learned normality; None where
     there was nothing to compare with, or nobody asked. `standing` is what came or went without a class, None where
     that was not looked for. `flicker` is how restless the edges of what glows are (`agent.features.flicker`), None
-    where the picture has colours or was not analysed.
+    where the picture has colours or was not analysed. `closer` is a second look at a part of it, where there was one;
+    what was found there is apart from `detections`, because not all that reads those may read it (decision 027).
     """
 
     camera: str
@@ -188,6 +208,7 @@ class Seen:
     flow: Flow | None = None
     standing: tuple[Standing, ...] | None = None
     flicker: float | None = None
+    closer: Closer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from models.report import sections
 from models.report.cards import CLAIMED_FROM, MEASURING, about, cards, figures, overview, thresholds
 
 REPORT = Path(__file__).parent / "REPORT.md"
-EVIDENCE = ("vision", "peers", "people", "hearing", "fight", "curves")
+EVIDENCE = ("vision", "peers", "people", "closer", "hearing", "fight", "curves")
 
 
 def report(known: Mapping[str, Mapping[str, Any]]) -> str:
@@ -55,7 +55,7 @@ def _single_spaced(lines: list[str]) -> str:
 
 def measure_evidence(name: str) -> None:
     """Measure one part anew. Errors: FileNotFoundError where its data or caches are missing."""
-    from models.report import curves, fight, hearing, people, vision  # noqa: PLC0415 - torch and OpenVINO, only to measure
+    from models.report import closer, curves, fight, hearing, people, vision  # noqa: PLC0415 - torch, only to measure
 
     known, today = cards(), date.today()
     if name == "curves":
@@ -64,6 +64,8 @@ def measure_evidence(name: str) -> None:
         fight.measure(known["fusion"], today)
     elif name == "peers":
         vision.measure_peers(today)
+    elif name == "closer":
+        closer.measure(today)
     elif name == "hearing":
         hearing.measure(known["hearing"], today)
     else:

@@ -14,7 +14,7 @@ from agent.capture.address import Address
 from agent.capture.container import Damage, Picture
 from agent.capture.faults import read_error
 from agent.capture.merge import in_order
-from agent.capture.pictures import LazyPicture, Scaler, upright_size
+from agent.capture.pictures import LazyPicture, NativePicture, Scaler, upright_size
 from agent.capture.sound import Sound
 from agent.capture.spec import MediaInfo, SourceSpec
 from agent.errors import SourceError
@@ -120,6 +120,7 @@ class Media:
             width_px=width_px,
             height_px=height_px,
             index=picture.index,
+            native=NativePicture(picture.frame, self._spec.masks) if width_px > scaled.shape[1] else None,
         )
 
     def _block(self, sound: Sound) -> SoundBlock:

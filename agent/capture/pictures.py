@@ -1,14 +1,16 @@
 """Decoded pictures → RGB arrays: scaled in one step, turned upright, masks blackened."""
 
+import math
 import threading
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from agent.types import Uint8Array
+from agent.types import Corners, Uint8Array
 
 MIN_SIDE_PX = 16
 """A one-pixel picture is enlarged to this, so that no later stage meets an empty cell."""
@@ -76,6 +78,39 @@ def full_picture(frame: VideoFrame, masks: Polygons = ()) -> Uint8Array:
     return picture
 
 
+class NativePicture:
+    """A decoded picture in its own size, out of which parts are cut; the rest of it is never converted.
+
+    It goes by the decoded picture alone, so that the same part is the same array whoever asked for what before.
+    """
+
+    def __init__(self, frame: VideoFrame, masks: Polygons) -> None:
+        self._frame = frame
+        self._masks = masks
+
+    def cut(self, corners_frac: Corners, most_width_px: int, most_height_px: int) -> tuple[Uint8Array, Corners]:
+        """Return a part as uint8 [height, width, 3] RGB, upright, scaled down to fit, masks blackened; and its corners.
+
+        `corners_frac` (x1 y1 x2 y2 in fractions of the upright picture) are moved outwards to whole pairs of pixels:
+        what comes back lies exactly at the corners that come with it. Raises av.error.FFmpegError, ValueError where
+        nobody can convert the pixel format.
+        """
+        turns = quarter_turns(self._frame)
+        left, top, right, bottom = _turned_corners(corners_frac, turns)
+        stored = self._frame.width, self._frame.height
+        (x1, x2), (y1, y2) = _pairs(left, right, stored[0]), _pairs(top, bottom, stored[1])
+        piece = _piece(self._frame, x1, y1, x2, y2)
+        size = fitted_size(x2 - x1, y2 - y1, *((most_width_px, most_height_px)[:: -1 if turns % 2 else 1]))
+        small = VideoReformatter().reformat(piece, *size, "rgb24", interpolation=Interpolation.AREA, threads=1)
+        picture = _turned(small, turns)
+        exact = (x1 / stored[0], y1 / stored[1], x2 / stored[0], y2 / stored[1])
+        corners = _turned_corners(exact, -turns)
+        if self._masks:
+            seen = [_within(polygon, corners) for polygon in self._masks]
+            picture[_covered(picture.shape[1], picture.shape[0], seen).astype(bool)] = 0
+        return picture, corners
+
+
 class LazyPicture:
     """A decoded picture that becomes an array only when somebody asks for it; from any thread."""
 
@@ -93,6 +128,53 @@ class LazyPicture:
                 self._picture = full_picture(self._frame, self._masks)
                 self._frame = None
             return self._picture
+
+
+_PLANAR = {
+    "yuv420p": (2, 2), "yuvj420p": (2, 2), "yuv422p": (2, 1), "yuvj422p": (2, 1), "yuv444p": (1, 1), "yuvj444p": (1, 1)
+}  # fmt: skip
+"""Pixel formats of cameras and films, with the pixels across and down that share a colour."""
+
+
+def _piece(frame: VideoFrame, x1: int, y1: int, x2: int, y2: int) -> VideoFrame:
+    """Return the part of a stored picture between even pixels, unscaled, its colours meaning the same."""
+    shared = _PLANAR.get(frame.format.name)
+    if shared is None:
+        whole = VideoReformatter().reformat(frame, format="rgb24", threads=1).to_ndarray()
+        return VideoFrame.from_ndarray(np.array(whole[y1:y2, x1:x2], np.uint8), "rgb24")
+    piece = VideoFrame(x2 - x1, y2 - y1, frame.format.name)
+    for (wide, high), source, target in zip(((1, 1), shared, shared), frame.planes, piece.planes, strict=True):
+        of, to = _rows_of(source), _rows_of(target)
+        part = of[y1 // high : -(-y2 // high), x1 // wide : -(-x2 // wide)]
+        to[: part.shape[0], : part.shape[1]] = part
+    piece.colorspace, piece.color_range = frame.colorspace, frame.color_range
+    return piece
+
+
+def _rows_of(plane: VideoPlane) -> Uint8Array:
+    """Return the bytes of a plane as rows, padding included: uint8 [height, line]."""
+    flat: Uint8Array = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload] # a buffer, which stubs do not say
+    return flat.reshape(-1, abs(plane.line_size))[: plane.height]
+
+
+def _pairs(low_frac: float, high_frac: float, length_px: int) -> tuple[int, int]:
+    """Return the even pixels around a span of a side; the last may be odd where the side is."""
+    low = min(max(0, 2 * math.floor(low_frac * length_px / 2 + 1e-6)), max(0, length_px - 2) // 2 * 2)
+    return low, min(length_px, max(low + 2, 2 * math.ceil(high_frac * length_px / 2 - 1e-6)))
+
+
+def _turned_corners(corners: Corners, turns: int) -> Corners:
+    """Return where corners of an upright picture lie in one that was stored so many quarters before."""
+    for _ in range(turns % 4):
+        left, top, right, bottom = corners
+        corners = 1.0 - bottom, left, 1.0 - top, right
+    return corners
+
+
+def _within(polygon: Sequence[tuple[float, float]], corners: Corners) -> list[tuple[float, float]]:
+    """Return a polygon in fractions of the part between `corners`."""
+    left, top, right, bottom = corners
+    return [((x - left) / (right - left), (y - top) / (bottom - top)) for x, y in polygon]
 
 
 def _turned(frame: VideoFrame, turns: int) -> Uint8Array:

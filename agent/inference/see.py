@@ -8,6 +8,7 @@ from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
+from agent.inference.closer import CloserLooks
 from agent.inference.vision import VisionModel
 from agent.types import Box, Detection, Frame, PictureStats, Seen, Standing
 
@@ -35,6 +36,7 @@ class Seer:
     ) -> None:
         self._model = model
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
+        self._closer = CloserLooks(model, analysis.closer_looks_per_s)
         self._motion = Motion()
         self._flicker = Flicker()
         self._flow = FlowCells() if with_flow else None
@@ -42,10 +44,11 @@ class Seer:
         self._alive: list[Box] = []
         self._previous: Prepared | None = None
 
-    def see(self, frame: Frame, *, smaller: bool = False) -> Seen:
+    def see(self, frame: Frame, *, smaller: bool = False, closely: bool = True) -> Seen:
         """What the frame shows; `detections` is None where the scene stands still and was not analysed.
 
-        `smaller`: look at it in the cheapest export, whatever the picture's size.
+        `smaller`: look at it in the cheapest export, whatever the picture's size. `closely`: look at a part of it a
+        second time where there is a reason.
 
         Errors: ModelError when the graph cannot be run on any device.
         """
@@ -55,6 +58,8 @@ class Seer:
         looked = self._gate.opens(picture, stats, frame.at_ns)
         size_px = self._model.smallest_px if smaller else None
         sight = self._model.look(frame.picture, size_px=size_px) if looked else None
+        self._closer.note(picture.grey, frame.at_ns)
+        closer = self._closer.see(frame, sight.detections) if sight and closely else None
         people = people_of(sight.detections) if sight else None
         return Seen(
             camera=frame.camera,
@@ -69,6 +74,7 @@ class Seer:
             flow=self._flow.see(frame.picture, frame.at_ns, moving=looked) if self._flow else None,
             standing=self._stands(frame, sight.detections if sight else None),
             flicker=self._flickers(frame, stats, sight.detections) if sight else None,
+            closer=closer,
         )
 
     def _flickers(self, frame: Frame, stats: PictureStats, detections: Sequence[Detection]) -> float | None:

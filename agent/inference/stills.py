@@ -16,8 +16,8 @@ from agent.errors import SourceError, VedetteError
 from agent.features.letterbox import STILL_STRETCH
 from agent.inference.card import Card
 from agent.inference.parts import joined, parts_of
-from agent.inference.vision import VisionModel, box_of
-from agent.types import POSTURES, Detection, FloatArray, Uint8Array
+from agent.inference.vision import VisionModel, box_of, corners_of
+from agent.types import POSTURES, Detection, Uint8Array
 
 STILL_SIZE_PX = (416, 416)
 STILL_SCORE_PROB = 0.01
@@ -113,17 +113,12 @@ def look_closely(model: VisionModel, picture: Uint8Array) -> list[Detection]:
         sight = model.look(
             part.picture, size_px=STILL_SIZE_PX, min_score_prob=STILL_SCORE_PROB, most_stretch=STILL_STRETCH
         )
-        boxes = _corners(sight.detections)
+        boxes = corners_of(sight.detections)
         seen = zip(sight.detections, part.to_whole(boxes).tolist(), part.holds(boxes), strict=True)
         found += [replace(one, box=box_of(*corners)) for one, corners, held in seen if held]
     scores = np.array([one.score_prob for one in found], np.float32)
     labels = np.array([model.card.labels.index(one.label) for one in found], np.intp)
-    return [found[index] for index in joined(_corners(found), scores, labels)]
-
-
-def _corners(found: Sequence[Detection]) -> FloatArray:
-    boxes = [(one.box.left_frac, one.box.top_frac, one.box.right_frac, one.box.bottom_frac) for one in found]
-    return np.array(boxes, np.float32).reshape(-1, 4)
+    return [found[index] for index in joined(corners_of(found), scores, labels)]
 
 
 def _results(

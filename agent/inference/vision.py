@@ -239,3 +239,9 @@ def _shared(low: FloatArray, high: FloatArray) -> FloatArray:
 def box_of(left: float, top: float, right: float, bottom: float) -> Box:
     """Corners in fractions as a Box."""
     return Box(left_frac=left, top_frac=top, right_frac=right, bottom_frac=bottom)
+
+
+def corners_of(found: Sequence[Detection]) -> FloatArray:
+    """Boxes as corners x1 y1 x2 y2 in fractions: float32 [n, 4]."""
+    boxes = [(one.box.left_frac, one.box.top_frac, one.box.right_frac, one.box.bottom_frac) for one in found]
+    return np.array(boxes, np.float32).reshape(-1, 4)

@@ -1,12 +1,14 @@
 """One camera with its sound: turns its observations into clues, and knows which of its senses work."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 
 from agent.config.schema import Line, Zone
+from agent.scene.afar import Afar
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
-from agent.scene.following import Following
+from agent.scene.following import Followed, Following
 from agent.scene.fusing import Fusing
 from agent.scene.groups import Group, GroupWatch
 from agent.scene.hearing import Ear
@@ -52,7 +54,9 @@ class Camera:
         normality: Normality | None = None,
     ) -> None:
         self.name = name
-        self.following = Following()
+        ids = count(1)
+        self.following = Following(ids=ids)
+        self.afar = Afar(ids)
         self.span = Span(name)
         self._zones = ZoneWatch(zones)
         self._lines = LineWatch(lines or {})
@@ -139,7 +143,7 @@ class Camera:
 
     def tracks(self, now_ns: int) -> tuple[Track, ...]:
         """Who and what is present."""
-        return self.following.tracks(self.name, now_ns)
+        return (*self.following.tracks(self.name, now_ns), *self.afar.tracks(self.name, now_ns))
 
     def _revive(self, modality: str, at_ns: int) -> Iterator[Clue]:
         self._alive.add(modality)
@@ -159,22 +163,27 @@ class Camera:
             yield clue
         if self._integrity.was_cut:
             self.following.start_over()
+            self.afar.start_over()
             well = False
         yield from self._scene_scores(seen)
         if seen.detections is None:
             self.following.stand_still(seen.at_ns)
-            present = [f for f in self.following.known.values() if seen.at_ns - f.seen_ns <= NS_PER_S // 2]
+            self.afar.stand_still(seen.at_ns)
+            present = _at_hand(self.following.known.values(), seen.at_ns)
+            besides = _at_hand(self.afar.known, seen.at_ns)
         else:
             present = self.following.see(seen)
+            besides = self.afar.see(seen, self.following, present)
         self.span.see(seen, self.following.known.values())
         yield from falls(seen.at_ns, self.following.known.values())
         if seen.detections is not None:
             self._groups.see(seen.at_ns, present, seen.aspect_ratio)
-        alive = self.following.known
-        yield from self._zones.watch(seen.at_ns, wall_ns, present, alive)
-        yield from self._lines.watch(seen.at_ns, wall_ns, present, alive)
-        yield from self._things.watch(seen.at_ns, wall_ns, present, alive)
-        yield from self._unnamed.watch(seen, wall_ns, present, alive, well=well)
+        everybody = [*present, *besides]
+        alive = {one.track_id for one in (*self.following.known.values(), *self.afar.known)}
+        yield from self._zones.watch(seen.at_ns, wall_ns, everybody, alive)
+        yield from self._lines.watch(seen.at_ns, wall_ns, everybody, alive)
+        yield from self._things.watch(seen.at_ns, wall_ns, everybody, alive)
+        yield from self._unnamed.watch(seen, wall_ns, everybody, alive, well=well)
         if self.normality is not None and not seen.drill:
             yield from self.normality.see(seen, present, wall_ns, calm=calm)
 
@@ -196,6 +205,11 @@ class Camera:
                     score=score.prob,
                     since_ns=seen.at_ns,
                 )
+
+
+def _at_hand(known: Iterable[Followed], at_ns: int) -> list[Followed]:
+    """Who was seen in the last half second."""
+    return [one for one in known if at_ns - one.seen_ns <= NS_PER_S // 2]
 
 
 def flicker_llr(flicker_px: float | None) -> float:

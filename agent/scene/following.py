@@ -1,7 +1,7 @@
 """From what one camera sees to the people and things in front of it, each with an identity and a behaviour."""
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -104,6 +104,21 @@ class Followed:
         self.body, self.upright_prob, self.upright_box = Body(), 0.0, None
         self.doubles, self.is_replaced = set(), False
 
+    def as_track(self, camera: str) -> Track:
+        """What is told of it."""
+        return Track(
+            track_id=self.track_id,
+            camera=camera,
+            label=self.label,
+            box=self.box,
+            at_ns=self.seen_ns,
+            since_ns=self.since_ns,
+            score_prob=self.score_prob,
+            speed_heights_per_s=self.body.speed_heights_per_s,
+            behaviour=self.behaviour,
+            zones=self.zones,
+        )
+
     @property
     def presence_llr(self) -> float:
         """What all its detections so far say for there being anything at all."""
@@ -118,13 +133,17 @@ class Followed:
 
 
 class Following:
-    """Everything that moves in front of one camera."""
+    """Everything that moves in front of one camera, as whole looks show it; `ids` gives identities.
 
-    def __init__(self, settings: TrackerSettings = LIVE_SETTINGS) -> None:
-        self._tracker = Tracker(settings)
+    `unclaimed` is what the newest picture showed too weakly to be followed, without what is usual there.
+    """
+
+    def __init__(self, settings: TrackerSettings = LIVE_SETTINGS, ids: Iterator[int] | None = None) -> None:
+        self._tracker = Tracker(settings, ids)
         self._confident_prob = settings.confident_prob
         self._clutter = Clutter()
         self.known: dict[int, Followed] = {}
+        self.unclaimed: tuple[Detection, ...] = ()
         self._at_ns: int | None = None
 
     def see(self, seen: Seen) -> list[Followed]:
@@ -144,6 +163,8 @@ class Following:
         for track_id, detection in zip(ids.tolist(), detections, strict=True):
             if track_id:
                 found.append(self._update(track_id, detection, velocity_of[track_id], seen))
+        free = (~usual & (ids == 0)).tolist()
+        self.unclaimed = tuple(detection for detection, is_free in zip(detections, free, strict=True) if is_free)
         self._forget(velocity_of.keys())
         self._learn_clutter(seen, boxes[weak & (ids == 0)], scores[weak & (ids == 0)])
         self._at_ns = seen.at_ns
@@ -167,22 +188,8 @@ class Following:
 
     def tracks(self, camera: str, at_ns: int) -> tuple[Track, ...]:
         """All that are present, as they stand."""
-        return tuple(
-            Track(
-                track_id=followed.track_id,
-                camera=camera,
-                label=followed.label,
-                box=followed.box,
-                at_ns=followed.seen_ns,
-                since_ns=followed.since_ns,
-                score_prob=followed.score_prob,
-                speed_heights_per_s=followed.body.speed_heights_per_s,
-                behaviour=followed.behaviour,
-                zones=followed.zones,
-            )
-            for followed in self.known.values()
-            if at_ns - followed.seen_ns <= SHOWN_S * NS_PER_S
-        )
+        present = (one for one in self.known.values() if at_ns - one.seen_ns <= SHOWN_S * NS_PER_S)
+        return tuple(one.as_track(camera) for one in present)
 
     def _learn_clutter(self, seen: Seen, boxes: Floats, scores: Floats) -> None:
         """Note where weak boxes are that nobody is followed in, seen or lost."""

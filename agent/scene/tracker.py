@@ -15,7 +15,9 @@ Boxes are [left, top, right, bottom] in any unit that is the same in x and y. Ti
 result does not depend on the order of the detections within a picture.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,12 +102,12 @@ class _Picture:
 
 
 class Tracker:
-    """The tracks of one camera."""
+    """The tracks of one camera; `ids` gives identities, rising from 1 unless somebody else draws from it too."""
 
-    def __init__(self, settings: TrackerSettings | None = None) -> None:
+    def __init__(self, settings: TrackerSettings | None = None, ids: Iterator[int] | None = None) -> None:
         self._settings = settings or TrackerSettings()
         self._sureness = Sureness(self._settings.sure_prob) if self._settings.sure_prob else None
-        self._next_id = 1
+        self._ids = count(1) if ids is None else ids
         self._first_picture = True
         self._at_ns: int | None = None
         self._before_ns = 0
@@ -365,21 +367,20 @@ class Tracker:
         return np.asarray(newborn[shared.max(axis=1) <= self._settings.birth_overlap], np.int64)
 
     def _bear(self, picture: _Picture, newborn: Ints) -> Ints:
-        count = len(newborn)
-        ids = np.arange(self._next_id, self._next_id + count)
-        if count:
-            self._next_id += count
+        born = len(newborn)
+        ids = np.fromiter(islice(self._ids, born), np.int64, born)
+        if born:
             measured = picture.measured[newborn]
             more = Tracks(
                 state=kalman.born(measured, self._settings.noise),
                 observed=measured,
-                direction=np.zeros((count, 2)),
+                direction=np.zeros((born, 2)),
                 scores=picture.scores[newborn],
                 looks=picture.looks[newborn],
-                seen_ns=np.full(count, picture.at_ns, np.int64),
+                seen_ns=np.full(born, picture.at_ns, np.int64),
                 ids=ids,
                 groups=picture.groups[newborn],
-                hits=np.full(count, self._settings.confirm_hits if self._first_picture else 1, np.int64),
+                hits=np.full(born, self._settings.confirm_hits if self._first_picture else 1, np.int64),
             )
             self._tracks.add(more)
         return ids

@@ -19,6 +19,7 @@ from agent.features.flow import FlowCells
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
+from agent.inference.closer import CloserLooks
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
@@ -29,7 +30,7 @@ from agent.service.senses import Senses
 from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock
 
 DEFAULT_CLIP = "fire.mp4"
-_DETECTOR = ("letterbox", "vision", "boxes", "motion")
+_DETECTOR = ("letterbox", "vision", "boxes", "closer looks", "motion")
 _MODELS = ("vision", "log-mel and hearing", "fusion")
 _WARM_RUNS = 3
 
@@ -150,6 +151,7 @@ class _Run:
         learned = Normality() if config.normality.enabled else None
         self._scene = Scene(Policy.of(config), normality=lambda _: learned)
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
+        self._closer = CloserLooks(senses.vision, config.analysis.closer_looks_per_s)
         self._motion = Motion()
         self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
@@ -185,6 +187,7 @@ class _Run:
             stats = picture_stats(picture, self._previous)
             self._gate.opens(picture, stats, frame.at_ns)
             self._previous = picture
+            self._closer.note(picture.grey, frame.at_ns)
         with self.stages.timed("letterbox"):
             canvas, fit = letterbox(frame.picture, *self._vision.export_for(*frame.picture.shape[1::-1]))
             tensor = to_tensor(canvas)
@@ -192,6 +195,10 @@ class _Run:
             outputs = self._vision.run(tensor)
         with self.stages.timed("boxes"):
             sight = self._vision.sight(outputs, fit)
+        corners, closer = self._closer.choose(frame, sight.detections), None
+        if corners is not None:
+            with self.stages.timed("closer looks"):
+                closer = self._closer.look(frame, corners, sight.detections)
         with self.stages.timed("motion"):
             motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
         flow = None
@@ -202,6 +209,7 @@ class _Run:
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
                 detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
+                closer=closer,
             )
         )  # fmt: skip
 

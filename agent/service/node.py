@@ -298,7 +298,7 @@ class Node:
             self._options.witness.frame(frame, source.latest_picture)
         if source is not None:
             self._snapshots.looking(frame.camera, frame.at_ns, source.picture_of(frame.at_ns))
-        seen = self._seers[frame.camera].see(frame, smaller=self._load.smaller)
+        seen = self._seers[frame.camera].see(frame, smaller=self._load.smaller, closely=self._load.level == "none")
         self._report.seen(seen)
         return seen
 

@@ -43,7 +43,7 @@ class BestView:
 
 def score_of(seen: Seen, tracks: Iterable[Track], wanted: tuple[int, ...]) -> float:
     """Return how well a picture shows the tracks `wanted`: the area of what was found there, times how sure it is."""
-    found = seen.detections or ()
+    found = (*(seen.detections or ()), *(seen.closer.detections if seen.closer is not None else ()))
     total = 0.0
     for track in tracks:
         if track.track_id in wanted:

@@ -19,6 +19,9 @@ def written(name: str, known: Cards) -> Iterator[str]:
     crowd = load("people") if name == "vision" else None
     if crowd is not None:
         yield from people(crowd, known)
+    looks = load("closer") if name == "vision" else None
+    if looks is not None:
+        yield from closer(looks, known)
     curves = load("curves")
     if curves is not None and name in curves:
         yield from learning(name, curves, known)
@@ -118,6 +121,21 @@ def people(found: Found, known: Cards) -> Iterator[str]:
         yield from table(("graph", "posture", "clips", "people", "found"),
                          ([one["graph"], one["posture"], one["clips"], _few(one["people"]), one["recall"]]
                           for one in found["rendered"]))  # fmt: skip
+    yield from ("", origin(found, known))
+
+
+def closer(found: Found, known: Cards) -> Iterator[str]:
+    """People followed with and without closer looks."""
+    yield from ("", "### People followed with closer looks", "")
+    yield "Val clips and held footage whose pictures have more pixels than are analysed, played as a camera at ten"
+    yield "pictures a second; at moments in them, people of the fused teachers, who look at the picture whole and in parts,"
+    yield "on whom a track lies (intersection over union .3). Chosen on training clips and development footage"
+    yield "(`python -m models.report.closer`). Heights are in picture heights. Nobody drew these people."
+    yield ""
+    yield from table(("heights", "closer looks", "recordings", "pictures", "people", "followed", "tracks", "right"),
+                     (["{} to {}".format(*one["heights"]), "yes" if one["closer"] else "no", one["recordings"],
+                       one["pictures"], _few(one["people"]), one["recall"], one["tracks"], one["precision"]]
+                      for one in found["rows"]))  # fmt: skip
     yield from ("", origin(found, known))
 
 
