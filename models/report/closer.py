@@ -10,6 +10,7 @@ them by an intersection over union of .3: a track may be a second old. Only reco
 """
 
 import csv
+import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

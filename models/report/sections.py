@@ -128,8 +128,8 @@ def closer(found: Found, known: Cards) -> Iterator[str]:
     """People followed with and without closer looks."""
     yield from ("", "### People followed with closer looks", "")
     yield "Val clips and held footage whose pictures have more pixels than are analysed, played as a camera at ten"
-    yield "pictures a second; at moments in them, people of the fused teachers, who look at the picture whole and in parts,"
-    yield "on whom a track lies (intersection over union .3). Chosen on training clips and development footage"
+    yield "pictures a second; at moments in them, people of the fused teachers, who look at the picture whole and in"
+    yield "parts, on whom a track lies (intersection over union .3). Chosen on training clips and development footage"
     yield "(`python -m models.report.closer`). Heights are in picture heights. Nobody drew these people."
     yield ""
     yield from table(("heights", "closer looks", "recordings", "pictures", "people", "followed", "tracks", "right"),
