@@ -154,7 +154,9 @@ class Control:
             latest = self._told(setting)
             said[latest.topic] = latest
         per_camera = [
-            self._topics.of_camera(name, what) for name in self._config.cameras for what in ("active", "stats")
+            self._topics.of_camera(name, what)
+            for name in self._config.cameras
+            for what in ("active", "presence", "stats")
         ]
         self._retained.begin(said, per_camera)
 

@@ -81,6 +81,9 @@ def _of_camera(config: Config, topics: Topics, name: str, camera: Camera) -> Ite
     incident = "kind, time, sentence, scores, boxes in fractions of the picture, zones"
     yield _words(topics.of_camera(name, "incident"), incident)
     yield _words(topics.of_camera(name, "active"), "the open incidents, without evidence", retained=True)
+    yield _words(
+        topics.of_camera(name, "presence"), "how many people and things are there, and in which zone", retained=True
+    )
     yield _words(topics.of_camera(name, "stats"), "counts of each minute: people, crossings, noise", retained=True)
     if camera.sound != "none":
         yield _words(topics.of_camera(name, "sound"), "level, background and up to three labels; no sound")

@@ -1,4 +1,4 @@
-"""Anonymous counts: what a camera hears now (`…/sound`), and each minute how many are there (`…/stats`).
+"""Anonymous counts: what a camera hears now (`…/sound`), who is there (`…/presence`), and each minute's (`…/stats`).
 
 Everything is derived from what the scene knows already; nothing here looks at a picture or a sound.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.config.schema import Config
 from agent.scene import Crossings, Scene
+from agent.service.presence import BLIND_AFTER_NS, Presence
 from agent.types import NS_PER_S, Heard, Observation, Score, Seen
 from agent.uplink.answers import Answer
 from agent.uplink.latest import Latest
@@ -21,7 +22,6 @@ SOUND_CHANGE_DB = 3.0  # about what an ear notices in everyday noise
 LABEL_FROM_PROB, LABELS = 0.1, 3
 STATS_EVERY_NS = 60 * NS_PER_S
 LOOK_EVERY_NS = NS_PER_S // 2
-BLIND_AFTER_NS = 10 * NS_PER_S  # a still scene is looked at every few seconds
 
 
 @dataclass(slots=True)
@@ -65,6 +65,7 @@ class Tallies:
         self._say = say
         self._once = once
         self._wall_offset_ns = wall_offset_ns
+        self._presence = Presence(self._zones, topics=topics, say=say, wall_offset_ns=wall_offset_ns)
         self._now_ns: int | None = None
         self._seen_ns: dict[str, int] = {}
         self._told: dict[str, _Told] = {}
@@ -72,6 +73,7 @@ class Tallies:
 
     def stepped(self, scene: Scene, observation: Observation) -> None:
         """Take note of what the scene has just taken."""
+        self._presence.stepped(scene, observation)
         if isinstance(observation, Seen):
             self._seen_ns[observation.camera] = observation.at_ns
         elif isinstance(observation, Heard) and not observation.between:

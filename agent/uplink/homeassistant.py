@@ -119,9 +119,7 @@ def _camera(config: Config, name: str, camera: Camera, topics: Topics, version: 
     parts = {"incident": _incident_event(topics, name), "last": _last_incident(topics, name)}
     parts |= {group.key: _group(group, topics, name) for group in GROUPS}
     parts["lost"] = _lost(topics, name)
-    parts["people"] = _measured("People", topics.of_camera(name, "stats"), "{{ value_json.people }}") | {
-        "icon": "mdi:account-group"
-    }
+    parts |= _presence(topics, name, camera)
     for line in camera.lines:
         for way in ("in", "out"):
             template = f"{{{{ value_json.lines['{line}'].{way}_total }}}}"
@@ -213,6 +211,37 @@ def _lost(topics: Topics, name: str) -> Message:
     lost = " or ".join(f"{camera}.get('{sense}', {{}}).get('status') == 'lost'" for sense in ("vision", "sound"))
     return _diagnostic("binary_sensor", "Source lost", topics.of_node("state"), _truth(lost)) | {
         "device_class": "problem"
+    }
+
+
+def _presence(topics: Topics, name: str, camera: Camera) -> dict[str, Message]:
+    """Return who is there now: a count, and occupancy of the picture and of each zone; unknown while blind."""
+    topic = topics.of_camera(name, "presence")
+    people = "{{ None if value_json.things is none else value_json.things.get('person', 0) }}"
+    somebody = "None if value_json.things is none else 'ON' if value_json.things.get('person') else 'OFF'"
+    parts: dict[str, Message] = {
+        "people": _measured("People", topic, people) | {"icon": "mdi:account-group"},
+        "person": _occupancy("Person", topic, somebody)
+        | {
+            "json_attributes_topic": topic,
+            "json_attributes_template": "{{ {'things': value_json.things, 'zones': value_json.zones} | tojson }}",
+        },
+    }
+    for zone in camera.zones:
+        # A zone that was drawn a moment ago may be missing in what the broker keeps.
+        inside = f"(value_json.zones or {{}}).get('{zone}')"
+        occupied = f"None if {inside} is none else 'ON' if {inside} else 'OFF'"
+        parts[f"inside_{zone}"] = _occupancy(f"{zone} occupied", topic, occupied)
+    return parts
+
+
+def _occupancy(name: str, topic: str, template: str) -> Message:
+    return {
+        "platform": "binary_sensor",
+        "name": name,
+        "device_class": "occupancy",
+        "state_topic": topic,
+        "value_template": "{{ " + template + " }}",
     }
 
 

@@ -311,7 +311,10 @@ def test_what_a_removed_camera_left_at_the_broker_is_taken_back_until_that_is_ce
         empty = {topic for topic, latest in box.board.said.items() if latest.payload == b""}
         assert empty == {
             "homeassistant/device/vedette_box_CAM_yard/config",
-            *(f"vedette/box/yard/{what}" for what in ("active", "stats", "setting/armed", "setting/enabled")),
+            *(
+                f"vedette/box/yard/{what}"
+                for what in ("active", "presence", "stats", "setting/armed", "setting/enabled")
+            ),
         }
     retained = Retained(tmp_path, box.board)
     retained.begin({}, ["a"])

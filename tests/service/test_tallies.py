@@ -1,6 +1,7 @@
 """Sound at most once a second and only on change; counts each minute; both valid against their schemas."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -29,12 +30,17 @@ class Told:
     def __init__(self) -> None:
         self.sound: list[dict[str, Any]] = []
         self.stats: list[dict[str, Any]] = []
+        self.presence: list[dict[str, Any]] = []
 
     def once(self, answer: Answer) -> None:
         assert (answer.topic, answer.qos) == ("vedette/box/cam/sound", 0)
         self.sound.append(self._valid("sound-1", answer.payload))
 
     def say(self, latest: Latest) -> None:
+        if latest.topic == "vedette/box/cam/presence":
+            assert latest.retain
+            self.presence.append(self._valid("presence-1", latest.payload))
+            return
         assert (latest.topic, latest.retain) == ("vedette/box/cam/stats", True)
         self.stats.append(self._valid("stats-1", latest.payload))
 
@@ -57,6 +63,11 @@ def play(observations: list[Observation]) -> Told:
         scene.step(observation)
         tallies.stepped(scene, observation)
     return told
+
+
+def second(at: str) -> float:
+    """Return the scene's second of a time on the wall."""
+    return datetime.fromisoformat(at).timestamp() - 1_790_000_000
 
 
 def levels(*dbfs: float) -> list[Observation]:
@@ -113,6 +124,30 @@ def test_each_minute_tells_who_is_there_and_how_long_they_were() -> None:
     assert stats["zones"]["gate"]["dwell_s"] == pytest.approx(2 * 20 + 10, abs=6)
     assert stats["noise"]["level_dbfs"] == pytest.approx(-60.0, abs=1.0)
     assert stats["noise"]["peak_dbfs"] == pytest.approx(-47.0, abs=1.5)
+
+
+def test_who_comes_is_told_at_once_and_who_goes_a_little_later() -> None:
+    told = play(watching(20.0, lambda at_s: [person(0.3, 0.8)] if 5 <= at_s < 10 else []))
+    assert [message["things"] for message in told.presence] == [{}, {"person": 1}, {}]
+    assert [message["zones"] for message in told.presence] == [{"gate": {}}, {"gate": {"person": 1}}, {"gate": {}}]
+    came, went = (second(message["at"]) for message in told.presence[1:])
+    assert 5.5 <= came <= 7.0
+    assert 12.5 <= went <= 16.0
+
+
+def test_somebody_who_is_overlooked_for_a_moment_is_still_there() -> None:
+    told = play(watching(20.0, lambda at_s: [person(0.3, 0.8)] if not 10 <= at_s < 12 else []))
+    assert [message["things"] for message in told.presence] == [{}, {"person": 1}]
+
+
+def test_a_camera_that_is_not_looked_through_says_nothing_of_who_is_there() -> None:
+    told = play(in_order(watching(5.0, lambda _: [person(0.3, 0.8)]), listening(30.0)))
+    assert [message["things"] for message in told.presence] == [{}, {"person": 1}, None]
+    assert told.presence[-1]["zones"] is None
+
+
+def test_a_camera_without_a_picture_never_speaks_of_who_is_there() -> None:
+    assert not play(listening(20.0)).presence
 
 
 def test_each_minute_tells_how_often_a_line_was_crossed_and_how_often_in_all() -> None:

@@ -69,6 +69,7 @@ def test_every_topic_is_one_that_the_box_publishes(document: dict[str, Any]) -> 
             "active",
             "snapshot",
             "sound",
+            "presence",
             "stats",
             "set/{name}",
             "set/zone/{zone}",
@@ -93,7 +94,7 @@ def test_every_channel_has_its_operation_with_quality_and_retention(document: di
     }
     assert said.keys() == document["channels"].keys()
     settings = {"setting", "cameraSetting", "zoneSetting", "lineSetting"}
-    retained = {"status", "state", "active", "snapshot", "stats", "discovery"} | settings
+    retained = {"status", "state", "active", "snapshot", "presence", "stats", "discovery"} | settings
     assert {name for name, binding in said.items() if binding["retain"]} == retained
     assert {name for name, binding in said.items() if binding["qos"] != 1} == {"sound"}
 

@@ -202,8 +202,28 @@ def test_switches_set_and_follow_what_the_box_says_of_itself() -> None:
 
 
 def test_measurements_are_read_from_the_topics_that_carry_them() -> None:
-    assert rendered(part("people")["value_template"], {"people": 3}) == "3"
-    assert rendered(part("people")["value_template"], {"people": None}) == "None"  # Home Assistant: unknown
+    assert rendered(part("people")["value_template"], {"things": {"person": 3}}) == "3"
+    assert rendered(part("people")["value_template"], {"things": {}}) == "0"
+    assert rendered(part("people")["value_template"], {"things": None}) == "None"  # Home Assistant: unknown
+
+
+@pytest.mark.parametrize(
+    ("things", "zones", "person", "gate"),
+    [
+        ({"person": 1}, {"gate": {}}, "ON", "OFF"),
+        ({"car": 1}, {"gate": {"car": 1}}, "OFF", "ON"),
+        ({}, {}, "OFF", "None"),  # kept from before the zone was drawn
+        (None, None, "None", "None"),
+    ],
+)
+def test_the_picture_and_each_zone_are_occupied_or_not_or_nobody_knows(
+    things: object, zones: object, person: str, gate: str
+) -> None:
+    presence = {"things": things, "zones": zones}
+    assert rendered(part("person")["value_template"], presence) == person
+    assert rendered(part("inside_gate")["value_template"], presence) == gate
+    assert json.loads(rendered(part("person")["json_attributes_template"], presence)) == presence
+    assert part("inside_gate")["device_class"] == "occupancy"
 
 
 def test_a_line_is_two_sensors_that_only_grow() -> None:

@@ -24,7 +24,7 @@ from agent.uplink.payload import (
 from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, incident, life
 
 ID = uuid7(1_790_000_000_000, bytes(range(10)))
-SCHEMAS = ("incident-1", "gap-1", "active-1", "sound-1", "stats-1", "response-1", "request-1", "state-1")
+SCHEMAS = ("incident-1", "gap-1", "active-1", "sound-1", "presence-1", "stats-1", "response-1", "request-1", "state-1")
 
 
 def message(change: Any = None, **more: Any) -> dict[str, Any]:
