@@ -14,6 +14,8 @@ from rich.table import Table
 
 from agent.errors import VedetteError, redacted
 
+_UNFOLDED_COLUMNS = 10_000
+
 
 def console() -> Console:
     """Return the console of stdout: results."""
@@ -31,14 +33,18 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
-    """Write a borderless table; where there is no row, say `empty` on stderr instead."""
+    """Write a borderless table; where there is no row, say `empty` on stderr instead.
+
+    A terminal folds long cells; in a pipe or a file each row is one line, however long: grep and awk read it.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(escape(redacted(str(cell))) for cell in row))
     if table.row_count:
-        console().print(table)
+        on = console()
+        (on if on.is_terminal else Console(highlight=False, width=_UNFOLDED_COLUMNS)).print(table)
     elif empty:
         remark(empty)
 

@@ -45,6 +45,13 @@ def test_list_shows_what_was_raised(vedette: Vedette, raised: list[str]) -> None
     assert "[red]x" in ended.out, "text is not markup"
 
 
+def test_a_listed_incident_is_one_line_where_nobody_looks_at_a_terminal(vedette: Vedette, raised: list[str]) -> None:
+    lines = vedette("incidents", "list").out.splitlines()
+    assert len(lines) == 1 + len(raised)
+    for line, incident in zip(lines[1:], reversed(raised), strict=True):
+        assert incident[-8:] in line
+
+
 def test_list_as_json_gives_the_messages(vedette: Vedette, raised: list[str]) -> None:
     found = json.loads(vedette("incidents", "list", "--kind", "fall", "--json").out)
     assert [message["id"] for message in found] == [raised[0]]
