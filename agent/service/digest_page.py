@@ -107,8 +107,8 @@ def _timeline(day: Day) -> str:
     height_px = max(top, AXIS_PX + 30)
     parts.append(_axis(day, height_px))
     if day.end < day.midnight:
-        x = _percent(day.end, day)
-        parts.append(f'<rect class="future" x="{x:.3f}%" y="{AXIS_PX}" width="{100 - x:.3f}%" height="{height_px}"/>')
+        x, down_px = _percent(day.end, day), height_px - AXIS_PX
+        parts.append(f'<rect class="future" x="{x:.3f}%" y="{AXIS_PX}" width="{100 - x:.3f}%" height="{down_px}"/>')
     label = f"Timeline of {_plural(len(day.entries), 'incident')} over the day"
     return (
         f'<svg class="timeline" role="img" aria-label="{label}" width="100%" height="{height_px}">'

@@ -45,7 +45,10 @@ def test_list_shows_what_was_raised(vedette: Vedette, raised: list[str]) -> None
     assert "[red]x" in ended.out, "text is not markup"
 
 
-def test_a_listed_incident_is_one_line_where_nobody_looks_at_a_terminal(vedette: Vedette, raised: list[str]) -> None:
+def test_a_listed_incident_is_one_line_where_nobody_looks_at_a_terminal(
+    vedette: Vedette, raised: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     lines = vedette("incidents", "list").out.splitlines()
     assert len(lines) == 1 + len(raised)
     for line, incident in zip(lines[1:], reversed(raised), strict=True):

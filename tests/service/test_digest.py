@@ -100,6 +100,14 @@ def test_today_ends_now_and_what_is_open_lasts_until_then(past: Past) -> None:
     assert "still open" in page(day, NOON)
 
 
+def test_what_is_yet_to_come_is_shaded_no_further_down_than_the_timeline(past: Past) -> None:
+    past.happened(NOON - timedelta(hours=3))
+    shown = page(past.day(now=NOON), NOON)
+    (top, down) = re.findall(r'<rect class="future"[^>]* y="(\d+)"[^>]* height="(\d+)"', shown)[0]
+    (height,) = re.findall(r'<svg class="timeline"[^>]* height="(\d+)"', shown)
+    assert int(top) + int(down) == int(height)
+
+
 @pytest.mark.parametrize(("apart_min", "needed"), [(11, 2), (12, 1), (30, 1)])
 def test_incidents_that_would_cover_each_other_get_rows_of_their_own(past: Past, apart_min: int, needed: int) -> None:
     past.happened(NOON)
