@@ -4,13 +4,14 @@
     sight = model.look(picture)                                # any size; the export is chosen to fit
     sight = model.look(picture, size_px=(416, 416), min_score_prob=0.01)
 
-The graph gives a probability per place and class and a box per place, in canvas pixels. Decoding keeps
-what reaches the least score, suppresses overlapping boxes of one class, and tells boxes as fractions.
+The graph gives a probability per place and class, and for each place where the sides of its box are. Decoding
+makes boxes of what reaches the least score, suppresses overlapping ones of one class, and tells them as fractions.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ OVERLAP_IOU = 0.6
 PERSON = "person"
 MOST_BOXES = 100
 """As many as COCO's evaluation looks at."""
+STRIDES_PX = (8, 16, 32, 64)
+"""Of the grids whose cells are the graph's places."""
 _MOST_CANDIDATES = 1000
 _SHARP_ENOUGH_FRAC = 0.799
 """An export that keeps four fifths of the sharpness the best one keeps will do, if it is cheaper."""
@@ -56,6 +59,10 @@ class Raw:
     scores_prob: NDArray[np.float32]
     classes: NDArray[np.intp]
     places: NDArray[np.intp]
+
+
+BoxesAt = Callable[[NDArray[np.intp]], NDArray[np.float32]]
+"""Places [n] → boxes [n, 4] x1 y1 x2 y2 in canvas pixels."""
 
 
 class VisionModel:
@@ -130,7 +137,7 @@ class VisionModel:
     def sight(self, outputs: Inputs, fit: Letterbox, min_score_prob: float | None = None) -> Sight:
         """Bare outputs as boxes in fractions of the picture, and calibrated scene scores."""
         least_prob = self._live_score_probs if min_score_prob is None else min_score_prob
-        found = decode(outputs["scores"][0], outputs["boxes"][0], least_prob)
+        found = decode(*places_of(outputs, (fit.canvas_width_px, fit.canvas_height_px)), least_prob)
         boxes = fit.to_fractions(found.boxes)
         # What lies on the border beside the picture has no extent in the picture.
         inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
@@ -164,7 +171,7 @@ def _postures(outputs: Inputs, places: NDArray[np.intp]) -> Sequence[tuple[float
     found = outputs.get("posture")
     if found is None:
         return [None] * len(places)
-    logits = found[0][places].astype(np.float64)
+    logits = (found[0][places] if "boxes" in outputs else found[0][:, places].T).astype(np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     upright, crouched, lying = np.round(odds / odds.sum(axis=1, keepdims=True), 4).T.tolist()
     return list(zip(upright, crouched, lying, strict=True))
@@ -187,18 +194,56 @@ def export_for(sizes_px: Sequence[tuple[int, int]], width_px: int, height_px: in
     return min((size for size in sizes_px if sharpness[size] >= enough), key=lambda size: size[0] * size[1])
 
 
-def decode(scores_prob: FloatArray, boxes: FloatArray, min_score_prob: float | FloatArray) -> Raw:
-    """Scores [N, classes] and boxes [N, 4] → the at most 100 boxes that stay, by falling score.
+def places_of(outputs: Inputs, size_px: tuple[int, int]) -> tuple[FloatArray, BoxesAt]:
+    """Scores [classes, N] of a graph's places, and what makes the boxes of some of them, in canvas pixels.
+
+    Graphs of before 0.4.0 name boxes [N, 4] beside scores [N, classes].
+    """
+    if "boxes" in outputs:
+        return outputs["scores"][0].T, outputs["boxes"][0].__getitem__
+    return outputs["scores"][0], partial(boxes_at, outputs["sides"][0], size_px)
+
+
+def boxes_at(sides: FloatArray, size_px: tuple[int, int], places: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Boxes [n, 4] x1 y1 x2 y2 of `places` [n] on a canvas (width, height); `sides` [4 × bins, N] are the graph's.
+
+    Each side is so many strides away from the place's corner of its cell: the mean of a distribution over 0, 1, 2, …
+    given by logits. Places lie row by row, the finest grid first.
+    """
+    corners, strides = _cells(size_px)
+    logits = sides[:, places].T.reshape(len(places), 4, len(sides) // 4)
+    odds = np.exp(logits - logits.max(axis=2, keepdims=True))
+    bins = np.arange(odds.shape[2], dtype=np.float32)
+    distances = (odds @ bins) / odds.sum(axis=2) * strides[places, None]
+    return np.asarray(np.tile(corners[places], 2) + distances * (-1, -1, 1, 1), np.float32)
+
+
+@cache
+def _cells(size_px: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The corner [N, 2] x y of each place on a canvas (width, height), and its stride [N], pixels."""
+    corners, strides = [], []
+    for stride in STRIDES_PX:
+        rows, columns = np.mgrid[0 : -(-size_px[1] // stride), 0 : -(-size_px[0] // stride)]
+        corners.append(np.stack([columns.ravel(), rows.ravel()], axis=1) * stride)
+        strides.append(np.full(rows.size, stride))
+    return np.concatenate(corners).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def decode(scores_prob: FloatArray, boxes: BoxesAt, min_score_prob: float | FloatArray) -> Raw:
+    """Scores [classes, N] and what makes boxes of places → the at most 100 boxes that stay, by falling score.
 
     `min_score_prob` is one least score, or one per class.
     """
+    likely = scores_prob >= np.reshape(min_score_prob, (-1, 1))
     # Flat, because numpy looks through two dimensions at a fraction of the speed of one.
-    places, classes = np.divmod(np.flatnonzero(scores_prob >= min_score_prob), scores_prob.shape[1])
-    scores = scores_prob[places, classes]
+    classes, places = np.divmod(np.flatnonzero(likely), max(1, scores_prob.shape[1]))
+    scores = scores_prob[classes, places]
     # Equal scores are kept in the order of place and class, so that the same picture gives the same boxes.
-    order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
-    kept = order[survivors(boxes[places[order]], classes[order])][:MOST_BOXES]
-    return Raw(boxes[places[kept]], scores[kept], classes[kept], places[kept])
+    order = np.lexsort((classes, places, -scores))[:_MOST_CANDIDATES]
+    classes, places, scores = classes[order], places[order], scores[order]
+    corners = boxes(places)
+    kept = survivors(corners, classes)[:MOST_BOXES]
+    return Raw(corners[kept], scores[kept], classes[kept], places[kept])
 
 
 def probe_picture(width_px: int, height_px: int) -> Uint8Array:

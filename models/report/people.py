@@ -20,7 +20,7 @@ from agent.features.letterbox import STILL_STRETCH, letterbox, to_tensor
 from models.report import evidence
 from models.vision import evaluate, sources, teachers
 from models.vision.data import ROOT, shared_folder
-from models.vision.detect import Detections, detections
+from models.vision.detect import Detections, found_in
 
 SCENES = ROOT / "build" / "scenes"
 GRAPHS = {"320x192": (320, 192, 1.0), "416x416": (416, 416, STILL_STRETCH)}
@@ -55,7 +55,7 @@ def live(name: str, width_px: int, height_px: int, stretch: float, threshold: fl
     def look(picture: sources.Picture) -> Detections:
         canvas, fit = letterbox(picture, width_px, height_px, stretch)
         out = predict(to_tensor(canvas))
-        found = detections(out["scores"][0][:, :1], out["boxes"][0], threshold)
+        found = found_in(out, (width_px, height_px), threshold, classes=1)
         return Detections(fit.to_fractions(found.boxes), found.scores, found.classes)
 
     return look

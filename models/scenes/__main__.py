@@ -8,11 +8,12 @@ once by Blender and kept in build/scenes/rooms.
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from models.scenes import gallery
 from models.scenes.catalogue import SCENES
-from models.scenes.scene import render, resound
+from models.scenes.scene import Scene, label, render, resound
 from models.scenes.shows import SHOWS
 
 BUILD = Path("build/scenes")
@@ -31,6 +32,9 @@ def main(arguments: list[str]) -> int:
     sounding = commands.add_parser("sound", help="give rendered scenes the sound they would get now, pictures kept")
     sounding.add_argument("names", nargs="+", metavar="NAME|all")
     sounding.add_argument("--build", type=Path, default=BUILD)
+    labelling = commands.add_parser("label", help="write the joints of rendered scenes into their labels anew")
+    labelling.add_argument("names", nargs="+", metavar="NAME|all")
+    labelling.add_argument("--build", type=Path, default=BUILD)
     showing = commands.add_parser("gallery", help=f"write one picture of each rendered clip to {GALLERY}")
     showing.add_argument("--build", type=Path, default=BUILD)
     showing.add_argument("--out", type=Path, default=GALLERY)
@@ -45,8 +49,8 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"no such scene: {', '.join(unknown)}; `python -m models.scenes list` names them")
     chosen.build.mkdir(parents=True, exist_ok=True)
-    if chosen.command == "sound":
-        return _resound(names, chosen.build)
+    if chosen.command in ("sound", "label"):
+        return _again(names, chosen.build, resound if chosen.command == "sound" else label)
     for name in names:
         if chosen.again or not (chosen.build / f"{name}.mp4").is_file():
             begun_s = time.monotonic()
@@ -55,11 +59,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _resound(names: list[str], build: Path) -> int:
+def _again(names: list[str], build: Path, make: Callable[[str, Scene, Path], None]) -> int:
+    """Make something of rendered scenes anew; 1 where one of them cannot be, which is said."""
+    status = 0
     for name in names:
         if (build / f"{name}.mp4").is_file():
-            resound(name, SCENES[name](), build)
-    return 0
+            try:
+                make(name, SCENES[name](), build)
+            except ValueError as error:
+                print(error, file=sys.stderr)
+                status = 1
+    return status
 
 
 def _list() -> int:

@@ -124,7 +124,7 @@ def _bone_matrices(body: Body, motion: Motion, frames: Sequence[int]) -> tuple[A
         out = body.model(pose_parameters=torch.tensor(pose, dtype=torch.float32), phenotype_kwargs=body.phenotype)
     rest = out["rest_bone_poses"].numpy().astype(np.float64)
     poses = out["bone_poses"].numpy().astype(np.float64)
-    heads = poses[:, [labels.index(bone) for bone in JOINTS.values()], :3, 3]
+    heads = poses[:, [labels.index(bone) for bone in JOINTS.values()]][:, :, :3, 3]
     return np.asarray((poses @ np.linalg.inv(rest))[:, :, :3]), np.asarray(heads)
 
 

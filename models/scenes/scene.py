@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes.body import JOINTS, Body, Looks, dress
-from models.scenes.camera import HEIGHT_PX, WIDTH_PX, bend, bending_maps
+from models.scenes.camera import HEIGHT_PX, WIDTH_PX, Camera, bend, bending_maps
 from models.scenes.draw import Picture, Stage, Thing, draw, stage_of
 from models.scenes.film import FPS, Frame, Sensor, contact_sheet, replace_sound, write_clip
 from models.scenes.fluid import BASE_PX, STEP_S, Plume, lay
 from models.scenes.motion import RATE_HZ, Event, Motion
-from models.scenes.rooms import ROOMS
+from models.scenes.rooms import CAMERAS, ROOMS
 from models.scenes.skeleton import Array
 from models.scenes.solids import Triple
 from models.scenes.sound import onsets, track
 
 EVERY = RATE_HZ // FPS
 STILL_M = 0.004
+SAME_PX = 2.0
 SMOKE_WIDTH = 360
 """Of the fluid of something that smoulders, in cells."""
 
@@ -122,6 +123,40 @@ def resound(name: str, scene: Scene, build: Path) -> None:
     part.rename(clip)
 
 
+def label(name: str, scene: Scene, build: Path) -> None:
+    """Write the joints of a rendered clip into its labels anew, and `whole` so that it holds them; all else stays.
+
+    ValueError where somebody is elsewhere now than in the clip: it was rendered from another motion.
+    """
+    file = build / f"{name}.json"
+    labels = json.loads(file.read_text())
+    camera = CAMERAS[scene.room][scene.camera]
+    for actor, who in zip(scene.actors, labels["people"], strict=True):
+        body = dress(actor.looks)
+        for row in who["frames"]:
+            frame = row["frame"] * EVERY - round(actor.from_s * RATE_HZ)
+            found = _joints(camera, body.posed(actor.motion, [frame])[1][0])
+            apart = np.abs(np.subtract(found["joints"][0], row["joints"][0])).max()
+            if apart > SAME_PX or row["posture"] != actor.motion.postures[frame]:
+                raise ValueError(f"{name} was rendered from another motion: its joints are not known")
+            low = np.min([*found["joints"], row["whole"][:2]], axis=0)
+            high = np.max([*found["joints"], row["whole"][2:]], axis=0)
+            row.update(found, whole=[float(v) for v in (*low, *high)])
+    labels["joints"] = list(JOINTS)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(labels, separators=(",", ":")) + "\n")
+    part.rename(file)
+
+
+def _joints(camera: Camera, joints: Array) -> dict[str, Any]:
+    """Where JOINTS [J, 3] are: in pixels of the finished picture, and in metres of the room."""
+    flat = bend(camera.project(joints)[:, :2])
+    return {
+        "joints": [[round(float(x), 1), round(float(y), 1)] for x, y in flat],
+        "joints_m": [[round(float(v), 3) for v in joint] for joint in joints],
+    }
+
+
 def _sound(scene: Scene) -> NDArray[np.float32]:
     return track(scene.all_events(), scene.seconds, ROOMS[scene.room].echo_s, scene.seed)
 
@@ -201,8 +236,7 @@ def _seen(
         "box": box,
         "whole": [round(float(v), 1) for v in (*low, *high)],
         "pixels": int(visible.sum()),
-        "joints": [[round(float(x), 1), round(float(y), 1)] for x, y in flat[-len(joints) :]],
-    }
+    } | _joints(stage.camera, joints)
 
 
 def _burn(picture: Picture, stage: Stage, fire: Fire, plume: Plume, at_s: float, chance: np.random.Generator) -> None:

@@ -1,8 +1,9 @@
 """Training pictures of people who lie, fall, crouch and stand: `python -m models.scenes.stills [--pictures 1200]`.
 
-Writes build/stills/NNNNN.jpg and a line of index.jsonl each (boxes of what is visible, postures), and goes on where
-it stopped. Rooms, cameras and lamps are those of `still_rooms`; bodies, clothes, poses and falls are drawn by chance.
-Nothing of it, no room, camera, person, motion or seed, is in the scenes of `catalogue`.
+Writes build/stills/NNNNN.jpg and a line of index.jsonl each (boxes of what is visible, postures, joints in metres
+around the body's own place on the floor), and goes on where it stopped. Rooms, cameras and lamps are those of
+`still_rooms`; bodies, clothes, poses and falls are drawn by chance. Nothing of it, no room, camera, person, motion or
+seed, is in the scenes of `catalogue`.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes import still_rooms
-from models.scenes.body import Body, Looks, dress
+from models.scenes.body import JOINTS, Body, Looks, dress
 from models.scenes.camera import HEIGHT_PX, WIDTH_PX, bend, bending_maps
 from models.scenes.draw import Stage, Thing, draw, stage_of
 from models.scenes.film import Sensor
@@ -56,10 +57,11 @@ class Attitude:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A dressed body in one attitude: vertices [V, 3] around the origin, standing or lying on the floor."""
+    """A dressed body in one attitude: vertices [V, 3] and JOINTS [J, 3] around the origin, on the floor."""
 
     body: Body
     vertices: NDArray[np.float32]
+    joints: Array
     posture: str
 
 
@@ -124,10 +126,9 @@ def figures(chance: np.random.Generator, pool: list[Attitude]) -> list[Figure]:
             motion = Motion(
                 one.root[None], one.turn[None], one.angles[None], np.array([True]), (one.posture,), ()
             )  # fmt: skip
-            vertices = body.posed(motion, [0])[0][0]
-            vertices[:, :2] -= vertices[:, :2].mean(axis=0)
-            vertices[:, 2] -= vertices[:, 2].min()
-            made.append(Figure(body, vertices, one.posture))
+            vertices, joints = (found[0] for found in body.posed(motion, [0]))
+            origin = np.array([*vertices[:, :2].mean(axis=0), vertices[:, 2].min()])
+            made.append(Figure(body, vertices - origin.astype(np.float32), joints - origin, one.posture))
     return made
 
 
@@ -174,7 +175,7 @@ def still(chance: np.random.Generator, stage: Stage, room: str, pool: list[Figur
             continue  # nobody lies in another one
         boxes.append((low, high))
         things.append(Thing(vertices, figure.body.faces, figure.body.colour, len(cast)))
-        cast.append((vertices, figure.posture))
+        cast.append((vertices, figure))
     picture, who = draw(stage, things)
     light = ROOMS[room].lightings[still_rooms.LIGHT]
     exposure = light.exposure * float(np.exp(chance.normal(0, 0.3)))
@@ -182,11 +183,11 @@ def still(chance: np.random.Generator, stage: Stage, room: str, pool: list[Figur
                     title=f"CAM {chance.integers(1, 30):02}", clock_s=int(chance.integers(86_000)))  # fmt: skip
     bent = cv2.remap(who.astype(np.int16), *bending_maps(), cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT,
                      borderValue=-1)  # fmt: skip
-    rows = [_row(stage, vertices, posture, bent == number) for number, (vertices, posture) in enumerate(cast)]
+    rows = [_row(stage, vertices, figure, bent == number) for number, (vertices, figure) in enumerate(cast)]
     return sensor.frame(picture, 0.0), [row for row in rows if row is not None]
 
 
-def _row(stage: Stage, vertices: NDArray[np.float32], posture: str, seen: NDArray[np.bool_]) -> dict[str, Any] | None:
+def _row(stage: Stage, vertices: NDArray[np.float32], figure: Figure, seen: NDArray[np.bool_]) -> dict[str, Any] | None:
     if not seen.any():
         return None
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
@@ -194,7 +195,10 @@ def _row(stage: Stage, vertices: NDArray[np.float32], posture: str, seen: NDArra
     whole = float(np.prod(np.ptp(flat, axis=0)))
     box = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return {"posture": posture, "box": box, "pixels": int(seen.sum()), "visible": round(area / max(whole, 1.0), 3)}
+    return {
+        "posture": figure.posture, "box": box, "pixels": int(seen.sum()), "visible": round(area / max(whole, 1.0), 3),
+        "joints_m": dict(zip(JOINTS, np.round(figure.joints, 3).tolist(), strict=True)),
+    }  # fmt: skip
 
 
 def rooms(build: Path, numbers: list[int]) -> Iterator[tuple[int, str, Stage]]:

@@ -1,11 +1,13 @@
-"""From the graph's `scores` and `boxes` to a list of detections: threshold, then NMS per class."""
+"""From scores and boxes of all places to a list of detections: threshold, then NMS per class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from agent.inference.vision import boxes_at
 
 NMS_IOU = 0.6
 
@@ -21,6 +23,14 @@ class Detections:
 
 Look = Callable[[NDArray[np.uint8]], Detections]
 """RGB picture → detections with boxes as fractions of it."""
+
+
+def found_in(
+    outputs: Mapping[str, NDArray[np.float32]], size_px: tuple[int, int], least_score: float, classes: int | None = None
+) -> Detections:
+    """What the graph's `outputs` hold on a canvas (width, height), in its pixels; of the first `classes` only."""
+    scores, sides = outputs["scores"][0].T, outputs["sides"][0]
+    return detections(scores[:, :classes], boxes_at(sides, size_px, np.arange(len(scores))), least_score)
 
 
 def detections(

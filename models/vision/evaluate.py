@@ -32,7 +32,7 @@ from agent.inference.parts import joined, parts_of
 from models.measured import measured
 from models.vision import posture_figures, records, sources
 from models.vision.data import BUILD, INDEX, ROOT, shared_folder
-from models.vision.detect import Detections, Look, detections
+from models.vision.detect import Detections, Look, found_in
 from models.vision.records import COCO_IDS, IGNORE, TWELVE_IDS
 
 ZOO = ROOT / "models/zoo"
@@ -151,7 +151,7 @@ def look_with(predict: Predict, width_px: int, height_px: int, most_stretch: flo
     def look(picture: NDArray[np.uint8]) -> Detections:
         canvas, fit = letterbox(picture, width_px, height_px, most_stretch)
         out = predict(to_tensor(canvas))
-        found = detections(out["scores"][0], out["boxes"][0], LEAST_SCORE)
+        found = found_in(out, (width_px, height_px), LEAST_SCORE)
         return replace(found, boxes=fit.to_fractions(found.boxes))
 
     return look

@@ -23,8 +23,8 @@ from torch import nn
 from models.vision.network import Vision
 
 OPSET = 17
-OUTPUTS = ("scores", "boxes", "scene", "scene_embedding", "posture", "person_embedding")
-"""The last two only where the network has its person head."""
+OUTPUTS = ("scores", "sides", "scene", "scene_embedding", "posture")
+"""The last one only where the network has its person head."""
 _SMALL = 32
 """Constants with fewer values than this stay float32."""
 
@@ -139,7 +139,7 @@ def fold_bias(values: _Values, conv: NodeProto, input_dq: NodeProto, weight_dq: 
 
 def outputs_of(net: nn.Module) -> tuple[str, ...]:
     """The names of what `net` returns."""
-    return OUTPUTS[: 4 if getattr(net, "person", None) is None else 6]
+    return OUTPUTS[: 4 if getattr(net, "person", None) is None else 5]
 
 
 def fp16_model(net: Vision, width_px: int, height_px: int) -> ModelProto:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from agent.features.letterbox import letterbox, to_tensor
 from models.vision import augment, evaluate, graph, losses, quantise, records, sources, teachers, train
 from models.vision.data import BUILD, INDEX, ROOT
-from models.vision.detect import Detections, detections
+from models.vision.detect import found_in
 from models.vision.network import (
     BINS,
     STRIDES,
@@ -259,11 +259,9 @@ def same_word(
     for level, old_tower, tower, old in zip(levels, before, now, theirs, strict=True):
         at = (old[:, PERSON].sigmoid() > 0.15).float()
         with torch.no_grad():
-            was, looked = told(torch.cat([level, old_tower], 1))
-        says, looks = told(torch.cat([level, tower], 1))
-        apart = F.kl_div(says.log_softmax(1), was.softmax(1), reduction="none").sum(1)
-        far = 1 - F.cosine_similarity(looks, looked, dim=1)
-        total = total + ((apart + far) * at).sum()
+            was = told(level, old_tower)
+        apart = F.kl_div(told(level, tower).log_softmax(1), was.softmax(1), reduction="none").sum(1)
+        total = total + (apart * at).sum()
         mass += float(at.sum())
     return total / mass
 
@@ -273,8 +271,8 @@ def figures(net: Vision, stills: list[evaluate.Still], threshold: float) -> dict
 
     def predict(image: NDArray[np.float32]) -> evaluate.Outputs:
         with torch.no_grad():
-            scores, boxes, *_ = net(torch.from_numpy(image))
-        return {"scores": scores.numpy(), "boxes": boxes.numpy()}
+            scores, sides, *_ = net(torch.from_numpy(image))
+        return {"scores": scores.numpy(), "sides": sides.numpy()}
 
     found = evaluate.find(predict, stills, 320, 320)
     ap50, ap = evaluate.average_precision(stills, found, (1,))
@@ -292,7 +290,7 @@ def rendered_figures(predict: evaluate.Predict, threshold: float) -> dict[str, f
     for row in [row for row in rows if row["dev"]][::DEV_EVERY]:
         canvas, fit = letterbox(sources.read_picture(STILLS / row["file"]), 320, 192)
         out = predict(to_tensor(canvas))
-        told: Detections = detections(out["scores"][0][:, :1], out["boxes"][0], threshold)
+        told = found_in(out, (320, 192), threshold, classes=1)
         boxes = fit.to_fractions(told.boxes) * (640, 360, 640, 360)
         truths = np.array([one["box"] for one in row["people"]], np.float32).reshape(-1, 4)
         overlaps = teachers.iou(truths, boxes) if len(truths) and len(boxes) else np.zeros((len(truths), len(boxes)))

@@ -4,7 +4,9 @@ It is NanoDet-Plus-m (Apache-2.0) rebuilt with batch normalisation folded into t
 that its published weights load as they are (`weights.load_nanodet`), plus a scene head for fire and
 smoke and an embedding of the whole picture.
 
-    image [B,3,H,W] RGB 0..255 → scores [B,N,80], boxes [B,N,4] canvas px, scene [B,2], embedding [B,128]
+    image [B,3,H,W] RGB 0..255 → scores [B,80,N], sides [B,32,N], scene [B,2], embedding [B,128], posture [B,3,N]
+
+Boxes are made of `sides` outside (`agent.inference.places`): a look needs them at few of its N places.
 
 Where the network is quantised it says so: every convolution of body and pyramid owns a `FakeQuant` for
 its input and one for its output before the activation. That is what the exported file holds, operator
@@ -26,7 +28,6 @@ CLASSES = 80
 BINS = 8
 """A box side is the mean of a distribution over 0..7 strides."""
 EMBEDDING = 128
-PERSON_EMBEDDING = 64
 MEAN_RGB = (123.675, 116.28, 103.53)
 STD_RGB = (58.395, 57.12, 57.375)
 PAD_GREY = 114.0
@@ -246,7 +247,7 @@ class Head(nn.Module):
 
 
 class PersonHead(nn.Module):
-    """What a person who is found at a cell does and looks like: posture logits and an embedding per cell.
+    """What a person who is found at a cell does: posture logits per cell.
 
     One head for all strides, in float. It reads the pyramid and the detector's own tower, which already knows the
     box; a depthwise 5×5 lets the cell of a large person see the limbs.
@@ -260,13 +261,16 @@ class PersonHead(nn.Module):
         self.around = nn.Conv2d(self.WIDTH, self.WIDTH, 5, 1, 2, groups=self.WIDTH)
         self.mix = nn.Conv2d(self.WIDTH, self.WIDTH, 1)
         self.posture = nn.Conv2d(self.WIDTH, len(POSTURES), 1)
-        self.embed = nn.Conv2d(2 * 96, PERSON_EMBEDDING, 1)
 
-    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """`seen` [B, 192, h, w]: pyramid and tower → logits [B, 3, h, w], embedding [B, 64, h, w]."""
-        x = F.leaky_relu(self.squeeze(seen), SLOPE)
+    def forward(self, level: Tensor, tower: Tensor) -> Tensor:
+        """Pyramid and tower of a stride, [B, 96, h, w] each → logits [B, 3, h, w]."""
+        weight = self.squeeze.weight
+        # Two convolutions, their sum: joining the maps first costs more than it saves.
+        squeezed = F.conv2d(level, weight[:, :96], self.squeeze.bias) + F.conv2d(tower, weight[:, 96:])
+        x = F.leaky_relu(squeezed, SLOPE)
         x = x + F.leaky_relu(self.mix(self.around(x)), SLOPE)
-        return self.posture(x), self.embed(seen)
+        out: Tensor = self.posture(x)
+        return out
 
 
 SHARPNESS = (3.0, 1.0)
@@ -349,14 +353,13 @@ class Vision(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         raw = self.raw(image)
-        logits, sides = flatten(raw.levels)
-        points = cell_points(grid_sizes(raw.levels), image.device)
+        logits, sides = torch.cat([flat(level) for level in raw.levels], 2).split((CLASSES, 4 * BINS), 1)
         scene = self.scene(raw.body[0], raw.body[1], raw.pyramid[1])
-        out = (logits.sigmoid(), decode(sides, points), scene, self.embed(pooled(raw)))
+        out = (logits.sigmoid(), sides, scene, self.embed(pooled(raw)))
         if self.person is None:
             return out
-        told = [self.person(seen) for seen in raw.seen]
-        return *out, *(torch.cat([flat(level[part]) for level in told], 2).transpose(1, 2) for part in (0, 1))
+        told = [self.person(level, tower) for level, tower in zip(raw.pyramid, raw.towers, strict=True)]
+        return *out, torch.cat([flat(level) for level in told], 2)
 
 
 def pooled(raw: Raw) -> Tensor:

@@ -4,7 +4,7 @@
 |---|---|
 | COCO pictures of the index | drawn joints, `postures.posture_of` |
 | clips of `../shared/data/video`, split train | MoveNet's joints; after a fall, from the time of the fall: lying |
-| rendered scenes (`models.scenes`) | exact, by name |
+| rendered scenes and stills (`models.scenes`) | their joints in the room, `postures.posture_in_room`, and by name |
 
 Few people lie in pictures that one finds. So whoever stands or sits is also shown turned by 60 to 120°, which makes
 them lie; the rest of the picture turns too, and only `LYING` from real and rendered pictures says that a floor stays
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from models.vision import augment, exclude, records, sources
 from models.vision.augment import Picture
 from models.vision.data import BUILD, INDEX
-from models.vision.postures import CROUCHED, LYING, UPRIGHT, posture_of, turned
+from models.vision.postures import CROUCHED, LYING, UPRIGHT, posture_in_room, posture_of, turned
 
 KEYPOINTS = "Jar-17/yolov7_for_baseball"
 MOVENET = "data/vision/teachers/movenet_singlepose_lightning_int8_4.tflite"
@@ -36,13 +36,14 @@ TAUGHT_SCENES = (
     "bag", "climb", "fall", "fall-chair", "fall-faint", "fall-ward", "fight", "intrude", "lie-down", "walkby",
 )  # fmt: skip
 """Rendered scenes to learn from; all others are for measuring only."""
-RENDERED = {
-    "walking": UPRIGHT, "upright": UPRIGHT, "bending": CROUCHED, "sitting": CROUCHED, "lying": LYING,
-}  # fmt: skip
-RENDERED_EVERY, CHANGE_FRAMES = 4, 3
-"""Every so-many-th frame; frames this near to a change of posture belong to neither."""
+MOVING = ("climbing", "falling")
+"""What rendered people do in no posture, whatever their joints say for a moment."""
+RENDERED_EVERY = 4
+"""Every so-many-th frame."""
 SMALLEST_SCENE_PX = 150
 """Visible pixels of a rendered person."""
+LEAST_VISIBLE_FRAC = 0.5
+"""Of the box of a person in a rendered still."""
 FALLEN_S = 0.3
 CLIP_FRAMES = 3
 CLIP_KINDS = ("fall", "normal")
@@ -60,9 +61,13 @@ class Shown:
     postures: tuple[int, ...]
     group: str
     source: str
+    chosen_dev: bool | None = None
+    """None: as the group's name has it, one group in ten."""
 
     @property
     def is_dev(self) -> bool:
+        if self.chosen_dev is not None:
+            return self.chosen_dev
         return int(hashlib.sha256(self.group.encode()).hexdigest(), 16) % 10 == 0
 
 
@@ -122,12 +127,9 @@ def _scene(path: Path) -> Iterator[Shown]:
     labels = json.loads(path.read_text())
     known: dict[int, list[tuple[list[float], int]]] = {}
     for who in labels["people"]:
-        names = {row["frame"]: row["posture"] for row in who["frames"]}
         for row in who["frames"]:
-            near = range(row["frame"] - CHANGE_FRAMES, row["frame"] + CHANGE_FRAMES + 1)
-            classes = {RENDERED.get(names.get(frame, row["posture"])) for frame in near}
-            posture = RENDERED.get(row["posture"])
-            if posture is not None and classes == {posture} and row["pixels"] >= SMALLEST_SCENE_PX:
+            posture = _rendered_posture(row["posture"], dict(zip(labels["joints"], row["joints_m"], strict=True)))
+            if posture is not None and row["pixels"] >= SMALLEST_SCENE_PX:
                 known.setdefault(row["frame"], []).append((row["box"], posture))
     with av.open(str(path.with_suffix(".mp4"))) as media:
         for index, frame in enumerate(media.decode(video=0)):
@@ -135,6 +137,32 @@ def _scene(path: Path) -> Iterator[Shown]:
                 boxes, postures = zip(*known[index], strict=True)
                 picture = frame.to_ndarray(format="rgb24")
                 yield Shown(picture, np.array(boxes, np.float64), postures, f"scene-{path.stem}", "rendered")
+
+
+def _rendered_posture(named: str, joints_m: dict[str, list[float]]) -> int | None:
+    """By the joints; on the floor (`lying`) also curled up. What was named and what the joints say must agree."""
+    if named in MOVING:
+        return None
+    told = posture_in_room(joints_m)
+    if named == "lying":
+        return LYING if told in (LYING, None) else None
+    return None if told == LYING else told
+
+
+def still_people(folder: Path) -> Iterator[Shown]:
+    """Rendered stills (`models.scenes.stills`); pictures of its dev rooms are dev here, too."""
+    for line in (folder / "index.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        boxes, postures = [], []
+        for one in row["people"]:
+            posture = _rendered_posture(one["posture"], one["joints_m"])
+            if posture is not None and one["pixels"] >= SMALLEST_SCENE_PX and one["visible"] >= LEAST_VISIBLE_FRAC:
+                boxes.append(one["box"])
+                postures.append(posture)
+        if boxes:
+            group = f"still-{row['room']:02}"
+            picture = sources.read_picture(folder / row["file"])
+            yield Shown(picture, np.array(boxes, np.float64), tuple(postures), group, "still", row["dev"])
 
 
 def clip_people(shared: Path, split: str, find: Find, estimate: Estimate) -> Iterator[Shown]:

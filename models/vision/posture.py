@@ -1,14 +1,13 @@
-"""Trains the person head (posture, person embedding) on frozen features of body, pyramid and towers.
+"""Trains the person head (posture) on frozen features of body, pyramid and towers.
 
-    python -m models.vision.posture --repositories DIR     # after `train`; writes build/vision/person.pt, person.json
+    python -m models.vision.posture --repositories DIR     # after `lying`; writes build/vision/person.pt, person.json
 
 What a cell of the shipped int8 network holds at people whose posture is known (`people`) is computed once, in ONNX
 Runtime, so that the head learns on what it will see; a patch of 5×5 cells each, as float16. Then the head is fitted in
-seconds. The best epoch and the temperature are chosen on `dev`.
+seconds. The best of four seeds and the temperature are chosen on `dev`.
 """
 
 import argparse
-import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,28 +23,30 @@ from torch import Tensor
 from tqdm import tqdm
 
 from agent.features.letterbox import letterbox
+from agent.inference.card import sha256_of
 from agent.types import POSTURES
-from models.vision import likeness, people
+from models.vision import people
 from models.vision.columns import Columns
 from models.vision.data import BUILD, ROOT, add_repositories, shared_folder
 from models.vision.looker import REACH, Looker, patch_at
 from models.vision.network import SLOPE, PersonHead, Vision
 from models.vision.people import Shown, View
 from models.vision.posture_figures import balanced, iou
-from models.vision.train import PERSON, WEIGHTS, load
+from models.vision.train import PERSON, STILL_WEIGHTS, WEIGHTS, load
 
 NOTES = BUILD / "person.json"
 CACHE = BUILD / "posture"
 SIZE, STILL_SIZE = (320, 192), (416, 416)
 LEAST_SCORE, LEAST_IOU = 0.05, 0.45
 CELLS_PER_PERSON = 2
-VIEWS = {"coco": 1, "rendered": 1, "clip": 1, "fallen": 2}
+VIEWS = {"coco": 1, "rendered": 1, "still": 3, "clip": 1, "fallen": 2}
 BATCH, RATE, DECAY = 128, 3e-3, 1e-2
+TRIES = 4
 SOURCE_WEIGHTS = {
-    "rendered": 4.0, "fallen": 8.0, "coco-turned": 0.7, "coco-whole": 2.0, "clip": 0.5,
+    "rendered": 4.0, "still": 2.0, "fallen": 8.0, "coco-turned": 0.7, "coco-whole": 2.0, "clip": 0.5,
 }  # fmt: skip
 """How often each is drawn among those of its posture. Lying people who were not turned are few and count most."""
-TURNED_VIEWS = {"coco": 1, "rendered": 0, "clip": 0, "fallen": 0}
+TURNED_VIEWS = {"coco": 1}
 
 
 @dataclass
@@ -78,7 +79,7 @@ def training_views(stream: Iterator[Shown], seed: int) -> Iterator[tuple[View, S
     """Random views of each picture, some of them turned until people lie."""
     random = np.random.default_rng(seed)
     for shown in stream:
-        for number in range(VIEWS[shown.source] + TURNED_VIEWS[shown.source]):
+        for number in range(VIEWS[shown.source] + TURNED_VIEWS.get(shown.source, 0)):
             turned = number >= VIEWS[shown.source]
             angle = random.uniform(60, 120) * random.choice((-1, 1)) if turned else random.normal(0, 5)
             angle = float(angle if turned else np.clip(angle, -15, 15))
@@ -95,13 +96,17 @@ def whole_views(stream: Iterator[Shown], size: tuple[int, int]) -> Iterator[tupl
         yield View(canvas, boxes, shown.postures), shown, shown.source + "-whole"
 
 
-def gather(net: Vision, repositories: Path, seed: int) -> Rows:
-    """Features of everybody to learn from; each part is kept, so that an interrupted run goes on."""
-    live, large = Looker(net, SIZE), Looker(net, STILL_SIZE)
-    shared = shared_folder()
+def gather(net: Vision, stills: Vision, repositories: Path, seed: int) -> Rows:
+    """Features of everybody to learn from; each part is kept beside its weights, so that a broken-off run goes on.
+
+    `net` and `stills` are the networks of the wide graph and of the square ones.
+    """
+    live, large = Looker(net, SIZE), Looker(stills, STILL_SIZE)
+    shared, kept = shared_folder(), CACHE / sha256_of(WEIGHTS)[:8]
     scenes = ROOT / "build/scenes"
     parts: dict[str, Callable[[], Rows]] = {
         "rendered": lambda: rows_of(live, training_views(people.rendered_people(scenes, held=False), seed)),
+        "stills": lambda: rows_of(live, training_views(people.still_people(ROOT / "build/stills"), seed)),
         "coco": lambda: rows_of(live, training_views(people.coco_people(repositories), seed)),
         "coco-live": lambda: rows_of(live, whole_views(people.coco_people(repositories), SIZE)),
         "coco-still": lambda: rows_of(large, whole_views(people.coco_people(repositories), STILL_SIZE)),
@@ -110,10 +115,10 @@ def gather(net: Vision, repositories: Path, seed: int) -> Rows:
             training_views(people.clip_people(shared, "train", live.people, people.movenet(shared)), seed),
         ),
     }
-    CACHE.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     found = []
     for name, make in parts.items():
-        path = CACHE / f"rows-{name}.npz"
+        path = kept / f"rows-{name}.npz"
         if not path.exists():
             make().save(path)
         found.append(Rows.read(path))
@@ -140,7 +145,7 @@ def standardise(head: PersonHead, rows: Rows) -> None:
 
 
 def fit(head: PersonHead, rows: Rows, epochs: int, seed: int) -> dict[str, float]:
-    """Trains in place, all postures equally often; keeps the epoch that is best on dev; returns dev's figures."""
+    """Trains in place, all postures equally often; returns dev's figures."""
     random = np.random.default_rng(seed)
     train = np.flatnonzero(~rows.dev)
     weight = np.array([SOURCE_WEIGHTS.get(str(source), 1.0) for source in rows.source[train]])
@@ -151,23 +156,28 @@ def fit(head: PersonHead, rows: Rows, epochs: int, seed: int) -> dict[str, float
     steps = len(train) // BATCH
     optimiser = torch.optim.AdamW(head.parameters(), RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * steps + 1)
-    best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
-    for epoch in range(epochs):
-        for _ in range(steps):
-            batch = random.choice(train, BATCH, p=weight)
-            wanted = torch.from_numpy(rows.posture[batch])
-            loss = F.cross_entropy(posture_logits(head, rows, batch), wanted, label_smoothing=0.03)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-        figures = dev_figures(head, rows)
-        print(f"epoch {epoch} loss {float(loss):.3f}", figures, flush=True)
-        if best is None or figures["mean"] > best[0]:
-            best = (figures["mean"], copy.deepcopy(head.state_dict()), figures)
-    assert best is not None
-    head.load_state_dict(best[1])
-    return best[2]
+    for step in range(epochs * steps):
+        batch = random.choice(train, BATCH, p=weight)
+        wanted = torch.from_numpy(rows.posture[batch])
+        loss = F.cross_entropy(posture_logits(head, rows, batch), wanted, label_smoothing=0.03)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % steps == steps - 1:
+            print(f"seed {seed} epoch {step // steps} loss {loss.item():.3f}", dev_figures(head, rows), flush=True)
+    return dev_figures(head, rows)
+
+
+def best_of(rows: Rows, epochs: int, seeds: range) -> tuple[PersonHead, dict[str, float]]:
+    """The head that is best on dev of one for each seed: they differ by a point or two."""
+    fitted = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        head = PersonHead()
+        standardise(head, rows)
+        fitted.append((head, fit(head, rows, epochs, seed)))
+    return max(fitted, key=lambda pair: pair[1]["mean"])
 
 
 def logits_of(head: PersonHead, rows: Rows, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -177,11 +187,14 @@ def logits_of(head: PersonHead, rows: Rows, chosen: NDArray[np.bool_]) -> NDArra
     return torch.cat(parts).double().numpy()
 
 
+RENDERED = ("rendered", "still")
+
+
 def dev_figures(head: PersonHead, rows: Rows) -> dict[str, float]:
-    """Balanced accuracy on dev: of people as they were found, and of those who were turned."""
-    turned = np.char.endswith(rows.source, "-turned")
+    """Balanced accuracy on dev: of people as they were found, of rendered ones, and of those who were turned."""
+    turned, rendered = np.char.endswith(rows.source, "-turned"), np.isin(rows.source, RENDERED)
     out = {}
-    for name, kind in (("as_found", ~turned), ("all", np.ones_like(turned))):
+    for name, kind in (("as_found", ~turned & ~rendered), ("rendered", rendered), ("turned", turned)):
         chosen = rows.dev & kind
         out[name] = round(balanced(rows.posture[chosen], logits_of(head, rows, chosen).argmax(1)), 4)
     return out | {"mean": round(float(np.mean(list(out.values()))), 4)}
@@ -209,22 +222,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    torch.manual_seed(options.seed)
-    net = load(WEIGHTS)
-    rows = gather(net, options.repositories, options.seed)
+    stills = load(STILL_WEIGHTS if STILL_WEIGHTS.exists() else WEIGHTS)
+    rows = gather(load(WEIGHTS), stills, options.repositories, options.seed)
     counts = Counter(f"{source} {POSTURES[posture]}" for source, posture in zip(rows.source, rows.posture, strict=True))
     print(dict(counts))
-    head = PersonHead()
-    standardise(head, rows)
-    figures = fit(head, rows, options.epochs, options.seed)
+    head, figures = best_of(rows, options.epochs, range(options.seed, options.seed + TRIES))
     print("dev", figures, "temperature", temperature(head, rows))
-    path = CACHE / "looks.npz"
-    if not path.exists():
-        likeness.looks_of(Looker(net, SIZE), likeness.training_clips(shared_folder())).save(path)
-    found_again = likeness.fit(head, likeness.Looks.read(path), options.seed)
-    print("rank-1 on dev", found_again)
     torch.save(head.state_dict(), PERSON)
-    NOTES.write_text(json.dumps({"posture_dev": figures, "rank1_dev": found_again, "rows": counts}, indent=1))
+    NOTES.write_text(json.dumps({"posture_dev": figures, "rows": counts}, indent=1))
 
 
 if __name__ == "__main__":

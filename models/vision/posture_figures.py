@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.features.letterbox import STILL_STRETCH, letterbox, to_tensor
-from agent.inference.vision import LIVE_SCORE_PROB, decode
+from agent.inference.vision import LIVE_SCORE_PROB, decode, places_of
 from agent.types import POSTURES
 from models.resampling import group_interval
 from models.vision import people
@@ -54,12 +54,13 @@ def told(
         canvas, fit = letterbox(one.picture, *size, stretch)
         truths = fit.to_canvas(one.boxes / (width, height, width, height))
         out = predict(to_tensor(canvas))
-        found = decode(out["scores"][0, :, :1], out["boxes"][0], LIVE_SCORE_PROB)
+        scores, boxes = places_of(out, size)
+        found = decode(scores[:1], boxes, LIVE_SCORE_PROB)
         for truth, posture in zip(truths, one.postures, strict=True):
             fits = iou(truth, found.boxes) * (iou(truth, found.boxes) >= LEAST_IOU) if len(found.boxes) else np.zeros(0)
             there = len(fits) and fits.max() > 0
             place = found.places[int(np.argmax(found.scores_prob * (fits > 0)))] if there else -1
-            rows.append((one.group, posture, int(np.argmax(out["posture"][0, place])) if there else -1))
+            rows.append((one.group, posture, int(np.argmax(out["posture"][0, :, place])) if there else -1))
     return rows
 
 

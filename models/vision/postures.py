@@ -8,12 +8,16 @@ What is in between (lunges, skiers, batters), folded, foreshortened or not label
 geometry of the picture, so it is right for cameras that look more along the ground than down.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 UPRIGHT, CROUCHED, LYING = range(3)
 SHOULDERS, HIPS, KNEES, ANKLES = (5, 6), (11, 12), (13, 14), (15, 16)
 """Numbers of COCO's joints."""
+PAIRS = ("shoulder", "hip", "knee", "ankle")
+"""Names of the same in rendered pictures."""
 SHORTEST_TRUNK_FRAC = 0.12
 """Of the longer side of the box: a shorter trunk points at the camera."""
 
@@ -35,6 +39,20 @@ def posture_of(joints: NDArray[np.floating], box: NDArray[np.floating]) -> int |
     if not len(knees):
         return None
     return _posture(tilt_deg, knees, ankles, _fold_deg(joints, trunk, hip))
+
+
+def posture_in_room(joints_m: Mapping[str, Sequence[float]]) -> int | None:
+    """The same of joints whose places in the room are known: `joints_m` x, y, z in metres (z up) by name and side.
+
+    Exact for every camera, also for one that looks down and for a body along its axis.
+    """
+    place = {name: np.array([joints_m[f"{name}_{side}"] for side in "lr"], np.float64) for name in PAIRS}
+    hip = place["hip"].mean(0)
+    trunk = place["shoulder"].mean(0) - hip
+    length = float(np.linalg.norm(trunk))
+    tilt_deg = float(np.degrees(np.arccos(np.clip(trunk[2] / max(length, 1e-9), -1.0, 1.0))))
+    knees, ankles = ((hip[2] - place[name][:, 2]) / max(length, 1e-9) for name in ("knee", "ankle"))
+    return _posture(tilt_deg, knees, ankles, _angle_deg(place["knee"].mean(0) - hip, trunk))
 
 
 def _posture(tilt_deg: float, knees: NDArray[np.float64], ankles: NDArray[np.float64], fold_deg: float) -> int | None:
@@ -76,6 +94,9 @@ def _fold_deg(joints: NDArray[np.floating], trunk: NDArray[np.float64], hip: NDA
     knee = _middle(joints, KNEES)
     if knee is None:
         return 180.0
-    thigh = knee - hip
-    cosine = float(trunk @ thigh) / max(float(np.hypot(*trunk) * np.hypot(*thigh)), 1e-9)
+    return _angle_deg(knee - hip, trunk)
+
+
+def _angle_deg(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    cosine = float(one @ other) / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-9)
     return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))

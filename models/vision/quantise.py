@@ -35,7 +35,7 @@ class Sampler(nn.Module):
         return torch.cat(self._kept)
 
 
-def quantised_convs(net: Vision) -> list[Conv]:
+def quantised_convs(net: nn.Module) -> list[Conv]:
     """All but the last convolution of each head, the scene head and the embedding."""
     return convs(net)
 
@@ -77,8 +77,8 @@ def best_range(values: Tensor, before_act: bool) -> tuple[float, float]:
     return best[1], best[2]
 
 
-def switch(net: Vision, on: bool) -> None:
-    """Rounding of activations and weights on or off."""
+def switch(net: nn.Module, on: bool) -> None:
+    """Rounding of activations and weights on or off, in the whole network or a part of it."""
     for conv in quantised_convs(net):
         conv.quant_weight = on
         for quant in (conv.quant_in, conv.quant_out):

@@ -237,8 +237,8 @@ def dev_quality(net: Vision) -> tuple[float, float]:
 
     def predict(image: np.ndarray) -> evaluate.Outputs:
         with torch.no_grad():
-            scores, boxes, _, _ = net(torch.from_numpy(image))
-        return {"scores": scores.numpy(), "boxes": boxes.numpy()}
+            scores, sides, _, _ = net(torch.from_numpy(image))
+        return {"scores": scores.numpy(), "sides": sides.numpy()}
 
     stills = evaluate.dev_stills(200)
     found = evaluate.find(predict, stills, 320, 320)

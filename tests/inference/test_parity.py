@@ -21,7 +21,7 @@ from agent.inference.calibrated import scores_of
 from agent.inference.card import Card, ModelFile, load_card, zoo_folder
 from agent.inference.hearing import probe_sound, tensor_of
 from agent.inference.onnx_runtime import OnnxRuntime
-from agent.inference.vision import Raw, decode, probe_picture
+from agent.inference.vision import Raw, decode, places_of, probe_picture
 from agent.types import Frame, SoundBlock
 
 pytestmark = pytest.mark.skipif(
@@ -110,8 +110,8 @@ def test_both_runtimes_see_the_same_things(model_file, pictures):
         image = {"image": to_tensor(letterbox(picture, *model_file.size_px)[0])}
         a, b = (runtime.run(image) for runtime in runtimes)
         for one, other in ((a, b), (b, a)):
-            clear = decode(one["scores"][0], one["boxes"][0], CLEAR_PROB)
-            differences += missing_and_differences(clear, decode(other["scores"][0], other["boxes"][0], FOUND_PROB))
+            clear = decode(*places_of(one, model_file.size_px), CLEAR_PROB)
+            differences += missing_and_differences(clear, decode(*places_of(other, model_file.size_px), FOUND_PROB))
         scenes = [scores_of(card, card.scene_labels, output["scene"][0]) for output in (a, b)]
         scene_differences += [abs(one.prob - other.prob) for one, other in zip(*scenes, strict=True)]
     found = np.array([difference for difference in differences if difference is not None])

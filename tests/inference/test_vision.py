@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from agent.config.schema import Models
 from agent.errors import ModelError
 from agent.inference.card import load_card
-from agent.inference.vision import MOST_BOXES, OVERLAP_IOU, VisionModel, decode, export_for, probe_picture
+from agent.inference.vision import (
+    MOST_BOXES,
+    OVERLAP_IOU,
+    BoxesAt,
+    VisionModel,
+    boxes_at,
+    decode,
+    export_for,
+    places_of,
+    probe_picture,
+)
 from tests.inference import tiny
 from tests.inference.machines import machine
 
@@ -27,9 +37,10 @@ def with_bright_column(width: int, height: int, column: int) -> np.ndarray:
     return picture
 
 
-def arrays(*rows: tuple[list[float], list[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """(scores, box) per place → scores [N, classes], boxes [N, 4]."""
-    return np.array([row[0] for row in rows], np.float32), np.array([row[1] for row in rows], np.float32)
+def arrays(*rows: tuple[list[float], list[float]]) -> tuple[np.ndarray, BoxesAt]:
+    """(scores, box) per place → scores [classes, N], boxes of places."""
+    boxes = np.array([row[1] for row in rows], np.float32)
+    return np.array([row[0] for row in rows], np.float32).T, boxes.__getitem__
 
 
 @pytest.mark.parametrize(
@@ -65,6 +76,8 @@ def test_any_size_of_picture_gives_boxes_inside_it_only(model, width, height):
 def test_a_box_on_the_border_beside_the_picture_is_no_find(model):
     class Border:
         """A fit whose picture lies above everything that is found."""
+
+        canvas_width_px, canvas_height_px = 320, 192
 
         def to_fractions(self, boxes: np.ndarray) -> np.ndarray:
             return np.where([False, True, False, True], 1.0, boxes / 320).astype(np.float32)
@@ -126,7 +139,22 @@ def test_tracking_gets_faint_people_but_no_faint_furniture(model):
 
 
 def test_no_place_at_all_gives_no_box():
-    assert len(decode(np.zeros((0, 80), np.float32), np.zeros((0, 4), np.float32), 0.01).boxes) == 0
+    outputs = {"scores": np.zeros((1, 80, 1275), np.float32), "sides": np.zeros((1, 32, 1275), np.float32)}
+    assert len(decode(*places_of(outputs, (320, 192)), 0.01).boxes) == 0
+
+
+def test_the_sides_of_a_place_are_the_means_of_their_bins_in_strides_around_its_corner():
+    sides = np.full((32, 1275), -50.0, np.float32)
+    place = 960 + 20 * 3 + 5  # of the second grid, strides of 16: column 5, row 3
+    for side, bins in enumerate(((1,), (0, 1), (2,), (7,))):
+        sides[[8 * side + one for one in bins], place] = 0.0
+    assert boxes_at(sides, (320, 192), np.array([place]))[0] == pytest.approx([80 - 16, 48 - 8, 80 + 32, 48 + 112])
+
+
+def test_a_canvas_that_no_stride_divides_has_a_place_for_each_begun_cell():
+    sides = np.zeros((32, 52 * 52 + 26 * 26 + 13 * 13 + 7 * 7), np.float32)
+    last = boxes_at(sides, (416, 416), np.array([sides.shape[1] - 1]))[0]
+    assert last == pytest.approx([384 - 3.5 * 64, 384 - 3.5 * 64, 384 + 3.5 * 64, 384 + 3.5 * 64])
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -134,7 +162,7 @@ def test_decoding_keeps_at_most_a_hundred_by_falling_score_and_none_that_overlap
     random = np.random.default_rng(seed)
     corners = random.uniform(0, 300, (400, 2))
     boxes = np.concatenate([corners, corners + random.uniform(1, 60, (400, 2))], axis=1).astype(np.float32)
-    found = decode(random.uniform(0, 1, (400, 3)).astype(np.float32), boxes, 0.3)
+    found = decode(random.uniform(0, 1, (3, 400)).astype(np.float32), boxes.__getitem__, 0.3)
     assert len(found.boxes) <= MOST_BOXES
     assert (np.diff(found.scores_prob) <= 0).all()
     for index, box in enumerate(found.boxes):
@@ -152,6 +180,8 @@ def test_the_picture_a_device_is_tried_on_is_the_same_every_time():
 
 class Whole:
     """The canvas is the picture."""
+
+    canvas_width_px = canvas_height_px = 100
 
     def to_fractions(self, boxes: np.ndarray) -> np.ndarray:
         return boxes / 100.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agent.features.letterbox import FEATURE_VERSION, letterbox, to_tensor
+from agent.inference.vision import boxes_at
 
 ROOT = Path(__file__).resolve().parents[2]
 ZOO = ROOT / "models/zoo"
@@ -59,12 +60,11 @@ def test_each_file_has_the_hash_the_size_and_the_shapes_of_the_card(name: str) -
     assert name == f"vision-{width}x{height}.{entry['precision']}.onnx"
     assert entry["inputs"] == {"image": [1, 3, height, width]}
     assert entry["outputs"] == {
-        "scores": [1, cells, 80],
-        "boxes": [1, cells, 4],
+        "scores": [1, 80, cells],
+        "sides": [1, 32, cells],
         "scene": [1, 2],
         "scene_embedding": [1, 128],
-        "posture": [1, cells, 3],
-        "person_embedding": [1, cells, 64],
+        "posture": [1, 3, cells],
     }
 
 
@@ -97,14 +97,16 @@ def test_both_runtimes_agree_on_frames_of_people(name: str) -> None:
         assert one["scores"].max() <= 1
         gaps.append(np.abs(one["scores"] - other["scores"])[np.maximum(one["scores"], other["scores"]) > 0.25])
         if not int8:
-            assert np.abs(one["boxes"] - other["boxes"]).max() < 0.1
+            size_px, everywhere = (entry["width_px"], entry["height_px"]), np.arange(one["sides"].shape[2])
+            boxes = [boxes_at(out["sides"][0], size_px, everywhere) for out in (one, other)]
+            assert np.abs(boxes[0] - boxes[1]).max() < 0.1
     likely = np.concatenate(gaps)
     assert len(likely) >= 2
     assert likely.mean() < (0.04 if int8 else 1e-3)
 
 
 def postures(out: dict[str, np.ndarray]) -> np.ndarray:
-    odds = np.exp(out["posture"][0] - out["posture"][0].max(axis=1, keepdims=True))
+    odds = np.exp(out["posture"][0].T - out["posture"][0].T.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
@@ -115,7 +117,7 @@ def test_both_runtimes_tell_nearly_the_same_posture_where_somebody_walks(name: s
     for picture in frames("walkby", 30)[1:3]:
         image = to_tensor(letterbox(picture, entry["width_px"], entry["height_px"])[0])
         one, other = run_onnxruntime(entry, image), run_openvino(entry, image)
-        place = int(np.argmax(one["scores"][0, :, 0]))
+        place = int(np.argmax(one["scores"][0, 0]))
         gaps.append(np.abs(postures(one)[place] - postures(other)[place]).max())
         upright.append(postures(one)[place, 0])
     assert max(gaps) < (0.25 if entry["precision"] == "int8" else 1e-2)
