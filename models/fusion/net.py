@@ -171,23 +171,22 @@ def unlowered(member: Member, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]
     does what was calm before: that of the picture's newest second alone holds. A camera has been running when a fight
     begins, and attention that is shared with calm steps lost most of those (models.fusion.running).
     """
-    steps, known = inputs[: len(STREAMS)], inputs[len(STREAMS) :]
-    deaf = [mask * 0.0 if name == "sound" else mask for name, mask in zip(STREAMS, known, strict=True)]
-    asks = [list(known), deaf]
+    fused, attention, _ = member(inputs)
+    sound = 2 * len(STREAMS) - 1
+    deaf = [value * 0.0 if place == sound else value for place, value in enumerate(inputs)]
+    raised = torch.maximum(fused, _known_logits(member, deaf))
     if member.shape.brief:
-        newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).to(known[0])
-        asks.append([mask * newest for mask in deaf])
-    # All at once: the graph is small, and each of its operators costs more than what it computes.
-    masks = [torch.cat(each) for each in zip(*asks, strict=True)]
-    told, where, _ = member([*(torch.cat([one] * len(asks)) for one in steps), *masks])
-    # What is said where no step is known says nothing: it is put far below anything.
-    counted = told + FAR * (1.0 - torch.stack(masks, 1).amax((1, 2)))[:, None]
-    batch = int(known[0].shape[0])
-    fused, raised = told[:batch], told[:batch]
-    for part in counted[batch:].split(batch):
-        raised = torch.maximum(raised, part)
+        newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).to(fused)
+        brief = [value * newest if place >= len(STREAMS) else value for place, value in enumerate(deaf)]
+        raised = torch.maximum(raised, _known_logits(member, brief))
     is_fight = (torch.arange(OUT) == FIGHT).to(fused)
-    return fused + (raised - fused) * is_fight, where[:batch]
+    return fused + (raised - fused) * is_fight, attention
+
+
+def _known_logits(member: Member, inputs: Sequence[Tensor]) -> Tensor:
+    """Fused logits [b, 11]; far below anything where no step is known: that says nothing."""
+    known = torch.stack(list(inputs[len(STREAMS) :]), 1).amax((1, 2))
+    return member(inputs)[0] + FAR * (1.0 - known[:, None])
 
 
 class Fusion(nn.Module):
