@@ -9,7 +9,7 @@ who walks is beside their last box by then), and what whole looks show too weakl
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,17 +35,6 @@ CARRIES_PROB = 0.34
 SAME_OVERLAP = 0.3
 """Intersection over union from which two boxes are of one body."""
 SHOWN_S = 1.5
-MOVED_HEIGHTS = 0.5
-"""Who has not moved as far as this since being found first may be a thing: closer looks at what does not move."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """Somebody, and where they were found first."""
-
-    followed: Followed
-    first: Box
-    has_moved: bool = False
 
 
 class Afar:
@@ -53,14 +42,14 @@ class Afar:
 
     def __init__(self, ids: Iterator[int]) -> None:
         self._ids = ids
-        self._tracker = Tracker(SETTINGS, ids)
-        self._known: dict[int, _Known] = {}
+        self._tracker = _tracker(ids)
+        self._known: dict[int, Followed] = {}
         self._at_ns: int | None = None
 
     @property
     def known(self) -> Iterable[Followed]:
-        """All that are followed and have moved."""
-        return [one.followed for one in self._known.values() if one.has_moved]
+        """All that are followed."""
+        return self._known.values()
 
     def see(self, seen: Seen, near: Following, found: Iterable[Followed]) -> list[Followed]:
         """Take one analysed picture of which whole looks showed `found`; return those that were found besides.
@@ -86,10 +75,8 @@ class Afar:
             if track_id:
                 one = self._known.get(track_id) or self._bear(track_id, detection, seen, near)
                 vx, vy = velocity_of[track_id]
-                one.followed.see(seen, detection, (vx, vy))
-                one.has_moved = one.has_moved or _moved_heights(one, seen.aspect_ratio) >= MOVED_HEIGHTS
-                if one.has_moved:
-                    shown.append(one.followed)
+                one.see(seen, detection, (vx, vy))
+                shown.append(one)
         self._known = {key: one for key, one in self._known.items() if key in velocity_of}
         return shown
 
@@ -98,39 +85,41 @@ class Afar:
         if self._at_ns is None or at_ns <= self._at_ns:
             return
         for one in self._known.values():
-            one.followed.seen_ns += at_ns - self._at_ns
-            one.followed.body.stand_still(at_ns)
+            one.seen_ns += at_ns - self._at_ns
+            one.body.stand_still(at_ns)
         self._tracker.stand_still(at_ns)
         self._at_ns = at_ns
 
     def start_over(self) -> None:
         """The picture was cut to another place: nobody was seen here yet."""
-        self._tracker = Tracker(SETTINGS, self._ids)
+        self._tracker = _tracker(self._ids)
         self._known = {}
 
     def tracks(self, camera: str, at_ns: int) -> tuple[Track, ...]:
         """All that are present, as they stand."""
         return tuple(one.as_track(camera) for one in self.known if at_ns - one.seen_ns <= SHOWN_S * NS_PER_S)
 
-    def _bear(self, track_id: int, detection: Detection, seen: Seen, near: Following) -> _Known:
+    def _bear(self, track_id: int, detection: Detection, seen: Seen, near: Following) -> Followed:
         """Begin to follow somebody: one whom whole looks have just lost there goes on."""
         followed = Followed(track_id, seen.at_ns, seen.at_ns, detection.box, detection.score_prob)
         followed.mean_prob = detection.score_prob
-        lost = [one for one in near.known.values() if one.seen_ns < seen.at_ns and _is_same(detection, one)]
+        here = {one.track_id for one in self._known.values()}
+        gone = (one for one in near.known.values() if one.seen_ns < seen.at_ns and one.track_id not in here)
+        lost = [one for one in gone if _is_same(detection, one)]
         if lost:
             best = max(lost, key=lambda one: (one.seen_ns, one.track_id))
             followed.track_id, followed.since_ns = best.track_id, best.since_ns
-        one = self._known[track_id] = _Known(followed, detection.box, has_moved=bool(lost))
-        return one
+        self._known[track_id] = followed
+        return followed
 
     def _hand_over(self, found: Iterable[Followed], near: Following) -> None:
         """Whom whole looks show now is followed here no longer; who is new there keeps the identity from here."""
         for other in found:
-            same = [key for key, one in self._known.items() if _is_body_of(one.followed, other)]
+            same = [key for key, one in self._known.items() if _is_body_of(one, other)]
             for key in same:
                 one = self._known.pop(key)
-                if other.presence_s == 0.0 and one.has_moved:
-                    self._name(other, one.followed.track_id, near)
+                if other.presence_s == 0.0:
+                    self._name(other, one.track_id, near)
 
     def _name(self, newborn: Followed, track_id: int, near: Following) -> None:
         """Give an identity to somebody; who had it and is lost gets another if found again."""
@@ -138,6 +127,13 @@ class Afar:
             if other.track_id == track_id and other is not newborn:
                 other.track_id = next(self._ids)
         newborn.track_id = track_id
+
+
+def _tracker(ids: Iterator[int]) -> Tracker:
+    """A tracker for which no picture is the first: nobody is believed at first sight."""
+    tracker = Tracker(SETTINGS, ids)
+    tracker.step(0, np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+    return tracker
 
 
 def _is_body_of(one: Followed, other: Followed) -> bool:
@@ -158,9 +154,3 @@ def _square(box: Box, aspect_ratio: float) -> tuple[float, float, float, float]:
     middle = (box.left_frac + box.right_frac) / 2 * aspect_ratio
     half = max(box.width_frac * aspect_ratio, box.height_frac) / 2
     return middle - half, box.top_frac, middle + half, box.bottom_frac
-
-
-def _moved_heights(one: _Known, aspect_ratio: float) -> float:
-    """How far the feet are from where they were first, in heights of the body."""
-    (x0, y0), (x1, y1) = one.first.foot, one.followed.box.foot
-    return float(np.hypot((x1 - x0) * aspect_ratio, y1 - y0)) / max(1e-3, one.followed.box.height_frac)

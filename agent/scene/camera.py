@@ -143,7 +143,11 @@ class Camera:
 
     def tracks(self, now_ns: int) -> tuple[Track, ...]:
         """Who and what is present."""
-        return (*self.following.tracks(self.name, now_ns), *self.afar.tracks(self.name, now_ns))
+        newest: dict[int, Track] = {}
+        for track in (*self.following.tracks(self.name, now_ns), *self.afar.tracks(self.name, now_ns)):
+            if track.track_id not in newest or track.at_ns > newest[track.track_id].at_ns:
+                newest[track.track_id] = track  # whom whole looks have just lost, and closer looks found again
+        return tuple(newest.values())
 
     def _revive(self, modality: str, at_ns: int) -> Iterator[Clue]:
         self._alive.add(modality)
