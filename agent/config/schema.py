@@ -178,7 +178,7 @@ class Analysis(Table):
     height_px: int = Field(192, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
     still_look_s: float = Field(3.0, gt=0, le=60, description="A still scene is looked at this often all the same.")
     closer_looks_per_s: float = Field(
-        0.0,
+        4.0,
         ge=0,
         le=10,
         description="So many parts of the picture a second are looked at again in their own size, where something "

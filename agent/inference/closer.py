@@ -16,6 +16,8 @@ from agent.types import NS_PER_S, Box, Closer, Corners, Detection, Frame, Uint8A
 
 WIDTH_FRAC = 0.4
 """Of the picture's width: what is cut out appears two and a half times as large, if the picture has the pixels."""
+LEAST_WIDTH_PX = 400
+"""A narrower picture has too few pixels more than what was looked at."""
 LARGE_FRAC = 0.2
 """Of the picture's height: people who are higher are seen as well by the whole look."""
 SURE_PROB, DOUBTFUL_PROB = 0.45, 0.15
@@ -56,7 +58,7 @@ class CloserLooks:
 
     def choose(self, frame: Frame, detections: Sequence[Detection]) -> Corners | None:
         """Return the part that is to be looked at now."""
-        if self._regions is None or frame.native is None:
+        if self._regions is None or frame.native is None or frame.width_px < LEAST_WIDTH_PX:
             return None
         sure = [(one.box, frame.at_ns) for one in detections if one.score_prob >= SURE_PROB]
         self._known = _newer(self._known, frame.at_ns, KEEP_S)

@@ -39,7 +39,13 @@ OURS = "vision, shipped"
 DEPENDS = {
     "others": [],
     "ours": ["models/zoo/vision.json"],
-    "opened": ["models/zoo/*.json", "agent/scene/*.py", "agent/scene/normality/*.py", "agent/features/*.py"],
+    "opened": [
+        "models/zoo/*.json",
+        "agent/scene/*.py",
+        "agent/scene/normality/*.py",
+        "agent/features/*.py",
+        "agent/inference/*.py",
+    ],
 }
 """Files of the repository on which each judge's word rests."""
 Box = list[float]

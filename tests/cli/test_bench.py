@@ -13,7 +13,7 @@ from tests.inference import tiny
 
 STAGES = (
     "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "flow", "scene",
-    "sound decode", "log-mel and hearing",
+    "sound decode", "log-mel and hearing", "closer looks",
 )  # fmt: skip
 
 
