@@ -123,8 +123,15 @@ class LiveSource:
                 self._backoff.reset()
 
     def _give(self, one: Placed, modality: Modality) -> None:
-        """Hand on one item; the time of a modality never stands still or runs back."""
-        at_ns = max(one.item.at_ns, self._last_ns.get(modality, one.item.at_ns - 1) + 1)
+        """Hand on one item; the time of a modality never stands still or runs back.
+
+        A camera that begins with what it has kept shows again what was seen before the connection was lost: such
+        pictures are left out, for squeezed into no time everything in them would be fast.
+        """
+        last_ns = self._last_ns.get(modality)
+        if last_ns is not None and one.item.at_ns <= last_ns and isinstance(one.item, Frame):
+            return
+        at_ns = one.item.at_ns if last_ns is None else max(one.item.at_ns, last_ns + 1)
         self._last_ns[modality] = at_ns
         if isinstance(one.item, Frame):
             if one.full is not None:

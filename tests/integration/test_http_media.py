@@ -57,6 +57,17 @@ def test_a_connection_that_is_cut_is_an_end_and_nobody_refused_anything(server: 
     assert "refuse" not in state.why
 
 
+def test_what_is_shown_again_after_a_lost_connection_is_not_squeezed_into_no_time(
+    server: HttpMedia, tmp_path: Path
+) -> None:
+    server.files["kept.ts"] = write_film(tmp_path / "kept.ts", 3.0).read_bytes()  # 3 s that come at once, each time
+    with running(SourceSpec(camera="c", url=server.url("kept.ts"), open_timeout_s=30.0)) as seen:
+        seen.wait_state("lost", "ended")
+        seen.wait_more(frames=5)
+    at_ns = [frame.at_ns for _, frame in seen.frames]
+    assert min(later - earlier for earlier, later in pairwise(at_ns)) > NS_PER_S / 50
+
+
 def test_bare_h264_without_stamps_gets_the_time_of_its_arrival(server: HttpMedia, tmp_path: Path) -> None:
     film = write_pictures(tmp_path / "bare.h264", [plain(64, 48, 10 * n) for n in range(20)])
     server.files["bare.h264"] = film.read_bytes()

@@ -195,7 +195,8 @@ class Trail:
         lost = np.float32(LOST_SHARE ** (elapsed_s / 0.1))
         now = np.stack([*(surprise[name] for name in ATTRIBUTES), look.active.astype(np.float32)])
         self._maps = (carried * np.where(look.active, kept, kept * lost) + now * (1 - kept)).astype(np.float32)
-        mean = self._maps[:-1] / (self._maps[-1] + NEWCOMER_LOOKS * (1 - kept))
+        newcomer = max(NEWCOMER_LOOKS * (1 - kept), np.finfo(np.float32).tiny)  # of pictures at nearly the same time, 0
+        mean = self._maps[:-1] / (self._maps[-1] + np.float32(newcomer))
         return np.asarray(mean * self._edges, np.float32)
 
 

@@ -52,3 +52,10 @@ def test_what_is_at_the_edge_counts_a_quarter_and_what_is_well_inside_counts_who
     assert weights[EDGE_CELLS:-EDGE_CELLS, EDGE_CELLS:-EDGE_CELLS].min() == 1.0
     inside, outermost = (shifted(look_at(thing(20, column, changed=200)), 8.0) for column in (40, COLUMNS - 4))
     assert outermost[0][:, -1].max() == pytest.approx(inside[0].max() / EDGE_CELLS, rel=1e-3)
+
+
+def test_two_pictures_at_nearly_the_same_time_surprise_nobody() -> None:
+    nothing = np.zeros((ROWS, COLUMNS), np.float32)
+    surprise = {"speed": nothing, "size": nothing, "direction": nothing}
+    told = Trail(ROWS, COLUMNS).follow(look_at(thing(20, 40, changed=200)), surprise, 1e-9)
+    np.testing.assert_array_equal(told, np.zeros_like(told))
