@@ -20,13 +20,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from models.fusion.clips import BUILD, load_senses, versions
 from models.fusion.export import MOST_FALSE_FRAC, calibrate_fight, opens
-from models.fusion.net import LABELS, Member, Shape
+from models.fusion.net import LABELS, STREAMS, Member, Shape
 from models.fusion.running import WAYS, held_out_running, load_running
 from models.fusion.sounds import load as load_sounds
 from models.fusion.train import (
@@ -58,20 +59,26 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
     """What is compared."""
     plain = Setting(steps=steps, seed=seed)
     whole = Mix(no_scene=0.0, no_people=0.0, no_sound=0.0)
+    people, everything = ("people",), STREAMS
+
+    def shaped(**how: Any) -> Setting:
+        return replace(plain, shape=Shape(**how))
+
     return {
         SHIPPED: plain,
-        "vision only": replace(plain, kind="vision", streams=("scene", "people")),
-        "people only (kinematics and motion)": replace(plain, streams=("people",)),
-        "scene embedding only": replace(plain, streams=("scene",)),
-        "sound only": replace(plain, kind="sound", streams=("sound",)),
-        "one stream of the picture: kinematics only": replace(plain, streams=("people",), shape=Shape(motion=False)),
-        "one stream of the picture: optical flow only": replace(
-            plain, streams=("people",), shape=Shape(kinematics=False)
+        "vision only": replace(shaped(streams=("scene", "people")), kind="vision"),
+        "people only (kinematics and motion)": shaped(streams=people),
+        "scene embedding only": shaped(streams=("scene",)),
+        "sound only": replace(shaped(streams=("sound",)), kind="sound"),
+        "scene embedding, people and sound (0.5.0)": replace(
+            shaped(streams=everything), mix=Mix(no_sound=0.35, paired_sound=0.5)
         ),
-        "two streams: scene embedding and optical flow": replace(
-            plain, streams=("scene", "people"), shape=Shape(kinematics=False)
+        "one stream of the picture: kinematics only": shaped(streams=people, motion=False),
+        "one stream of the picture: optical flow only": shaped(streams=people, kinematics=False),
+        "two streams of the picture: scene embedding and optical flow": shaped(
+            streams=("scene", "people"), kinematics=False
         ),
-        "gated, without optical flow": replace(plain, shape=Shape(motion=False)),
+        "gated, without optical flow": shaped(motion=False),
         "early": replace(plain, kind="early"),
         "late": replace(plain, kind="late"),
         "cross-attention": replace(plain, kind="cross"),
@@ -80,11 +87,12 @@ def rows(steps: int, seed: int = 0) -> dict[str, Setting]:
         "gated, with temporal order": replace(plain, order=0.3),
         "gated, without KL": replace(plain, kl=0.0),
         "gated, without modality dropout": replace(plain, mix=whole),
-        "gated, a calm past may take away (0.4.0)": replace(plain, shape=Shape(brief=0)),
-        "gated, only the newest 2.5 s": replace(plain, shape=Shape(recent=5)),
-        "gated, without the age of tracks": replace(plain, shape=Shape(ages=False)),
-        "gated, only the newest 2.5 s, without the age of tracks": replace(plain, shape=Shape(recent=5, ages=False)),
+        "gated, a calm past may take away (0.4.0)": shaped(brief=0),
+        "gated, only the newest 2.5 s": shaped(recent=5),
+        "gated, without the age of tracks": shaped(ages=False),
+        "gated, only the newest 2.5 s, without the age of tracks": shaped(recent=5, ages=False),
         "gated, history of any length": replace(plain, mix=Mix(cut=0.4)),
+        "gated, sound in most examples (0.5.0)": replace(plain, mix=Mix(no_sound=0.35, paired_sound=0.5)),
         "gated, clips only as they are": replace(plain, variants=1),
     }
 
@@ -121,12 +129,10 @@ def main() -> None:
             continue
         members = [train_member(clips, sounds, fold, setting) for fold in range(options.folds)]
         judged = [one for one in clips if fold_of(one.clip.group) < options.folds]
-        everything = held_out_logits(members, judged, setting.streams)
+        everything = held_out_logits(members, judged)
         told = [t for t in everything if t[0].clip.kind in ("fight", "normal")]
         going = {
-            way: held_out_running(
-                members, [t for t in some if fold_of(t[0].clip.group) < options.folds], setting.streams
-            )
+            way: held_out_running(members, [t for t in some if fold_of(t[0].clip.group) < options.folds])
             for way, some in running.items()
         }
         truth = np.array([one.clip.kind == "fight" for one, _ in told])
@@ -190,8 +196,8 @@ def _beside(
     for one in known:
         pool = fitting if fits and one.clip.kind == "fight" else ordinary
         mine = [sound for sound in pool if fold_of(sound.group) == fold_of(one.clip.group)]
-        heard.append(_plain(members, with_sound(one, mine[int(rng.integers(len(mine)))]), setting.streams))
-    alone = held_out_logits(members, [with_sound(one, None) for one in known], setting.streams)
+        heard.append(_plain(members, with_sound(one, mine[int(rng.integers(len(mine)))])))
+    alone = held_out_logits(members, [with_sound(one, None) for one in known])
     fights = np.array([one.clip.kind == "fight" for one in known])
     before, after = np.array([z.max() for _, z in alone]), np.array(heard)
     least = np.quantile(before[~fights], 0.95)
@@ -201,10 +207,10 @@ def _beside(
 
 
 @torch.no_grad()
-def _plain(members: Sequence[Member], one: Sequence16, streams: Sequence[str]) -> float:
+def _plain(members: Sequence[Member], one: Sequence16) -> float:
     """The highest fight logit of a clip as the network of its fold says it."""
     member = members[fold_of(one.clip.group)]
-    return float(member(tensors(every_window(one), streams))[0][:, 0].max())
+    return float(member(tensors(every_window(one)))[0][:, 0].max())
 
 
 def interval(truth: np.ndarray, scores: np.ndarray, groups: list[str]) -> tuple[float, float]:

@@ -39,7 +39,7 @@ from models.fusion.windows import WIDTHS, Sequence16
 
 Reals = NDArray[np.floating]
 ZOO = ROOT / "models" / "zoo"
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 MOST_FALSE_FRAC = 0.04
 """Of the calm clips of dev, as they are and as a running camera shows them, in which the ledger may open a fight."""
 OPSET = 17

@@ -40,6 +40,7 @@ MOTION_PLACES = list(range(2 * len(KINEMATIC_NAMES), PEOPLE_WIDTH))
 class Shape:
     """How large a member is, what share of its features and inputs is dropped in training, and what it looks at."""
 
+    streams: tuple[str, ...] = ("people", "sound")  # which are looked at; the picture's embedding is learned by heart
     width: int = 32
     drop: float = 0.3
     input_drop: float = 0.1
@@ -85,7 +86,7 @@ class Stream(nn.Module):
 class Member(nn.Module):
     """One network."""
 
-    newest: Tensor
+    looked_at: Tensor
 
     def __init__(self, widths: Mapping[str, int], kind: Kind = "gated", shape: Shape | None = None) -> None:
         super().__init__()
@@ -93,7 +94,9 @@ class Member(nn.Module):
         width = self.shape.width
         unread = {"people": self.shape.unread}
         self.streams = nn.ModuleDict({n: Stream(widths[n], self.shape, unread.get(n, ())) for n in STREAMS})
-        self.register_buffer("newest", torch.arange(FUSION_STEPS) >= FUSION_STEPS - self.shape.recent, persistent=False)
+        newest = torch.arange(FUSION_STEPS) >= FUSION_STEPS - self.shape.recent
+        streams = torch.tensor([name in self.shape.streams for name in STREAMS])
+        self.register_buffer("looked_at", streams[:, None] & newest, persistent=False)
         self.weight = nn.ModuleDict({name: nn.Linear(width, 1) for name in STREAMS})
         self.when = nn.Parameter(torch.linspace(-1.0, 0.5, FUSION_STEPS).repeat(len(STREAMS), 1))
         self.alone = nn.ModuleDict({name: nn.Linear(width, OUT) for name in STREAMS})
@@ -109,7 +112,7 @@ class Member(nn.Module):
 
     def told(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `forward` says, and each stream's summary [b, 3, width] that its own logits are made of."""
-        steps, known = inputs[:3], torch.stack(list(inputs[3:]), 1) * self.newest
+        steps, known = inputs[:3], torch.stack(list(inputs[3:]), 1) * self.looked_at
         tokens = torch.stack([self.streams[n](steps[i], known[:, i]) for i, n in enumerate(STREAMS)], 1)
         if self.look is not None:
             tokens = self._looked(tokens, known)
@@ -171,22 +174,24 @@ def unlowered(member: Member, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]
     does what was calm before: that of the picture's newest second alone holds. A camera has been running when a fight
     begins, and attention that is shared with calm steps lost most of those (models.fusion.running).
     """
-    fused, attention, _ = member(inputs)
-    sound = 2 * len(STREAMS) - 1
-    deaf = [value * 0.0 if place == sound else value for place, value in enumerate(inputs)]
-    raised = torch.maximum(fused, _known_logits(member, deaf))
+    steps, masks = inputs[: len(STREAMS)], inputs[len(STREAMS) :]
+    known = [mask * looked_at for mask, looked_at in zip(masks, member.looked_at, strict=True)]
+    deaf = [mask * 0.0 if name == "sound" else mask for name, mask in zip(STREAMS, known, strict=True)]
+    asks = [known, deaf]
     if member.shape.brief:
-        newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).to(fused)
-        brief = [value * newest if place >= len(STREAMS) else value for place, value in enumerate(deaf)]
-        raised = torch.maximum(raised, _known_logits(member, brief))
+        newest = (torch.arange(FUSION_STEPS) >= FUSION_STEPS - member.shape.brief).to(known[0])
+        asks.append([mask * newest for mask in deaf])
+    # All at once: the graph is small, and each of its operators costs more than what it computes.
+    asked = [torch.cat(each) for each in zip(*asks, strict=True)]
+    told, where, _ = member([*(torch.cat([one] * len(asks)) for one in steps), *asked])
+    # What is said where no step is known says nothing: it is put far below anything.
+    counted = told + FAR * (1.0 - torch.stack(asked, 1).amax((1, 2)))[:, None]
+    batch = int(known[0].shape[0])
+    fused, raised = told[:batch], told[:batch]
+    for part in counted[batch:].split(batch):
+        raised = torch.maximum(raised, part)
     is_fight = (torch.arange(OUT) == FIGHT).to(fused)
-    return fused + (raised - fused) * is_fight, attention
-
-
-def _known_logits(member: Member, inputs: Sequence[Tensor]) -> Tensor:
-    """Fused logits [b, 11]; far below anything where no step is known: that says nothing."""
-    known = torch.stack(list(inputs[len(STREAMS) :]), 1).amax((1, 2))
-    return member(inputs)[0] + FAR * (1.0 - known[:, None])
+    return fused + (raised - fused) * is_fight, where[:batch]
 
 
 class Fusion(nn.Module):

@@ -26,7 +26,7 @@ from agent.scene.span import STEP_NS
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Seen
 from models.fusion.clips import BUILD, LONG, Clip, folders, read, trainable
-from models.fusion.net import STREAMS, Member
+from models.fusion.net import Member
 from models.fusion.to_and_fro import LONG_S
 from models.fusion.train import Told, fold_of, held_out_logits
 from models.fusion.windows import Sequence16, from_windows, windows_of
@@ -99,9 +99,9 @@ def _made(clip: Clip, seen: Sequence[Seen], begins_ns: int) -> list[Running]:
     return [] if made is None else [(made, begins_ns // STEP_NS)]
 
 
-def held_out_running(members: Sequence[Member], running: Sequence[Running], streams: Sequence[str] = STREAMS) -> Told:
+def held_out_running(members: Sequence[Member], running: Sequence[Running]) -> Told:
     """The fight logits of each clip's own windows, by the member that never saw its group nor the calm before it."""
     lasting = [(one, begins) for one, begins in running if one.length > begins]
-    told = held_out_logits(members, [one for one, _ in lasting], streams)
+    told = held_out_logits(members, [one for one, _ in lasting])
     begin = {id(one): begins for one, begins in lasting}
     return [(one, z[begin[id(one)] :]) for one, z in told]

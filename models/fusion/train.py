@@ -68,7 +68,6 @@ class Setting:
     decay: float = DECAY
     steps: int = STEPS
     seed: int = 0
-    streams: tuple[str, ...] = STREAMS
     variants: int = VARIANTS
 
 
@@ -126,7 +125,7 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
 
 def loss_of(member: Member, batch: Example, setting: Setting, signals: Signals | None = None) -> Tensor:
     """The joint loss of one batch."""
-    inputs = tensors(batch, setting.streams)
+    inputs = tensors(batch, member.shape.streams)
     fused, _, own, summaries = member.told(inputs)
     targets, weights = _targets(batch)
     task = _weighted(fused, targets, weights)
@@ -199,15 +198,13 @@ def with_sound(one: Sequence16, sound: Sound | None) -> Sequence16:
 
 
 @torch.no_grad()
-def fight_logits(
-    member: Member, clips: Sequence[Sequence16], streams: Sequence[str] = STREAMS
-) -> list[NDArray[np.float32]]:
+def fight_logits(member: Member, clips: Sequence[Sequence16]) -> list[NDArray[np.float32]]:
     """The fight logit of each window of each clip, as the product would ask for them."""
     member.eval()
     found: list[NDArray[np.float32]] = []
     for first in range(0, len(clips), AT_ONCE):
         some = clips[first : first + AT_ONCE]
-        batch = [tensors(every_window(one), streams) for one in some]
+        batch = [tensors(every_window(one)) for one in some]
         fused, _ = unlowered(member, [torch.cat(parts) for parts in zip(*batch, strict=True)])
         ends = np.cumsum([one.length for one in some])
         found += np.split(np.asarray(fused[:, 0].numpy(), np.float32), ends[:-1])
@@ -229,15 +226,13 @@ def auc(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
     return float(wins) / (len(positive) * len(negative))
 
 
-def held_out_logits(
-    members: Sequence[Member], clips: Sequence[Sequence16], streams: Sequence[str] = STREAMS
-) -> list[tuple[Sequence16, NDArray[np.float32]]]:
+def held_out_logits(members: Sequence[Member], clips: Sequence[Sequence16]) -> Told:
     """Each clip as it is, judged by the member that never saw its group."""
     plain = [one for one in clips if one.variant == 0]
     found: dict[int, NDArray[np.float32]] = {}
     for fold, member in enumerate(members):
         mine = [place for place, one in enumerate(plain) if fold_of(one.clip.group) == fold]
-        found |= dict(zip(mine, fight_logits(member, [plain[place] for place in mine], streams), strict=True))
+        found |= dict(zip(mine, fight_logits(member, [plain[place] for place in mine]), strict=True))
     return [(one, found[place]) for place, one in enumerate(plain) if place in found]
 
 

@@ -116,8 +116,8 @@ class Mix:
 
     cut: float = 1.0  # the past is cut short: were fights' alone short, a camera's first windows would look like one
     splice: float = 0.4  # the past is another clip's
-    no_sound: float = 0.35
-    paired_sound: float = 0.5
+    no_sound: float = 0.75  # with .35 and .5 the embrace of a rendered scene was taken for a fight
+    paired_sound: float = 0.2
     no_scene: float = 0.8
     no_people: float = 0.08
     drop_step: float = 0.1
