@@ -78,13 +78,24 @@ class SoundWindows:
         """How much of the half second that is being filled is there."""
         return self._pending_samples
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there was sound for a whole window."""
+        return self._heard_samples >= SAMPLES
+
     def newest(self) -> SoundWindow:
         """The window that ends with the newest sample, between two steps; the next step comes all the same."""
+        return self.followed_by(0)
+
+    def followed_by(self, silence_samples: int) -> SoundWindow:
+        """The window that would end so much silence after the newest sample."""
+        heard_samples = min(self._heard_samples, SAMPLES - silence_samples)
         return SoundWindow(
-            samples=self._held.copy(),
-            start_ns=self._end_ns - SAMPLES * NS_PER_SAMPLE,
+            samples=np.concatenate([self._held[silence_samples:], np.zeros(silence_samples, np.float32)]),
+            start_ns=self._end_ns + (silence_samples - SAMPLES) * NS_PER_SAMPLE,
             at_ns=self._end_ns,
-            pad_before_samples=max(0, SAMPLES - self._heard_samples),
+            pad_before_samples=SAMPLES - silence_samples - heard_samples,
+            pad_after_samples=silence_samples,
         )
 
     def flush(self) -> Iterator[SoundWindow]:

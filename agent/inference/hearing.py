@@ -5,7 +5,7 @@ heard = model.hear(samples)                 # float32 [32240] at 16 kHz
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -131,6 +131,8 @@ def _with_groups(card: Card, scores: tuple[Score, ...]) -> tuple[Score, ...]:
         highest = max(
             (prob_of[member] for member in card.groups.get(score.label, ()) if member in prob_of), default=0.0
         )
-        return score_at(score.label, highest, card.calibration_of(score.label)) if highest > score.prob else score
+        if highest <= score.prob:
+            return score
+        return replace(score_at(score.label, highest, card.calibration_of(score.label)), alarm_llr=score.alarm_llr)
 
     return tuple(raised(score) for score in scores)

@@ -20,7 +20,8 @@ from agent.types import FloatArray, Score
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 MOST_AGAINST_LLR, MOST_FOR_LLR = 4.0, 2.0
-"""How far the embedding may move the alarm up and down: it may silence a label, but not speak in its place."""
+"""How far the embedding may move the alarm up and down: it may silence a label, but not speak in its place. A card may
+hold what speaks against a kind closer (`incident_against_llr`): sounds of sources that nobody fitted on are doubted."""
 
 
 class Weights(BaseModel):
@@ -30,21 +31,23 @@ class Weights(BaseModel):
 
     incident_weights: tuple[_Finite, ...] = Field(min_length=1)
     incident_offset: _Finite = 0.0
+    incident_against_llr: float = Field(MOST_AGAINST_LLR, ge=0.0, le=MOST_AGAINST_LLR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinions:
-    """The kinds with a second opinion; `weights` is float32 [kinds, dimensions of the embedding]."""
+    """The kinds with a second opinion; `weights` is float32 [kinds, dimensions of the embedding], the rest [kinds]."""
 
     labels: tuple[str, ...]
     weights: FloatArray
     offsets: FloatArray
+    most_against_llr: FloatArray
 
     def of(self, scores: Sequence[Score], embedding: FloatArray) -> tuple[Score, ...]:
         """The scores of one window with their alarms moved; `embedding` is float32 [dimensions]."""
         if not self.labels:
             return tuple(scores)
-        for_llr = moved_llr(self.weights @ embedding + self.offsets)
+        for_llr = moved_llr(self.weights @ embedding + self.offsets, self.most_against_llr)
         by_label = dict(zip(self.labels, for_llr.tolist(), strict=True))
         return tuple(
             score
@@ -54,9 +57,9 @@ class Opinions:
         )
 
 
-def moved_llr(opinion_llr: FloatArray) -> FloatArray:
+def moved_llr(opinion_llr: FloatArray, most_against_llr: FloatArray | float) -> FloatArray:
     """By how much opinions count, each in llr."""
-    return np.asarray(np.clip(opinion_llr, -MOST_AGAINST_LLR, MOST_FOR_LLR), np.float32)
+    return np.asarray(np.clip(opinion_llr, -np.asarray(most_against_llr, np.float32), MOST_FOR_LLR), np.float32)
 
 
 def has_opinions(card: Card) -> bool:
@@ -81,7 +84,9 @@ def load_opinions(card: Card, dimensions: int) -> Opinions:
             why = f"{len(found[label].incident_weights)} weights, but the embedding has {dimensions} dimensions"
             raise _wrong(card, label, why)
     weights = np.array([one.incident_weights for one in found.values()], np.float32).reshape(len(found), dimensions)
-    return Opinions(tuple(found), weights, np.array([one.incident_offset for one in found.values()], np.float32))
+    offsets = np.array([one.incident_offset for one in found.values()], np.float32)
+    most_against_llr = np.array([one.incident_against_llr for one in found.values()], np.float32)
+    return Opinions(tuple(found), weights, offsets, most_against_llr)
 
 
 def _wrong(card: Card, label: str, why: str) -> ModelError:

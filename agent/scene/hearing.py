@@ -41,9 +41,9 @@ without; where the microphone has only just begun to hear (`JUST_BEGUN_S`), no o
 JUST_BEGUN_S = 0.5
 
 ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 2.0
-"""An alarm's window counts (llr − 2) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after
-5 s of a likely one (llr 3, probability 0.51), never for what is less likely than that (music, voices). On `dev` 25 of
-28 alarms open so, and 1 in 1.14 h of other sounds (a siren in street music)."""
+"""An alarm's window counts (llr − 2) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after 5 s of
+a likely one (llr 3), never for what is less likely than that. The llr is shifted so that the card's alarm (moved by the
+embedding) meets 5, where a window counts in full: flutes and voices are told from sirens by it."""
 PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
 """By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
 PATTERN_KEPT_S = 8.0
@@ -180,13 +180,12 @@ class Ear:
     def _window(
         self, kind: str, signal: str, score: Score, heard: Heard, *, share: float = 1.0, less_llr: float = 0.0
     ) -> Clue:
-        own_kind = kind == score.label and score.alarm_llr is not None
         return Clue(
             kind=kind,
             signal=signal,
             modality="sound",
             adding="peak",
-            llr=share * score.llr - less_llr + (SOUND_LLR - (score.alarm_llr or 0.0) if own_kind else 0.0),
+            llr=share * score.llr - less_llr + (_shift_llr(score) if kind == score.label else 0.0),
             score=score.prob,
             since_ns=heard.start_ns,
             begun_ns=self._begun_ns(heard),
@@ -197,7 +196,7 @@ class Ear:
         if not known:
             return
         best = max(known, key=lambda score: (score.llr, score.label))
-        rate = min(ALARM_LLR_PER_S, max(-ALARM_LLR_PER_S, best.llr - ALARM_FLOOR))
+        rate = alarm_rate(best.llr + _shift_llr(scores.get("alarm")))
         if rate <= 0.0:
             self._alarm_since_ns = None
         elif self._alarm_since_ns is None:
@@ -264,3 +263,13 @@ class Ear:
             begun_ns=self._begun_ns(heard),
             words={"over_db": over_db},
         )
+
+
+def alarm_rate(llr: float) -> float:
+    """What a window of an alarm counts a second, by its llr where SOUND_LLR is the card's alarm."""
+    return min(ALARM_LLR_PER_S, max(-ALARM_LLR_PER_S, llr - ALARM_FLOOR))
+
+
+def _shift_llr(score: Score | None) -> float:
+    """What brings the llr from which the card would raise an alarm to where the scene's rules expect it."""
+    return 0.0 if score is None or score.alarm_llr is None else SOUND_LLR - score.alarm_llr

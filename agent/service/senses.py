@@ -11,7 +11,7 @@ from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.device import Chosen
 from agent.inference.fusion import FusionModel
-from agent.inference.hear import AGAIN_S, Listener
+from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import Seer
 from agent.inference.vision import VisionModel
@@ -75,7 +75,7 @@ class Senses:
 
     def listener(self) -> Listener:
         """Return the ear of one camera."""
-        return Listener(self.hearing, again_s=AGAIN_S)
+        return Listener(self.hearing, again_s=AGAIN_S, after_end_s=AFTER_END_S)
 
     @property
     def fuse(self) -> Fuse | None:

@@ -39,7 +39,7 @@ INITIAL_WEIGHTS = (
     "mn04_as of EfficientAT (fschmid56/EfficientAT, MIT): convolutions, hidden layer and, by AudioSet classes, "
     "the label head; the frame and embedding heads are new"
 )
-VERSION = "0.5.1"
+VERSION = "0.5.2"
 ZOO = data.ROOT / "models" / "zoo"
 COMMANDS = (
     "python -m models.hearing.data --extra DIR --teachers && python -m models.hearing.soften && "

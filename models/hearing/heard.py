@@ -1,7 +1,8 @@
 """What the live agent hears in whole clips, kept: every window's logits and embedding, as serving cuts windows.
 
-Windows end every half second, and again after onsets (`AGAIN_S`). A part is heard once (eight minutes for `train`, two
-for the others) and lies below build/hearing/heard until the graph or the way of hearing changes.
+Windows end every half second, again after onsets (`AGAIN_S`) and after the end (`AFTER_END_S`). A part is heard once
+(eight minutes for `train`, two for the others) and lies below build/hearing/heard until the graph or the way of hearing
+changes.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from agent.features.logmel import RATE_HZ
 from agent.inference.device import Inputs
-from agent.inference.hear import AGAIN_S, Listener
+from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
 from agent.types import FloatArray, Heard, SoundBlock
 from models.hearing import data
@@ -67,7 +68,7 @@ def take(samples: NDArray[np.int16], model: Noting) -> Take:
     """Hear a clip to its end as the live agent does."""
     nothing = model.silence()
     noted = model.noted = list[Inputs]()
-    listener, heard = Listener(model, again_s=AGAIN_S), list[Heard]()
+    listener, heard = Listener(model, again_s=AGAIN_S, after_end_s=AFTER_END_S), list[Heard]()
     sound = samples.astype(np.float32) / 32768.0
     for first in range(0, len(sound), BLOCK):
         at_ns = first * (1_000_000_000 // RATE_HZ)

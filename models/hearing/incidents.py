@@ -1,6 +1,7 @@
 """Fits when a sound is an incident: a second opinion and a threshold per kind, at one false incident an hour.
 
     python -m models.hearing.incidents            # table on the screen; ten minutes, then half a minute
+    python -m models.hearing.incidents --sources  # and how it does for sources that no opinion was fitted on
     python -m models.hearing.incidents --card     # and into `thresholds` of models/zoo/hearing.json
 
 Every clip of `dev`, every recorded clip of `train` and the sounds of benchmarks/footage.csv that may be tuned on (its
@@ -11,19 +12,22 @@ what footage.csv holds back. Then, for each kind:
    windows of others, by the llr as the scene counts it and by the 128 numbers of the embedding. The embedding's share,
    in units of llr and bounded, moves the llr from which that window opens an incident (agent.inference.opinion).
 2. The threshold is the level that hard sounds (clips without a security event) reach once an hour. It is not the
-   highest false clip but where an exponential tail, through the clips of the four highest an hour, comes down to one.
+   highest false clip but where an exponential tail, through the clips of the four highest an hour, comes down to one,
+   and no lower than where the clips themselves do.
+   An alarm adds up over time: a clip's level is the highest threshold at which it would still open one.
 
 Clips are scored by fits that never heard their recording (four folds); what goes into the card is fitted on all of
 them. The network itself learned from `train`, where false alarms are half to two thirds as frequent as on `dev`; the
 table therefore counts what opens through the scene on the two other parts alone. Left out: clips whose label makes the
 kind plausible (an explosion is easily a shot), in which the teachers' head hears the sound though nobody labelled it,
-and with labels not to be believed. `explosion` has too few recordings for an opinion; `alarm` adds up over time and is
-only counted.
+and with labels not to be believed. `explosion` has too few recordings for an opinion. `--sources` shows what is found,
+and what is false, where opinions never heard a clip's whole source: pull and bounds were chosen by that.
 """
 
 import argparse
-import hashlib
 import json
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,110 +38,33 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from agent.config.schema import Models
-from agent.features.logmel import RATE_HZ
-from agent.inference.calibrated import scores_of
-from agent.inference.card import Card
 from agent.inference.opinion import moved_llr
 from agent.scene import Policy, Scene
-from agent.scene.hearing import BANGS, Ear
-from agent.scene.policy import SOUND_LLR
+from agent.scene.hearing import alarm_rate
+from agent.scene.policy import RULES, SOUND_LLR
 from agent.types import Blind, Heard, Opened
-from models.hearing import data
 from models.hearing.calibrate import FALSE_ALARMS_PER_HOUR
-from models.hearing.heard import Noting, Take, takes
-from models.hearing.labels import INDEX, SECURITY
+from models.hearing.clips import KINDS, NEVER_LLR, Clip, clips_of
+from models.hearing.heard import Noting
 
 CARD = Path(__file__).resolve().parents[1] / "zoo" / "hearing.json"
-SECOND_OPINION = ("gunshot", "glass_break", "scream", "crash")
-PLAUSIBLE = {
-    "gunshot": {"explosion"},
-    "explosion": {"gunshot", "crash"},
-    "glass_break": {"crash"},
-    "crash": {"glass_break", "explosion", "gunshot", "door_slam"},
-}
-FOLDS = 4
+SECOND_OPINION = ("gunshot", "glass_break", "scream", "crash", "alarm")
 HALF_BELIEVED_LLR = -2.0
-PULL = 0.03
-"""Ridge on standardised weights, the llr's own towards a half. Chosen with the floor by recall at one false an hour."""
+PULL = 0.2
+"""Ridge on standardised weights, the llr's own towards a half."""
+AGAINST_LLR = {"alarm": 4.0}
+USUAL_AGAINST_LLR = 1.5
+"""How far an opinion may speak against a kind. With a pull of 0.03 and 4 for all, as up to 0.5.1, a recording left out
+was found better, a whole source left out much worse: it was doubted for sounding like none of those fitted on."""
+STEP_S = 0.5
 TAIL_PER_HOUR = 4.0
-NEVER_LLR = -30.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Clip:
-    """One clip as it was heard; `excused` are kinds that say neither yes nor no here.
-
-    `embeddings` [windows, 128]; `llr` [windows, BANGS] is what the scene makes of each window before it is held
-    against a threshold. `heard` is kept where the scene is asked, so not of `train`.
-    """
-
-    heard: tuple[Heard, ...]
-    embeddings: NDArray[np.float16]
-    llr: NDArray[np.float64]
-    labels: frozenset[str]
-    excused: frozenset[str]
-    group: str
-    part: str
-    hours: float
-
-    def is_hard(self, kind: str) -> bool:
-        """Whether a `kind` in it is a false alarm on hard sound."""
-        return not self.labels & set(BANGS) and kind not in self.excused
-
-    @property
-    def fold(self) -> int:
-        """Which fold's fit never heard its recording."""
-        return int(hashlib.sha256(f"fold:{self.group}".encode()).hexdigest(), 16) % FOLDS
-
-
-def scene_llr(one: Take, card: Card) -> NDArray[np.float64]:
-    """The llr of each window [windows, BANGS] less what is usual at the place or in a rhythm; never for silence."""
-    ear, llr = Ear(), np.full((len(one.heard), len(BANGS)), NEVER_LLR)
-    logits = one.logits[:, [INDEX[kind] for kind in BANGS]]
-    for row, (heard, said) in enumerate(zip(one.heard, logits, strict=True)):
-        scores = () if one.is_silent[row] else scores_of(card, BANGS, said)
-        plain = replace(heard, scores=tuple(replace(score, alarm_llr=SOUND_LLR) for score in scores))
-        for clue in ear.hear(plain):
-            if clue.kind in BANGS and clue.signal == clue.kind:
-                llr[row, BANGS.index(clue.kind)] = clue.llr
-    return llr
-
-
-def clips_of(model: Noting) -> list[Clip]:
-    """Clips of dev and train with labels to be believed, and the hard sounds that may be tuned on."""
-    from benchmarks import footage  # noqa: PLC0415 - what nobody trained on lies with the benchmarks
-    from models.hearing import soften  # noqa: PLC0415 - needs torch, the rest does not
-
-    def clip(one: Take, labels: frozenset[str], excused: frozenset[str], group: str, part: str, samples: int) -> Clip:
-        heard = () if part == "train" else one.scored(model)
-        llr, hours = scene_llr(one, model.card), samples / RATE_HZ / 3600
-        return Clip(heard, one.embeddings, llr, labels, excused, group, part, hours)
-
-    pieces, waves = data.load()
-    clips = []
-    for part in ("dev", "train"):
-        chosen = [p for p in pieces if p.split == part and p.known and p.kind != "synthetic"]
-        sounds = [waves[p.start : p.start + p.samples] for p in chosen]
-        for piece, one, doubtful in zip(chosen, takes(part, sounds, model), soften.doubtful(chosen), strict=True):
-            labels = frozenset(piece.labels.split(";"))
-            excused = {kind for kind in SECURITY if doubtful[INDEX[kind]] or labels & PLAUSIBLE.get(kind, set())}
-            clips.append(clip(one, labels, frozenset(excused) - labels, piece.group, part, piece.samples))
-    new = [one for one in footage.sounds() if one.part == "dev"]
-    missing = [one for one in new if not one.file.is_file()]
-    if missing:
-        more = f"{missing[0].file} is missing, {len(missing)} in all"
-        raise SystemExit(f"{more}: python -m benchmarks.footage fetch DIR brings them")
-    sounds = [data.decode(one.file) for one in new]
-    for recording, samples, one in zip(new, sounds, takes("footage", sounds, model), strict=True):
-        clips.append(clip(one, frozenset(), frozenset(), recording.group, "footage", len(samples)))
-    return clips
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """The windows in which the network half believes in a kind, of all clips in a row; no others can open one.
 
-    `row` is the window's place in its clip.
+    `row` is the window's place in its clip; `group` and `source` are numbers.
     """
 
     llr: NDArray[np.float64]
@@ -147,11 +74,12 @@ class Windows:
     is_true: NDArray[np.bool_]
     group: NDArray[np.int64]
     fold: NDArray[np.int64]
+    source: NDArray[np.int64]
 
     @classmethod
     def of(cls, clips: Sequence[Clip], kind: str) -> "Windows":
         """The windows of clips; those that are excused must not be among them."""
-        column = BANGS.index(kind)
+        column = KINDS.index(kind)
         rows = [np.flatnonzero(one.llr[:, column] >= HALF_BELIEVED_LLR) for one in clips]
         group = np.unique([one.group for one in clips], return_inverse=True)[1]
         clip = np.repeat(np.arange(len(clips)), [len(row) for row in rows])
@@ -163,6 +91,7 @@ class Windows:
             np.array([kind in one.labels for one in clips])[clip],
             group[clip],
             np.array([one.fold for one in clips])[clip],
+            np.unique([one.source for one in clips], return_inverse=True)[1][clip],
         )
 
 
@@ -172,13 +101,15 @@ class Opinion:
 
     weights: NDArray[np.float64]
     offset: float
+    most_against_llr: float = USUAL_AGAINST_LLR
 
     def moves(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
         """By how much each window's threshold sinks."""
-        return np.asarray(moved_llr((embeddings @ self.weights + self.offset).astype(np.float32)), np.float64)
+        said_llr = (embeddings @ self.weights + self.offset).astype(np.float32)
+        return np.asarray(moved_llr(said_llr, self.most_against_llr), np.float64)
 
 
-def opinion(windows: Windows, chosen: NDArray[np.bool_]) -> Opinion:
+def opinion(windows: Windows, chosen: NDArray[np.bool_], most_against_llr: float = USUAL_AGAINST_LLR) -> Opinion:
     """Logistic fit over the chosen windows; a recording counts by the root of how many it has."""
     truth, group = windows.is_true[chosen].astype(float), windows.group[chosen]
     weight = 1.0 / np.sqrt(np.bincount(group)[group])
@@ -201,15 +132,21 @@ def opinion(windows: Windows, chosen: NDArray[np.bool_]) -> Opinion:
 
     found = minimize(loss, rest, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
     weights = found[1:-1] / spread / found[0]
-    return Opinion(weights, float(found[-1] / found[0] - weights @ mean))
+    return Opinion(weights, float(found[-1] / found[0] - weights @ mean), most_against_llr)
 
 
-def crossfitted(windows: Windows) -> NDArray[np.float64]:
-    """By how much each window's threshold sinks, by opinions that never heard its recording."""
+def crossfitted(
+    windows: Windows, held_by: NDArray[np.int64] | None = None, most_against_llr: float = USUAL_AGAINST_LLR
+) -> NDArray[np.float64]:
+    """By how much each window's threshold sinks, by opinions that never heard its recording.
+
+    `held_by` names for each window what is held out together, instead of the folds of recordings.
+    """
+    held_by = windows.fold if held_by is None else held_by
     moves = np.zeros(len(windows.llr))
-    for fold in range(FOLDS):
-        held = windows.fold == fold
-        moves[held] = opinion(windows, ~held).moves(windows.embeddings[held])
+    for part in np.unique(held_by):
+        held = held_by == part
+        moves[held] = opinion(windows, ~held, most_against_llr).moves(windows.embeddings[held])
     return moves
 
 
@@ -220,44 +157,88 @@ def highest(windows: Windows, level: NDArray[np.float64], clips: int) -> NDArray
     return best
 
 
+def adding_up(windows: Windows, level: NDArray[np.float64], steps: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Each clip's highest card's alarm at which its alarm would still open; `steps` are the rows of its half seconds.
+
+    Steps that are not among the windows speak against an alarm as much as they can.
+    """
+    rule, best = RULES["alarm"], np.full(len(steps), NEVER_LLR)
+    stays = np.exp(-STEP_S / rule.decay_s)
+
+    def opens(llr: NDArray[np.float64]) -> bool:
+        believed = 0.0
+        for one in llr.tolist():
+            believed = max(0.0, believed * stays + STEP_S * alarm_rate(one))
+            if believed >= rule.threshold_llr:
+                return True
+        return False
+
+    for clip in np.unique(windows.clip):
+        llr = np.full(steps[clip].max() + 1, NEVER_LLR)
+        mine = windows.clip == clip
+        llr[windows.row[mine]] = level[mine]
+        llr = llr[steps[clip]]
+        low, high = NEVER_LLR, 20.0
+        while high - low > 0.02:
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if opens(llr + SOUND_LLR - middle) else (low, middle)
+        best[clip] = low
+    return best
+
+
 def once_an_hour(best: NDArray[np.float64], hours: float, *, per_hour: float = FALSE_ALARMS_PER_HOUR) -> float:
     """The level that clips reach so often, by an exponential tail through the `TAIL_PER_HOUR` highest an hour.
 
     Maximum likelihood: above the level u of those, excesses have the mean b, so u + b·ln(rate(u) / rate) is wanted.
+    Where the clips themselves are above that more often than so, the tail is not exponential and they decide.
     """
     ranked = np.sort(best)[::-1]
     count = min(len(ranked) - 1, max(2, int(TAIL_PER_HOUR * hours)))
     start = ranked[count]
     mean_excess = float((ranked[:count] - start).mean())
-    return float(start + mean_excess * np.log(count / hours / per_hour))
+    tail = start + mean_excess * np.log(count / hours / per_hour)
+    return float(max(tail, np.nextafter(ranked[max(1, int(per_hour * hours))], np.inf)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """What one kind's card entry says; `moves` of clip and window are those of opinions that never heard them."""
+    """What one kind's card entry says; `moves` of clip and window are those of opinions that never heard them.
+
+    `reached` are the clips whose windows reach the threshold; `false` are those of them that are hard sounds.
+    """
 
     kind: str
     alarm_llr: float
     opinion: Opinion | None
     moves: Mapping[int, Mapping[int, float]]
+    reached: set[int]
     false: int
     hours: float
 
 
-def fit(clips: Sequence[Clip], kind: str) -> Fitted:
-    """The threshold of a kind, and its second opinion where it has one."""
+def fit(clips: Sequence[Clip], kind: str, *, by_source: bool = False) -> Fitted:
+    """The threshold of a kind, and its second opinion where it has one; `by_source` holds whole sources out."""
     said = [index for index, clip in enumerate(clips) if kind not in clip.excused]
     windows = Windows.of([clips[index] for index in said], kind)
-    moves = crossfitted(windows) if kind in SECOND_OPINION else np.zeros(len(windows.llr))
-    best = highest(windows, windows.llr + moves, len(said))
+    most_against_llr = AGAINST_LLR.get(kind, USUAL_AGAINST_LLR)
+    moves, whole = np.zeros(len(windows.llr)), None
+    if kind in SECOND_OPINION:
+        moves = crossfitted(windows, windows.source if by_source else None, most_against_llr)
+        whole = opinion(windows, np.ones(len(windows.llr), bool), most_against_llr)
+    if kind == "alarm":
+        best = adding_up(
+            windows, windows.llr + moves, [np.flatnonzero(~np.isnan(clips[index].llr[:, -1])) for index in said]
+        )
+    else:
+        best = highest(windows, windows.llr + moves, len(said))
     hard = np.array([clips[index].is_hard(kind) for index in said])
     hours = sum(clips[index].hours for index, is_hard in zip(said, hard, strict=True) if is_hard)
-    alarm_llr = round(once_an_hour(best[hard], hours), 2)
-    whole = opinion(windows, np.ones(len(windows.llr), bool)) if kind in SECOND_OPINION else None
+    alarm_llr = math.ceil(100.0 * once_an_hour(best[hard], hours)) / 100.0
+    reached = {said[place] for place in np.flatnonzero(best >= alarm_llr)}
     by_clip: dict[int, dict[int, float]] = {}
     for clip, row, move in zip(windows.clip, windows.row, moves, strict=True):
         by_clip.setdefault(said[clip], {})[int(row)] = float(move)
-    return Fitted(kind, alarm_llr, whole, by_clip, int((best[hard] >= alarm_llr).sum()), hours)
+    return Fitted(kind, alarm_llr, whole, by_clip, reached, int((best[hard] >= alarm_llr).sum()), hours)
 
 
 def with_alarms(clip: Clip, index: int, fitted: Sequence[Fitted]) -> Iterator[Heard]:
@@ -302,6 +283,20 @@ def counted(clips: Sequence[Clip], kinds_in: Sequence[set[str]], kind: str) -> C
     return Count(sum(true), len(true), sum(false for _, false in hard), sum(clip.hours for clip, _ in hard))
 
 
+def by_source(clips: Sequence[Clip], one: Fitted, apart: Fitted) -> str:
+    """What of each source reaches the threshold, by recording: fitted without it (recordings left out in brackets)."""
+    told = [f"{one.kind}: llr {apart.alarm_llr:.2f} where sources are held out ({one.alarm_llr:.2f})"]
+    sources = sorted({clip.source for clip in clips if one.kind in clip.labels})
+    for source in sources:
+        groups: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+        for index, clip in enumerate(clips):
+            if clip.source == source and one.kind in clip.labels:
+                groups[clip.group].append((index in apart.reached, index in one.reached))
+        found = np.array([np.mean(said, axis=0) for said in groups.values()]).mean(axis=0)
+        told.append(f"  {source}: {found[0]:.2f} ({found[1]:.2f}) of {len(groups)} recordings")
+    return "\n".join(told)
+
+
 def write(fitted: Sequence[Fitted], counts: Mapping[str, Count], card: Path = CARD) -> None:
     """Put the thresholds and opinions beside those of single windows."""
     sheet = json.loads(card.read_text("utf-8"))
@@ -313,9 +308,10 @@ def write(fitted: Sequence[Fitted], counts: Mapping[str, Count], card: Path = CA
             incident_fitted_on=f"dev, train and dev sounds of footage, cross-fitted: {one.false} false clips in "
             f"{one.hours:.2f} h of hard sound; through the scene on dev {counts[one.kind]}",
         )
-        for key in ("incident_offset", "incident_weights"):
+        for key in ("incident_against_llr", "incident_offset", "incident_weights"):
             entry.pop(key, None)
         if one.opinion is not None:
+            entry["incident_against_llr"] = one.opinion.most_against_llr
             entry["incident_offset"] = round(one.opinion.offset, 4)
             entry["incident_weights"] = [round(weight, 4) for weight in one.opinion.weights.tolist()]
     card.write_text(json.dumps(sheet, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -324,22 +320,25 @@ def write(fitted: Sequence[Fitted], counts: Mapping[str, Count], card: Path = CA
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--card", action="store_true", help="write thresholds and opinions into the card")
+    parser.add_argument("--sources", action="store_true", help="besides, by source, with opinions of other sources")
     arguments = parser.parse_args()
     clips = clips_of(Noting.load(Models(device="cpu")))
-    fitted = [fit(clips, kind) for kind in BANGS]
+    fitted = [fit(clips, kind) for kind in KINDS]
+    if arguments.sources:
+        for one in fitted:
+            print(by_source(clips, one, fit(clips, one.kind, by_source=True)))
     judged = [(index, clip) for index, clip in enumerate(clips) if clip.part != "train"]
     kinds_in = [opened(list(with_alarms(clip, index, fitted))) for index, clip in tqdm(judged, desc="scene")]
     counts: dict[tuple[str, str], Count] = {}
     for part in ("dev", "footage"):
         pairs = [(clip, kinds) for (_, clip), kinds in zip(judged, kinds_in, strict=True) if clip.part == part]
-        for kind in (*BANGS, "alarm"):
+        for kind in KINDS:
             counts[part, kind] = counted([clip for clip, _ in pairs], [kinds for _, kinds in pairs], kind)
     for one in fitted:
         print(f"{one.kind:12s} llr {one.alarm_llr:.2f}, {one.false} false clips in {one.hours:.2f} h", end="; ")
         print(f"scene: dev {counts['dev', one.kind]}; footage {counts['footage', one.kind]}")
-    print(f"{'alarm':12s} as it is; scene: dev {counts['dev', 'alarm']}; footage {counts['footage', 'alarm']}")
     if arguments.card:
-        write(fitted, {kind: counts["dev", kind] for kind in BANGS})
+        write(fitted, {kind: counts["dev", kind] for kind in KINDS})
 
 
 if __name__ == "__main__":

@@ -71,3 +71,15 @@ def test_a_gap_before_the_first_sound_is_no_gap() -> None:
 def test_a_block_of_two_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="mono"):
         list(SoundWindows().push(np.zeros((10, 2), np.float32), 0))
+
+
+def test_what_would_follow_the_newest_sample_is_a_window_that_changes_nothing() -> None:
+    windows = SoundWindows()
+    list(windows.push(_ramp(20_000), 0))
+    later = windows.followed_by(12_800)
+    assert (later.pad_before_samples, later.pad_after_samples) == (0, 12_800)
+    assert later.samples[:19_440].tolist() == _ramp(20_000)[-19_440:].tolist()
+    assert not later.samples[19_440:].any()
+    assert later.at_ns == 20_000 * NS_PER_SAMPLE
+    assert windows.followed_by(6_400).pad_before_samples == SAMPLES - 6_400 - 20_000
+    assert [one.pad_after_samples for one in windows.flush()] == [4_000]

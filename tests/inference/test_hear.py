@@ -174,3 +174,22 @@ def test_without_an_onset_nobody_listens_between_steps(model):
 def test_the_size_of_the_blocks_changes_no_look_between_steps(model, block):
     samples = banging(0.87, 2.0)
     assert between_of(model, samples, block=block) == between_of(model, samples, block=len(samples))
+
+
+def test_after_the_end_of_what_is_short_it_is_listened_to_as_if_silence_followed(model):
+    samples = banging(0.87, 1.2)
+    listener = Listener(model, after_end_s=(0.4, 1.2))
+    out = [*listener.hear(SoundBlock(camera="yard", at_ns=0, samples=samples)), *listener.finish()]
+    steps, looks = out[:-2], out[-2:]
+    assert steps == heard_of(model, samples)
+    assert [one.between for one in looks] == [True, True]
+    assert {round(one.onset_ns / NS, 2) for one in looks} == {0.87}
+    assert {one.at_ns for one in looks} == {steps[-1].at_ns}
+    assert [one.start_ns / NS for one in looks] == [0.0, pytest.approx(1.2 + 1.2 - 2.015)]
+    assert looks[0].peak_dbfs == pytest.approx(max(one.peak_dbfs for one in steps))
+    lasting = Listener(model, after_end_s=(0.4,))
+    block = SoundBlock(camera="yard", at_ns=0, samples=banging(0.87, 2.1))
+    assert not any(one.between for one in [*lasting.hear(block), *lasting.finish()])
+    quiet = Listener(model, after_end_s=(0.4,))
+    silent = SoundBlock(camera="yard", at_ns=0, samples=np.zeros(8_000, np.float32))
+    assert not any(one.between for one in [*quiet.hear(silent), *quiet.finish()])

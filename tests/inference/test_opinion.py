@@ -44,6 +44,14 @@ def test_the_embedding_moves_the_alarm_within_bounds(tmp_path: Path, embedding: 
     assert speech == SCORES[1]
 
 
+def test_a_card_may_hold_closer_what_speaks_against_a_kind(tmp_path: Path) -> None:
+    said = thresholds([1.0, 0.0])
+    said["gunshot"]["incident_against_llr"] = 1.5
+    opinions = load_opinions(card(tmp_path, thresholds=said), dimensions=2)
+    moved = [opinions.of(SCORES, np.array([one, 0.0], np.float32))[0].alarm_llr for one in (-9.0, -1.0, 9.0)]
+    assert moved == pytest.approx([4.0 + 1.5, 4.0 + 1.0, 4.0 - MOST_FOR_LLR])
+
+
 def test_a_card_without_opinions_leaves_every_score(tmp_path: Path) -> None:
     opinions = load_opinions(card(tmp_path, thresholds={"gunshot": {"incident_llr": 4.0}, "crash": 0.7}), dimensions=2)
     assert opinions.of(SCORES, np.ones(2, np.float32)) == SCORES

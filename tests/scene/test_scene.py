@@ -265,6 +265,18 @@ def test_a_siren_opens_within_2_s_and_holds() -> None:
     assert incident.at_ns <= ns(12.0)
 
 
+def test_a_card_says_from_which_llr_on_alarms_count() -> None:
+    def opens(alarm_llr: float | None, llr: float) -> list[str]:
+        windows = [heard(t, alarm=llr) for t in times(0.5, 40, 0.5)]
+        return kinds(
+            play(replace(one, scores=tuple(replace(s, alarm_llr=alarm_llr) for s in one.scores)) for one in windows)
+        )
+
+    assert [opens(None, llr) for llr in (2.7, 3.5)] == [[], ["alarm"]]
+    assert [opens(4.0, llr) for llr in (1.7, 2.5)] == [[], ["alarm"]]
+    assert [opens(8.0, llr) for llr in (5.7, 6.5)] == [[], ["alarm"]]
+
+
 def test_half_a_second_of_something_like_an_alarm_opens_nothing() -> None:
     assert play([heard(t, alarm=6.0 if t in (10.0, 10.5) else -3.0) for t in times(0.5, 40, 0.5)]) == []
 

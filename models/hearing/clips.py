@@ -1,0 +1,107 @@
+"""The clips on which thresholds of incidents are fitted, as the live agent hears them (models.hearing.incidents)."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.features.logmel import RATE_HZ
+from agent.inference.calibrated import scores_of
+from agent.inference.card import Card
+from agent.scene.hearing import ALARMS, BANGS, Ear
+from agent.scene.policy import SOUND_LLR
+from agent.types import Heard
+from models.hearing import data
+from models.hearing.heard import Noting, Take, takes
+from models.hearing.labels import INDEX, SECURITY
+
+KINDS = (*BANGS, "alarm")
+PLAUSIBLE = {
+    "gunshot": {"explosion"},
+    "explosion": {"gunshot", "crash"},
+    "glass_break": {"crash"},
+    "crash": {"glass_break", "explosion", "gunshot", "door_slam"},
+}
+FOLDS = 4
+NEVER_LLR = -30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One clip as it was heard; `excused` are kinds that say neither yes nor no here.
+
+    `embeddings` [windows, 128]; `llr` [windows, KINDS] is what the scene makes of each window before it is held
+    against a threshold, of alarms NaN between steps. `heard` is kept where the scene is asked, so not of `train`.
+    """
+
+    heard: tuple[Heard, ...]
+    embeddings: NDArray[np.float16]
+    llr: NDArray[np.float64]
+    labels: frozenset[str]
+    excused: frozenset[str]
+    group: str
+    source: str
+    part: str
+    hours: float
+
+    def is_hard(self, kind: str) -> bool:
+        """Whether a `kind` in it is a false alarm on hard sound."""
+        return not self.labels & {*BANGS, kind} and kind not in self.excused
+
+    @property
+    def fold(self) -> int:
+        """Which fold's fit never heard its recording."""
+        return int(hashlib.sha256(f"fold:{self.group}".encode()).hexdigest(), 16) % FOLDS
+
+
+def scene_llr(one: Take, card: Card) -> NDArray[np.float64]:
+    """The llr of each window [windows, KINDS] less what is usual at the place or in a rhythm; never for silence."""
+    ear, llr = Ear(), np.full((len(one.heard), len(KINDS)), NEVER_LLR)
+    group = [label for label in card.labels if label in {*ALARMS, *card.groups["alarm"]}]
+    alarms = one.logits[:, [INDEX[label] for label in group]]
+    logits = one.logits[:, [INDEX[kind] for kind in BANGS]]
+    for row, (heard, said) in enumerate(zip(one.heard, logits, strict=True)):
+        scores = () if one.is_silent[row] else scores_of(card, BANGS, said)
+        plain = replace(heard, scores=tuple(replace(score, alarm_llr=SOUND_LLR) for score in scores))
+        for clue in ear.hear(plain):
+            if clue.kind in BANGS and clue.signal == clue.kind:
+                llr[row, BANGS.index(clue.kind)] = clue.llr
+        if not one.is_silent[row]:
+            llr[row, -1] = max(score.llr for score in scores_of(card, group, alarms[row]))
+        if heard.between:
+            llr[row, -1] = np.nan
+    return llr
+
+
+def clips_of(model: Noting) -> list[Clip]:
+    """Clips of dev and train with labels to be believed, and the hard sounds that may be tuned on."""
+    from benchmarks import footage  # noqa: PLC0415 - what nobody trained on lies with the benchmarks
+    from models.hearing import soften  # noqa: PLC0415 - needs torch, the rest does not
+
+    def clip(
+        one: Take, labels: frozenset[str], excused: frozenset[str], group: str, source: str, part: str, samples: int
+    ) -> Clip:
+        heard = () if part == "train" else one.scored(model)
+        llr, hours = scene_llr(one, model.card), samples / RATE_HZ / 3600
+        return Clip(heard, one.embeddings, llr, labels, excused, group, source, part, hours)
+
+    pieces, waves = data.load()
+    clips = []
+    for part in ("dev", "train"):
+        chosen = [p for p in pieces if p.split == part and p.known and p.kind != "synthetic"]
+        sounds = [waves[p.start : p.start + p.samples] for p in chosen]
+        for piece, one, doubtful in zip(chosen, takes(part, sounds, model), soften.doubtful(chosen), strict=True):
+            labels = frozenset(piece.labels.split(";"))
+            excused = {kind for kind in SECURITY if doubtful[INDEX[kind]] or labels & PLAUSIBLE.get(kind, set())}
+            said = labels, frozenset(excused) - labels
+            clips.append(clip(one, *said, piece.group, piece.repo, part, piece.samples))
+    new = [one for one in footage.sounds() if one.part == "dev"]
+    missing = [one for one in new if not one.file.is_file()]
+    if missing:
+        more = f"{missing[0].file} is missing, {len(missing)} in all"
+        raise SystemExit(f"{more}: python -m benchmarks.footage fetch DIR brings them")
+    sounds = [data.decode(one.file) for one in new]
+    for recording, samples, one in zip(new, sounds, takes("footage", sounds, model), strict=True):
+        clips.append(clip(one, frozenset(), frozenset(), recording.group, recording.source, "footage", len(samples)))
+    return clips
