@@ -29,7 +29,7 @@ from agent.service.senses import Senses
 from agent.service.snapshots import Snapshots
 from agent.service.sources import Feeds, lateness_ns, live_sources
 from agent.service.tallies import Tallies
-from agent.service.workers import Worker
+from agent.service.workers import Worker, end
 from agent.types import (
     NS_PER_S,
     Blind,
@@ -190,16 +190,16 @@ class Node:
             self._options.notifier.stopping()
             stop.set()
             self._ending.set()
-            _end([control], control_stop)
-            _end([private_line], stop)
+            end([control], control_stop, STOP_STEP_S)
+            end([private_line], stop, STOP_STEP_S)
             for name in self._cameras.end():
                 _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
             for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
-                _end(workers, event)
+                end(workers, event, STOP_STEP_S)
             self._offer_normality()
-            _end([normality], normality_stop)
+            end([normality], normality_stop, STOP_STEP_S)
             self._report.publish(final=True)
-            _end([uplink], uplink_stop)
+            end([uplink], uplink_stop, STOP_STEP_S)
             self._uplink.close()
             if self._journal:
                 self._journal.close()
@@ -396,10 +396,3 @@ class Node:
 
 def _clock_s() -> float:
     return clock.now_ns() / NS_PER_S
-
-
-def _end(workers: list[Worker], stop: threading.Event) -> None:
-    stop.set()
-    for worker in workers:
-        if not worker.join(STOP_STEP_S):
-            _LOG.warning("worker %s did not stop in %.1f s", worker.name, STOP_STEP_S)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from agent.errors import WorkerError, redacted
 
@@ -64,3 +64,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the one place where a worker may fail without ending the agent
             self._failure = error
             _LOG.debug("worker %s", self.name, exc_info=True)
+
+
+def end(workers: Iterable[Worker], stop: threading.Event, within_s: float) -> None:
+    """Set `stop` and wait for `workers`, which it stops; log who has not ended `within_s` later."""
+    stop.set()
+    for worker in workers:
+        if not worker.join(within_s):
+            _LOG.warning("worker %s did not stop in %.1f s", worker.name, within_s)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from agent.errors import WorkerError
-from agent.service.workers import RESTARTS_ALLOWED, Worker
+from agent.service.workers import RESTARTS_ALLOWED, Worker, end
 
 
 class Clock:
@@ -87,3 +87,16 @@ def test_nothing_is_restarted_while_stopping() -> None:
     stop.set()
     worker.tend()
     assert lives == [1]
+
+
+def test_who_does_not_end_in_time_is_named_and_the_rest_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    stop, let_go = threading.Event(), threading.Event()
+    ready = Worker("ready", lambda stopped: stopped.wait(60) and None, stop, Clock())
+    stubborn = Worker("stubborn", lambda _: let_go.wait(60) and None, stop, Clock())
+    for worker in (stubborn, ready):
+        worker.start()
+    end([stubborn, ready], stop, 0.2)
+    let_go.set()
+    assert stubborn.join(60)
+    assert ready.join(60)
+    assert "worker stubborn did not stop in 0.2 s" in caplog.text
