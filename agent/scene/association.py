@@ -23,13 +23,13 @@ def centred(boxes: Floats) -> Floats:
 
 def overlap(first: Floats, second: Floats) -> Floats:
     """Intersection over union [n, m] of corner boxes [n, 4] and [m, 4]."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    side = np.maximum(high - low, 0.0)
-    shared = side[..., 0] * side[..., 1]
-    area_first = (first[:, 2] - first[:, 0]) * (first[:, 3] - first[:, 1])
-    area_second = (second[:, 2] - second[:, 0]) * (second[:, 3] - second[:, 1])
-    return np.asarray(shared / (area_first[:, None] + area_second[None, :] - shared + _TINY), np.float64)
+    left, top, right, bottom = first.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = second.T
+    wide = np.minimum(right, other_right) - np.maximum(left, other_left)
+    high = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+    shared = np.maximum(wide, 0.0) * np.maximum(high, 0.0)
+    areas = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top)
+    return np.asarray(shared / (areas - shared + _TINY), np.float64)
 
 
 def alike(first: Floats, second: Floats) -> Floats:
@@ -61,6 +61,19 @@ def agreement(direction: Floats, origin: Floats, target: Floats) -> Floats:
     known = (direction != 0.0).any(axis=1)
     angle = np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0))
     return np.asarray(np.where(known[:, None], 1.0 - angle * (2.0 / np.pi), 0.0), np.float64)
+
+
+def undisputed(possible: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Rows and columns of the pairs in which neither has another partner among the `possible` [n, m], and the rows and
+    columns of all others: what is worth most there is to be found out. In most pictures nobody competes."""
+    rows, columns = possible.nonzero()
+    alone = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1) if len(rows) else rows == 0
+    if np.count_nonzero(alone) == len(rows):
+        return rows, columns, rows[:0], columns[:0]
+    rivals = ~alone
+    open_rows, open_columns = np.zeros(possible.shape[0], bool), np.zeros(possible.shape[1], bool)
+    open_rows[rows[rivals]], open_columns[columns[rivals]] = True, True
+    return rows[alone], columns[alone], open_rows.nonzero()[0], open_columns.nonzero()[0]
 
 
 def assign(gain: Floats, allowed: NDArray[np.bool_]) -> tuple[Ints, Ints]:

@@ -107,6 +107,8 @@ def inside_frac(inner: Box, outer: Box) -> float:
 
 def shared_frac(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
+    if not overlap(first, second):
+        return 0.0
     both = inside_frac(first, second) * first.width_frac * first.height_frac
     if both <= 0.0:
         return 0.0

@@ -4,12 +4,13 @@ Steps lie on a grid of time, so what is in one does not depend on when anybody a
 observation beyond it; if anything moved or sounded in the newest two seconds, a `FusionWindow` is then due.
 """
 
-from collections import deque
+import math
+from collections import defaultdict, deque
 from collections.abc import Iterable
 
 import numpy as np
 
-from agent.features.kinematics import COLUMNS, KINEMATIC_NAMES, kinematics
+from agent.features.kinematics import COLUMNS, KINEMATIC_NAMES, kinematics_of
 from agent.features.motion import MOTION_NAMES
 from agent.scene.following import Followed
 from agent.types import FUSION_STEPS, NS_PER_S, FloatArray, FusionWindow, Heard, Seen
@@ -26,16 +27,19 @@ MOTION_SCALE = 5.0
 MOST_DUE = 8
 """Windows that nobody asks for do not pile up."""
 
+Person = tuple[float, ...]
+"""One person in one picture, by `agent.features.kinematics.COLUMNS`."""
+
 
 class _Step:
     """What half a second showed and sounded like."""
 
-    __slots__ = ("embeddings", "kinematics", "lively", "motions", "rows", "scenes", "sound")
+    __slots__ = ("embeddings", "lively", "moments", "motions", "rows", "scenes", "sound")
 
     def __init__(self) -> None:
         self.embeddings: list[tuple[float, ...]] = []
         self.scenes: list[tuple[float, ...]] = []
-        self.kinematics: list[FloatArray] = []
+        self.moments: list[tuple[list[Person], int]] = []  # by picture: who was there, and how many were just lost
         self.motions: list[tuple[float, ...]] = []
         self.sound: tuple[float, ...] = ()
         self.lively = False
@@ -55,14 +59,26 @@ class _Step:
 
     def people(self) -> FloatArray | None:
         """Means and maxima over the pictures of the step; None where none was looked at."""
-        if not self.kinematics:
+        if not self.moments:
             return None
-        rows = np.asarray(self.kinematics, np.float32)
+        rows = self._kinematics()
         known = bool(self.motions)
         motions = np.asarray(self.motions if known else [(0.0,) * len(MOTION_NAMES)], np.float32)
         moved = np.log1p(MOTION_SCALE * np.concatenate([motions.mean(axis=0), motions.max(axis=0)]))
         parts = [rows.mean(axis=0), rows.max(axis=0), moved, [float(known)]]
         return np.concatenate(parts).astype(np.float32)
+
+    def _kinematics(self) -> FloatArray:
+        """Numbers of each picture, [pictures, len(KINEMATIC_NAMES)]; those with as many people are worked out at once."""
+        alike: defaultdict[int, list[int]] = defaultdict(list)
+        for place, (people, _) in enumerate(self.moments):
+            alike[len(people)].append(place)
+        rows = np.empty((len(self.moments), len(KINEMATIC_NAMES)), np.float32)
+        for count, places in alike.items():
+            people = np.array([self.moments[place][0] for place in places], np.float32)
+            lost = [self.moments[place][1] for place in places]
+            rows[places] = kinematics_of(people.reshape(len(places), count, len(COLUMNS)), lost)
+        return rows
 
 
 class Span:
@@ -87,8 +103,7 @@ class Span:
             step.scenes.append(tuple(_bounded(score.llr) for score in seen.scene))
         if seen.motion:
             step.motions.append(seen.motion)
-        people, lost = _people(seen, known)
-        step.kinematics.append(kinematics(people, lost))
+        step.moments.append(_people(seen, known))
 
     def hear(self, heard: Heard) -> None:
         """Take one window of sound."""
@@ -158,8 +173,8 @@ def _known(known: dict[int, FloatArray]) -> FloatArray:
     return mask
 
 
-def _people(seen: Seen, known: Iterable[Followed]) -> tuple[FloatArray, int]:
-    rows: list[tuple[float, ...]] = []
+def _people(seen: Seen, known: Iterable[Followed]) -> tuple[list[Person], int]:
+    rows: list[Person] = []
     lost = 0
     for followed in known:
         gone_s = (seen.at_ns - followed.seen_ns) / NS_PER_S
@@ -169,10 +184,10 @@ def _people(seen: Seen, known: Iterable[Followed]) -> tuple[FloatArray, int]:
             lost += 1
         else:
             rows.append(_row(followed, seen))
-    return np.asarray(rows, np.float32).reshape(-1, len(COLUMNS)), lost
+    return rows, lost
 
 
-def _row(followed: Followed, seen: Seen) -> tuple[float, ...]:
+def _row(followed: Followed, seen: Seen) -> Person:
     box, body = followed.box, followed.body
     x, foot = box.foot
     widens, shrinks = _changes(followed)
@@ -192,7 +207,7 @@ def _changes(followed: Followed) -> tuple[float, float]:
     elapsed_s = (now.at_ns - before.at_ns) / NS_PER_S
     if not 0.0 < elapsed_s <= PRESENT_S:
         return 0.0, 0.0
-    return (now.ratio - before.ratio) / elapsed_s, float(np.log(now.height / before.height)) / elapsed_s
+    return (now.ratio - before.ratio) / elapsed_s, math.log(now.height / before.height) / elapsed_s
 
 
 def _bounded(log_odds: float) -> float:

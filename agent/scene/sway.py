@@ -4,6 +4,8 @@ What all objects do at once and unexpectedly, the camera did. A hand-held camera
 at the joystick then costs no identities.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from agent.scene.association import Floats
@@ -29,10 +31,20 @@ def common_shift(off: Floats, strictness: float) -> Floats:
 
     The median, shrunk by as much of it as chance explains: `strictness` standard errors count as chance.
     """
-    middle = median(off)
-    spread = _MAD_TO_SIGMA * median(np.abs(off - middle))
-    chance = np.square(strictness * spread) / (len(off) * np.square(middle) + _TINY)
-    return np.asarray(middle * np.maximum(0.0, 1.0 - chance), np.float64)
+    return np.array([_common(each, strictness) for each in off.T.tolist()])
+
+
+def _common(off: Sequence[float], strictness: float) -> float:
+    """The same along one axis, in plain numbers: for a dozen of them numpy takes three times as long."""
+    middle = _middle(off)
+    spread = _MAD_TO_SIGMA * _middle([abs(one - middle) for one in off])
+    by_chance = (strictness * spread) * (strictness * spread)
+    return middle * max(0.0, 1.0 - by_chance / (len(off) * (middle * middle) + _TINY))
+
+
+def _middle(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2.0
 
 
 def jump(expected: Floats, found: Floats) -> Floats | None:

@@ -16,6 +16,7 @@ result does not depend on the order of the detections within a picture.
 """
 
 from collections.abc import Iterator
+import itertools
 from dataclasses import dataclass, field
 from itertools import count, islice
 
@@ -33,6 +34,7 @@ from agent.scene.association import (
     corners,
     directed,
     overlap,
+    undisputed,
 )  # fmt: skip
 from agent.scene.sureness import Sureness
 from agent.scene.tracks import Tracks
@@ -85,7 +87,7 @@ class TrackerSettings:
     noise: kalman.Noise = field(default_factory=kalman.Noise)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Picture:
     """The detections of one picture, in an order that does not depend on how they came."""
 
@@ -184,7 +186,7 @@ class Tracker:
         boxes, scores, groups = boxes[order], scores[order], groups[order]
         measured = centred(boxes)
         scale = self._sureness.learn(scores, elapsed_s) if self._sureness else 1.0
-        usable = (measured[:, 2:] > 0.0).all(axis=1) & (scores >= chosen.weak_prob)
+        usable = (measured[:, 2] > 0.0) & (measured[:, 3] > 0.0) & (scores >= chosen.weak_prob)
         confident = scores >= scale * chosen.confident_prob
         seen = np.zeros((len(order), 0)) if looks is None else directed(looks[order])
         self._tracks.see_looks_of(seen.shape[1])
@@ -205,29 +207,36 @@ class Tracker:
         if self._follow_camera(picture, sure):
             picture.owner[:] = -1
             self._first_stage(picture, sure)
-        if picture.weak.any():
+        if np.count_nonzero(picture.weak):
             fresh = tracks.seen_ns >= min(self._before_ns, picture.at_ns - round(chosen.fresh_s * NS_PER_S))
             self._overlap_stage(picture, same & picture.weak & fresh[:, None], self.boxes, chosen.weak_overlap)
-        if (picture.sure & (picture.owner < 0)).any():
+        if np.count_nonzero(picture.sure & (picture.owner < 0)):
             self._overlap_stage(picture, sure, corners(tracks.observed), chosen.last_overlap)
             if picture.looks.shape[1]:
                 self._look_stage(picture, sure, cosine)
 
     def _first_stage(self, picture: _Picture, allowed: Flags) -> None:
-        chosen, tracks = self._settings, self._tracks
-        rows, columns = _nonzero(allowed.any(axis=1)), _nonzero(allowed.any(axis=0))
+        """Assign confident detections to all tracks; only where several compete does it matter how well each fits."""
+        chosen, tracks, columns = self._settings, self._tracks, _nonzero(picture.sure)
+        if not len(columns):
+            return
+        predicted, boxes = self.boxes, picture.boxes[columns]
+        shared = overlap(predicted, boxes)
+        possible = (shared >= chosen.first_overlap) & allowed[:, columns]
+        sole_rows, sole, rows, rivals = undisputed(possible)
+        picture.owner[columns[sole]] = sole_rows
         if not len(rows):
             return
-        predicted, boxes = self.boxes[rows], picture.boxes[columns]
-        shared = overlap(predicted, boxes)
-        gain = shared * alike(predicted, boxes) ** chosen.height_weight
+        block = rows[:, None], rivals
+        columns = columns[rivals]
+        gain = shared[block] * alike(predicted[rows], boxes[rivals]) ** chosen.height_weight
         gain *= 1.0 - chosen.score_weight * (1.0 - picture.scores[columns])[None, :]
         straight = agreement(self._heading(rows), tracks.observed[rows, :2], picture.measured[columns, :2])
         gain += chosen.direction_weight * straight
         gain += self._doubt(rows, picture.scores[columns])
         if picture.looks.shape[1]:
             gain += chosen.look_weight * (tracks.looks[rows] @ picture.looks[columns].T)
-        pairs = assign(gain, (shared >= chosen.first_overlap) & allowed[rows[:, None], columns])
+        pairs = assign(gain, possible[block])
         picture.owner[columns[pairs[1]]] = rows[pairs[0]]
 
     def _overlap_stage(self, picture: _Picture, allowed: Flags, places: Floats, least: float) -> None:
@@ -265,14 +274,15 @@ class Tracker:
         """Move the tracks with the camera; whether it moved so far that the association has to be done again."""
         chosen, tracks = self._settings, self._tracks
         steady = (tracks.hits > chosen.confirm_hits) & (tracks.seen_ns == self._before_ns)
-        jumped = self._follow_jump(picture, allowed, steady)
         found = _nonzero(picture.owner >= 0)
         found = found[steady[picture.owner[found]]]
-        if jumped or len(found) <= sway.FEWEST:
-            return jumped
+        if self._follow_jump(picture, allowed, steady, len(found)):
+            return True
+        if len(found) <= sway.FEWEST:
+            return False
         rows = picture.owner[found]
         shift = sway.common_shift(picture.measured[found, :2] - tracks.state[rows, :2], chosen.sway_strictness)
-        if not shift.any():
+        if not np.count_nonzero(shift):
             return False
         gain = sway.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2])
         tracks.state[:, :2] += shift
@@ -280,15 +290,15 @@ class Tracker:
         tracks.observed[:, :2] += shift
         return bool(np.abs(shift).max() > chosen.sway_heights * sway.median(tracks.state[:, 3]))
 
-    def _follow_jump(self, picture: _Picture, allowed: Flags, steady: Flags) -> bool:
-        """Where most of the steady tracks were lost at once: whether the camera jumped, and they with it."""
-        tracks, columns = self._tracks, _nonzero(allowed.any(axis=0))
-        kept = picture.owner[columns]
-        known = np.count_nonzero(steady)
-        lost = known - np.count_nonzero(steady[kept[kept >= 0]])
+    def _follow_jump(self, picture: _Picture, allowed: Flags, steady: Flags, held: int) -> bool:
+        """Where most of the steady tracks, of which so many were `held`, were lost at once: whether the camera jumped,
+        and they with it."""
+        tracks, known = self._tracks, int(np.count_nonzero(steady))
+        lost = known - held
         if lost < sway.FEWEST or 2 * lost < known:
             return False
-        shift = sway.jump(tracks.state[steady][:, kalman.POSITION], picture.measured[columns])
+        found = picture.measured[_nonzero(allowed.any(axis=0))]
+        shift = sway.jump(tracks.state[steady][:, kalman.POSITION], found)
         if shift is None:
             return False
         tracks.state[:, :2] += shift
@@ -310,10 +320,12 @@ class Tracker:
         ids = np.zeros(len(owner), np.int64)
         known = found[tracks.hits[owner[found]] >= chosen.confirm_hits]
         ids[known] = tracks.ids[owner[known]]
-        newborn = self._distinct(_nonzero(picture.birth & (owner < 0)), picture)
-        born = self._bear(picture, newborn)
-        if self._first_picture:
-            ids[newborn] = born
+        newborn = _nonzero(picture.birth & (owner < 0))
+        if len(newborn):
+            newborn = self._distinct(newborn, picture)
+            born = self._bear(picture, newborn)
+            if self._first_picture:
+                ids[newborn] = born
         return ids
 
     def _continue(self, picture: _Picture, rows: Ints, found: Ints) -> None:
@@ -324,7 +336,7 @@ class Tracker:
         moved = measured - tracks.observed[rows]
         state = kalman.update(tracks.state[rows], measured, chosen.noise)
         again = (tracks.seen_ns[rows] < self._before_ns) & (gap_s > chosen.reupdate_s)
-        if again.any():
+        if np.count_nonzero(again):
             state[again, kalman.VELOCITY] = moved[again] / gap_s[again, None]
         tracks.state[rows] = state
         fading = np.exp(-gap_s / chosen.direction_memory_s)[:, None]
@@ -344,22 +356,20 @@ class Tracker:
         chosen, tracks = self._settings, self._tracks
         if not len(tracks):
             return
-        lost_ns = at_ns - tracks.seen_ns
-        longest_ns = lost_ns.max()
-        if longest_ns <= min(at_ns - self._before_ns, round(LONGEST_GAP * chosen.lost_s * NS_PER_S)):
+        longest_ns = round(LONGEST_GAP * chosen.lost_s * NS_PER_S)
+        if at_ns - int(np.minimum.reduce(tracks.seen_ns)) <= min(at_ns - self._before_ns, longest_ns):
             return  # all were found in the picture before
+        lost_ns = at_ns - tracks.seen_ns
         proven = tracks.hits >= chosen.confirm_hits
         patience_ns = np.where(proven, round(chosen.lost_s * NS_PER_S), round(chosen.unproven_lost_s * NS_PER_S))
         # At a picture a second, or after a short loss of the source, the picture before is all there is.
-        newest = (tracks.seen_ns >= self._before_ns) & (lost_ns <= round(LONGEST_GAP * chosen.lost_s * NS_PER_S))
+        newest = (tracks.seen_ns >= self._before_ns) & (lost_ns <= longest_ns)
         kept = newest | (lost_ns <= patience_ns)
         if not kept.all():
             tracks.keep(kept)
 
     def _distinct(self, newborn: Ints, picture: _Picture) -> Ints:
         """Without those that are a second box of a tracked object, or of a surer newborn one."""
-        if not len(newborn):
-            return newborn
         scores = picture.scores
         rival = (picture.owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
         rival &= (picture.owner >= 0) | np.isin(np.arange(len(scores)), newborn)
@@ -388,9 +398,10 @@ class Tracker:
 
 def _canonical(boxes: Floats, scores: Floats, groups: Ints) -> Ints:
     """The detections that are looked at, surest first, in an order that does not depend on how they came."""
-    order = np.lexsort((groups, *boxes.T[::-1], -scores))
     real = np.isfinite(scores) & (np.abs(boxes) < FARTHEST).all(axis=1)
-    return np.asarray(order[real[order]][:MOST_BOXES], np.int64)
+    told = zip((-scores).tolist(), boxes.tolist(), groups.tolist(), range(len(scores)), strict=True)
+    order = [at for *_, at in sorted(itertools.compress(told, real.tolist()))]
+    return np.array(order[:MOST_BOXES], np.int64)
 
 
 def _free(owner: Ints, allowed: Flags) -> tuple[Ints, Ints]:
