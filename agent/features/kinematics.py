@@ -35,7 +35,7 @@ _MOST = 8.0
 
 def kinematics(people: FloatArray, lost: int) -> FloatArray:
     """Numbers by `KINEMATIC_NAMES` of people [n, len(COLUMNS)] and of how many were lost from sight: float32 [22]."""
-    return kinematics_of(people[None], [lost])[0]
+    return np.asarray(kinematics_of(people[None], [lost])[0])
 
 
 def kinematics_of(people: FloatArray, lost: Sequence[int]) -> FloatArray:

@@ -18,7 +18,8 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from operator import itemgetter
+from typing import Literal, NamedTuple
 
 from agent.types import NS_PER_S, Box, Evidence, Modality
 
@@ -91,22 +92,47 @@ class Level:
         return self.sound + self.other
 
 
+class Reason(NamedTuple):
+    """The strongest word of one signal. What is told becomes `Evidence`; far more reasons are kept than told."""
+
+    llr: float
+    at_ns: int
+    clue: Clue
+
+    def evidence(self) -> Evidence:
+        """As an incident tells it."""
+        clue = self.clue
+        return Evidence(
+            signal=clue.signal,
+            modality=clue.modality,
+            score=clue.score,
+            llr=self.llr,
+            at_ns=self.at_ns,
+            track=clue.track,
+            box=clue.box,
+            zone=clue.zone,
+        )
+
+
 class _Entry:
     """The level of one signal, and the strongest thing it said."""
 
-    __slots__ = ("adding", "at_ns", "began_ns", "begins", "best", "history", "level", "words")
+    __slots__ = ("adding", "at_ns", "began_ns", "begins", "best", "history", "level", "place", "words")
 
     def __init__(self, clue: Clue, now_ns: int) -> None:
         self.level = 0.0
         self.at_ns = now_ns
         self.began_ns = clue.begun_ns if clue.begun_ns is not None else now_ns
-        self.best: Evidence | None = None
+        self.best: Reason | None = None
         self.words: Mapping[str, str | float] = clue.words
         self.history: deque[tuple[int, float, int]] = deque()  # at_ns, llr and beginning of the newest peaks
         self.adding = clue.adding
         self.begins = clue.begins
+        self.place = clue.signal, clue.sense
 
     def level_at(self, now_ns: int, decay_s: float) -> float:
+        if now_ns <= self.at_ns:
+            return self.level
         return self.level * math.exp(-max(0, now_ns - self.at_ns) / (decay_s * NS_PER_S))
 
     def level_about(self, now_ns: int, decay_s: float, from_ns: int, to_ns: int) -> float:
@@ -149,16 +175,7 @@ class _Entry:
         if shown <= 0.0 or shown < told or (clue.adding == "peak" and shown == told):
             return
         self.words = clue.words
-        self.best = Evidence(
-            signal=clue.signal,
-            modality=clue.modality,
-            score=clue.score,
-            llr=round(shown, 6),
-            at_ns=now_ns,
-            track=clue.track,
-            box=clue.box,
-            zone=clue.zone,
-        )
+        self.best = Reason(round(shown, 6), now_ns, clue)
 
 
 class Ledger:
@@ -168,16 +185,15 @@ class Ledger:
         self._decay_s = decay_s
         self._most_llr = most_llr
         self._entries: dict[Key, _Entry] = {}
-        self._senses: dict[Key, Sense] = {}
 
     def note(self, clue: Clue, now_ns: int) -> None:
         """Take a clue into account."""
-        entry = self._entries.get(clue.key)
+        key = clue.key
+        entry = self._entries.get(key)
         if entry is None:
             if clue.llr <= 0.0:
                 return
-            entry = self._entries[clue.key] = _Entry(clue, now_ns)
-            self._senses[clue.key] = clue.sense
+            entry = self._entries[key] = _Entry(clue, now_ns)
         entry.take(clue, now_ns, self._decay_s, self._most_llr)
 
     def limit(self, most_llr: float) -> None:
@@ -187,13 +203,13 @@ class Ledger:
     def level(self, now_ns: int, *, began_ns: tuple[int, int] | None = None) -> Level:
         """What is believed at `now_ns`; with `began_ns`, only of what began between those two moments."""
         best: dict[tuple[str, Sense], float] = {}
-        for key, entry in self._entries.items():
-            place = key[0], self._senses[key]
+        for entry in self._entries.values():
             if began_ns is None:
                 level = entry.level_at(now_ns, self._decay_s)
             else:
                 level = entry.level_about(now_ns, self._decay_s, *began_ns)
-            best[place] = max(best.get(place, 0.0), level)
+            if level > best.setdefault(entry.place, 0.0):
+                best[entry.place] = level
         sums = dict.fromkeys(("sight", "sound", "neither"), 0.0)
         for (_, sense), llr in best.items():
             sums[sense] += llr
@@ -202,14 +218,13 @@ class Ledger:
     def reset(self, now_ns: int) -> None:
         """Forget the reasons (an incident is over); what still has a level may be a reason for the next."""
         for key in [key for key, entry in self._entries.items() if entry.level_at(now_ns, self._decay_s) < _GONE_LLR]:
-            del self._entries[key], self._senses[key]
+            del self._entries[key]
         for entry in self._entries.values():
             entry.best = None
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
-        self._senses.clear()
 
     def began_ns(self) -> int | None:
         """When the earliest of what is believed began."""
@@ -222,17 +237,17 @@ class Ledger:
         best = max(known, key=lambda entry: (entry.level_at(now_ns, self._decay_s), -entry.began_ns), default=None)
         return None if best is None else best.began_ns
 
-    def evidence(self) -> tuple[Evidence, ...]:
+    def evidence(self) -> tuple[Reason, ...]:
         """The strongest reasons, strongest first."""
         known = [entry.best for entry in self._entries.values() if entry.best is not None]
-        return tuple(sorted(known, key=_strongest_first))[:_MOST_EVIDENCE]
+        return tuple(sorted(known, key=strongest_first)[:_MOST_EVIDENCE])
 
     def words(self) -> dict[str, str | float]:
         """What a sentence needs to know, of the strongest signals last so that they win."""
         told: dict[str, str | float] = {}
-        known = [entry for entry in self._entries.values() if entry.best is not None]
-        for entry in sorted(known, key=lambda entry: entry.best.llr if entry.best else 0.0):
-            told |= entry.words
+        known = [(entry.best.llr, entry.words) for entry in self._entries.values() if entry.best is not None]
+        for _, words in sorted(known, key=itemgetter(0)):
+            told |= words
         return told
 
 
@@ -243,5 +258,7 @@ def belief(level_llr: float, threshold_llr: float) -> float:
     return max(0.0, (posterior - base) / (1.0 - base))
 
 
-def _strongest_first(evidence: Evidence) -> tuple[float, str, int, str]:
-    return -evidence.llr, evidence.signal, evidence.track or 0, evidence.zone or ""
+def strongest_first(reason: Reason) -> tuple[float, str, int, str]:
+    """Sorts reasons as they are told."""
+    clue = reason.clue
+    return -reason.llr, clue.signal, clue.track or 0, clue.zone or ""

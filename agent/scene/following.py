@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent.scene.association import Floats
+from agent.scene.association import Floats, Ints
 from agent.scene.behaviour import UPRIGHT_RATIO, Body
-from agent.scene.clutter import Clutter
+from agent.scene.clutter import Clutter, Flags
 from agent.scene.geometry import gap_between
 from agent.scene.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
@@ -154,10 +154,7 @@ class Following:
         scores = np.array([d.score_prob for d in detections], np.float64)
         groups = np.array([group_of(d.label) for d in detections], np.int64)
         weak = (groups == _GROUPS["person"]) & (scores < self._confident_prob)
-        usual = np.zeros(len(boxes), bool)
-        usual[weak] = self._clutter.usual(boxes[weak], scores[weak])
-        ids = np.zeros(len(boxes), np.int64)
-        ids[~usual] = self._tracker.step(seen.at_ns, boxes[~usual], scores[~usual], groups[~usual])
+        ids = self._identify(seen.at_ns, boxes, scores, groups, weak)
         velocity_of = dict(zip(self._tracker.ids.tolist(), self._tracker.velocities.tolist(), strict=True))
         found = []
         for track_id, detection in zip(ids.tolist(), detections, strict=True):
@@ -166,9 +163,20 @@ class Following:
         free = (~usual & (ids == 0)).tolist()
         self.unclaimed = tuple(detection for detection, is_free in zip(detections, free, strict=True) if is_free)
         self._forget(velocity_of.keys())
-        self._learn_clutter(seen, boxes[weak & (ids == 0)], scores[weak & (ids == 0)])
+        nobody = weak & (ids == 0)
+        self._learn_clutter(seen, boxes[nobody], scores[nobody])
         self._at_ns = seen.at_ns
         return found
+
+    def _identify(self, at_ns: int, boxes: Floats, scores: Floats, groups: Ints, weak: Flags) -> Ints:
+        """The identity of each detection, 0 for none; weak ones that show what is always there take no part."""
+        if not self._clutter.places or not np.count_nonzero(weak):
+            return self._tracker.step(at_ns, boxes, scores, groups)
+        usual = np.zeros(len(boxes), bool)
+        usual[weak] = self._clutter.usual(boxes[weak], scores[weak])
+        ids = np.zeros(len(boxes), np.int64)
+        ids[~usual] = self._tracker.step(at_ns, boxes[~usual], scores[~usual], groups[~usual])
+        return ids
 
     def stand_still(self, at_ns: int) -> None:
         """The picture stood still: whoever was there is still there, in the same place and posture."""

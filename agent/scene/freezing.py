@@ -79,4 +79,4 @@ class Freezing:
 def _flags(bits: int) -> NDArray[np.bool_]:
     """Whether each of `BLOCKS` bits is set."""
     packed = np.frombuffer(bits.to_bytes(BLOCKS // 8, "little"), np.uint8)
-    return np.unpackbits(packed, bitorder="little").astype(bool)
+    return np.unpackbits(packed, bitorder="little").view(np.bool_)

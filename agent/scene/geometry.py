@@ -28,9 +28,11 @@ def is_inside(point: Point, polygon: Sequence[Point]) -> bool:
     """Whether `point` lies in `polygon` (even-odd rule, any winding)."""
     x, y = point
     inside = False
-    for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+    x0, y0 = polygon[-1]
+    for x1, y1 in polygon:
         if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
             inside = not inside
+        x0, y0 = x1, y1
     return inside
 
 

@@ -5,16 +5,16 @@ speaks for it, what agrees on the same camera supports it, and what explains it 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from agent.scene.evidence import Clue, Ledger, Level, belief
+from agent.scene.evidence import Clue, Key, Ledger, Level, Reason, belief, strongest_first
 from agent.scene.life import TRANSITIONS, Event, State
 from agent.scene.policy import (
     CLOSE_FRAC,
     GATE_FRAC,
     HEADROOM_LLR,
     SAME_BANG_S,
-    SUPPORTS,
+    SUPPORTS_OF,
     SUSPECT_FRAC,
     UPDATE_EVERY_S,
     KindRule,
@@ -22,7 +22,10 @@ from agent.scene.policy import (
     Support,
 )
 from agent.scene.sentences import sentence
-from agent.types import NS_PER_S, Closed, CloseReason, Evidence, Incident, IncidentChange, Opened, Updated
+from agent.types import NS_PER_S, Closed, CloseReason, Incident, IncidentChange, Opened, Updated
+
+MOST_TOLD = 12
+"""Reasons that an incident tells."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class _Draft:
     peak_llr: float = 0.0
     without_sound: bool = False
     without_picture: bool = False
-    evidence: dict[tuple[str, str, int | None, str | None], Evidence] = field(default_factory=dict)
+    reasons: dict[tuple[str, Key], Reason] = field(default_factory=dict)
     words: dict[str, str | float] = field(default_factory=dict)
     zones: set[str] = field(default_factory=set)
     agreeing: list[str] = field(default_factory=list)
@@ -68,7 +71,7 @@ class _Standing:
     """What a case has at this moment."""
 
     level: Level
-    supports: tuple[Evidence, ...]
+    supports: tuple[Reason, ...]
     threshold_llr: float
 
     @property
@@ -162,9 +165,7 @@ class Desk:
         if own.total < GATE_FRAC * threshold:
             return _Standing(own, (), threshold)
         level, supports = own, []
-        for support in SUPPORTS:
-            if support.kind != case.kind:
-                continue
+        for support in SUPPORTS_OF.get(case.kind, ()):
             ledger = self._ledger(case.camera, support.signal)
             said = ledger.evidence() if ledger else ()
             if ledger is None or not said:
@@ -314,20 +315,22 @@ class Desk:
         draft.without_sound |= level.without_sound >= threshold
         draft.without_picture |= level.without_sight >= threshold
         own = case.ledger.evidence()
-        draft.zones |= {evidence.zone for evidence in own if evidence.zone is not None}
-        for evidence in (*own, *standing.supports):
-            key = case.camera, evidence.signal, evidence.track, evidence.zone
-            if key not in draft.evidence or evidence.llr >= draft.evidence[key].llr:
-                draft.evidence[key] = evidence
+        draft.zones |= {reason.clue.zone for reason in own if reason.clue.zone is not None}
+        for reason in (*own, *standing.supports):
+            key = case.camera, reason.clue.key
+            before = draft.reasons.get(key)
+            if before is None or reason.llr >= before.llr:
+                draft.reasons[key] = reason
         if case.camera == draft.cameras[0]:
             draft.words.update(case.ledger.words())
-            draft.agreeing += [s.signal for s in standing.supports if s.signal not in draft.agreeing]
+            signals = (reason.clue.signal for reason in standing.supports)
+            draft.agreeing += [signal for signal in signals if signal not in draft.agreeing]
 
     def _incident(
         self, case: _Case, draft: _Draft, now_ns: int, ended_ns: int | None = None, reason: CloseReason | None = None
     ) -> Incident:
         draft.told_ns, draft.told = now_ns, _news(draft)
-        evidence = sorted(draft.evidence.values(), key=lambda e: (-e.llr, e.signal, e.track or 0, e.zone or ""))[:12]
+        evidence = tuple(one.evidence() for one in sorted(draft.reasons.values(), key=strongest_first)[:MOST_TOLD])
         zones = tuple(sorted(draft.zones))
         cameras = (draft.cameras[0], *sorted(draft.cameras[1:]))
         return Incident(
@@ -343,7 +346,7 @@ class Desk:
             summary=sentence(draft.kind, draft.words, cameras=cameras, zones=zones, agreeing=draft.agreeing),
             without_sound=draft.without_sound,
             without_picture=draft.without_picture,
-            evidence=tuple(evidence),
+            evidence=evidence,
             tracks=tuple(sorted({e.track for e in evidence if e.track is not None})),
             zones=zones,
             absorbs=tuple(draft.absorbs),
@@ -367,7 +370,7 @@ def _news(draft: _Draft) -> object:
     """What is worth an update when it changes."""
     return (
         tuple(draft.cameras),
-        frozenset(draft.evidence),
+        frozenset(draft.reasons),
         draft.without_sound,
         draft.without_picture,
         tuple(draft.absorbs),
@@ -386,14 +389,5 @@ def _is_same_moment(draft: _Draft | None, began_ns: int) -> bool:
     return draft is not None and abs(draft.started_ns - began_ns) <= SAME_BANG_S * NS_PER_S
 
 
-def _as_support(said: Evidence, signal: str, llr: float) -> Evidence:
-    return Evidence(
-        signal=signal,
-        modality=said.modality,
-        score=said.score,
-        llr=round(llr, 6),
-        at_ns=said.at_ns,
-        track=said.track,
-        box=said.box,
-        zone=said.zone,
-    )
+def _as_support(said: Reason, signal: str, llr: float) -> Reason:
+    return Reason(round(llr, 6), said.at_ns, replace(said.clue, signal=signal))

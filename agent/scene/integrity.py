@@ -79,14 +79,33 @@ FROZEN_S = 3.0
 _SMOOTH_S = 0.3
 
 
-@dataclass(slots=True)
 class _Look:
-    """What a place looks like, by day or in the infrared."""
+    """What a place looks like, by day or in the infrared; the numbers are those of `PictureStats`."""
 
-    stats: PictureStats
-    cells: Floats | None
-    usual: float = 1.0  # correlation that is usual
-    known_s: float = 0.0
+    __slots__ = (
+        "cells", "colour_frac", "contrast_frac", "detail_frac", "even_frac", "grid", "known_s", "sharpness_frac",
+        "usual",
+    )  # fmt: skip
+
+    def __init__(self, stats: PictureStats, cells: Floats | None) -> None:
+        self.contrast_frac, self.sharpness_frac = stats.contrast_frac, stats.sharpness_frac
+        self.detail_frac, self.even_frac, self.colour_frac = stats.detail_frac, stats.even_frac, stats.colour_frac
+        self.grid = stats.grid
+        self.cells = cells
+        self.usual = 1.0  # correlation that is usual
+        self.known_s = 0.0
+
+    def approach(self, stats: PictureStats, share: float) -> None:
+        """Go so far towards what a picture shows."""
+        self.contrast_frac += share * (stats.contrast_frac - self.contrast_frac)
+        self.sharpness_frac += share * (stats.sharpness_frac - self.sharpness_frac)
+        self.detail_frac += share * (stats.detail_frac - self.detail_frac)
+        self.even_frac += share * (stats.even_frac - self.even_frac)
+        self.colour_frac += share * (stats.colour_frac - self.colour_frac)
+        if len(self.grid) == len(stats.grid):
+            self.grid = tuple([old + share * (new - old) for old, new in zip(self.grid, stats.grid, strict=True)])
+        else:
+            self.grid = stats.grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +163,7 @@ class PictureWatch:
         look = self._looks.get(self._coloured)
         if look is None or dark or seen.stats.glare_frac > GLARE_FRAC:
             return look
-        usual = look.stats.colour_frac
+        usual = look.colour_frac
         came = not self._coloured and colour > max(COLOURED_FRAC, COLOUR_CHANGE * usual)
         went = self._coloured and colour < min(GREY_COLOUR_FRAC, usual / COLOUR_CHANGE)
         if not came and not went:
@@ -175,7 +194,7 @@ class PictureWatch:
         view = _view(stats, cells, look)
         glare = stats.glare_frac > GLARE_FRAC
         odd = glare or dark or _is_even(stats, look)
-        sharpness = 0.0 if odd else stats.detail_frac / max(1e-3, look.stats.detail_frac)
+        sharpness = 0.0 if odd else stats.detail_frac / max(1e-3, look.detail_frac)
         if self._is_cut(seen.at_ns, view, cells, sharpness):
             self._looks = {bool(self._coloured): _Look(stats, cells)}
             self._there, self._gain, self.was_cut = 1.0, -1.0, True
@@ -264,8 +283,8 @@ def _view(stats: PictureStats, cells: Floats | None, look: _Look) -> _View:
     Where no edges were measured (a recording of an older version), the coarse look and the sharpness stand for them.
     """
     if cells is None or look.cells is None:
-        sharpness = stats.sharpness_frac / max(1e-4, look.stats.sharpness_frac)
-        return _View(resemblance(stats.grid, look.stats.grid), sharpness, -1.0)
+        sharpness = stats.sharpness_frac / max(1e-4, look.sharpness_frac)
+        return _View(resemblance(stats.grid, look.grid), sharpness, -1.0)
     there = agreement(cells, look.cells) / max(0.5, look.usual)
     gain = shift_gain(cells, look.cells) if there < DOUBTFUL else -1.0
     return _View(there, length(cells) / max(1e-9, length(look.cells)), gain)
@@ -277,9 +296,9 @@ def _is_same_place(view: _View, stats: PictureStats, look: _Look) -> bool:
     Fog or water by day, and lit from the camera by night, share nothing that could be compared: there it is enough that
     all colour went, as only a filter does it, and that edges did not.
     """
-    if stats.colour_frac < NO_COLOUR_FRAC and look.stats.colour_frac > COLOURED_FRAC:
+    if stats.colour_frac < NO_COLOUR_FRAC and look.colour_frac > COLOURED_FRAC:
         return view.length >= EDGES_GONE and not _is_even(stats, look)
-    least = FILTER_EDGES if look.stats.colour_frac < NO_COLOUR_FRAC else EDGES_GONE
+    least = FILTER_EDGES if look.colour_frac < NO_COLOUR_FRAC else EDGES_GONE
     return view.length >= least and view.there >= SAME_PLACE
 
 
@@ -290,15 +309,15 @@ def _is_bare(look: _Look) -> bool:
 
 def _is_even(stats: PictureStats, look: _Look) -> bool:
     """Whether nearly all of a picture has one shade where it had many."""
-    return 1.0 - stats.even_frac < UNEVEN * (1.0 - look.stats.even_frac)
+    return 1.0 - stats.even_frac < UNEVEN * (1.0 - look.even_frac)
 
 
 def _blurred(stats: PictureStats, look: _Look) -> float:
     """From -1 (sharp) to 1 (blurred); a place that was never sharp cannot be."""
-    if look.stats.detail_frac < SHARP_FRAC:
+    if look.detail_frac < SHARP_FRAC:
         return -1.0
-    detail = stats.detail_frac / look.stats.detail_frac
-    contrast = stats.contrast_frac / max(1e-3, look.stats.contrast_frac)
+    detail = stats.detail_frac / look.detail_frac
+    contrast = stats.contrast_frac / max(1e-3, look.contrast_frac)
     return _sign((BLURRED - max(detail, detail / max(1e-3, contrast))) / BLUR_MARGIN)
 
 
@@ -308,18 +327,7 @@ def _learn(
     look.known_s = 0.0 if settling else look.known_s + elapsed_s
     memory_s = 0.5 if settling else min(REFERENCE_MEMORY_S, max(elapsed_s, look.known_s))
     share = min(1.0, elapsed_s / memory_s) if elapsed_s else 0.0
-    old = look.stats
-    same = len(old.grid) == len(stats.grid)
-    look.stats = PictureStats(
-        brightness_frac=old.brightness_frac + share * (stats.brightness_frac - old.brightness_frac),
-        contrast_frac=old.contrast_frac + share * (stats.contrast_frac - old.contrast_frac),
-        sharpness_frac=old.sharpness_frac + share * (stats.sharpness_frac - old.sharpness_frac),
-        detail_frac=old.detail_frac + share * (stats.detail_frac - old.detail_frac),
-        even_frac=old.even_frac + share * (stats.even_frac - old.even_frac),
-        colour_frac=old.colour_frac + share * (stats.colour_frac - old.colour_frac),
-        moving_frac=0.0,
-        grid=tuple(a + share * (b - a) for a, b in zip(old.grid, stats.grid, strict=True)) if same else stats.grid,
-    )
+    look.approach(stats, share)
     look.cells = cells if cells is None or look.cells is None else look.cells + share * (cells - look.cells)
     look.usual += share * (view.there * max(0.5, look.usual) - look.usual)
 

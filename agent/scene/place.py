@@ -31,7 +31,7 @@ def cells_of(edges: tuple[int, ...]) -> Floats | None:
 
 def length(cells: Floats) -> float:
     """How much there is in all cells together."""
-    return math.sqrt(float(np.square(cells).sum()))
+    return math.sqrt(float(np.add.reduce(np.square(cells), axis=None)))
 
 
 def agreement(cells: Floats, known: Floats) -> float:
@@ -40,7 +40,7 @@ def agreement(cells: Floats, known: Floats) -> float:
     product = length(first) * length(second)
     if product < 1e-9:
         return float(length(first) < 1e-9 and length(second) < 1e-9)
-    return float((first * second).sum()) / product
+    return float(np.add.reduce(first * second, axis=None)) / product
 
 
 def shift_gain(cells: Floats, known: Floats) -> float:

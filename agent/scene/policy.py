@@ -176,6 +176,10 @@ SUPPORTS: tuple[Support, ...] = (
     Support(kind="crash", signal="fall", most_llr=1.0, within_s=(-2.0, 0.3)),
 )
 """Sound and sight confirm each other. At most as much as would move a probability from 0.1 to about 0.5."""
+SUPPORTS_OF: Mapping[str, tuple[Support, ...]] = {
+    kind: tuple(support for support in SUPPORTS if support.kind == kind) for kind in RULES
+}
+"""The same by what is supported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

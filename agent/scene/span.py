@@ -69,15 +69,15 @@ class _Step:
         return np.concatenate(parts).astype(np.float32)
 
     def _kinematics(self) -> FloatArray:
-        """Numbers of each picture, [pictures, len(KINEMATIC_NAMES)]; those with as many people are worked out at once."""
+        """Numbers of each picture [pictures, len(KINEMATIC_NAMES)]; those with as many people come at once."""
         alike: defaultdict[int, list[int]] = defaultdict(list)
         for place, (people, _) in enumerate(self.moments):
             alike[len(people)].append(place)
         rows = np.empty((len(self.moments), len(KINEMATIC_NAMES)), np.float32)
         for count, places in alike.items():
-            people = np.array([self.moments[place][0] for place in places], np.float32)
+            there = np.array([self.moments[place][0] for place in places], np.float32)
             lost = [self.moments[place][1] for place in places]
-            rows[places] = kinematics_of(people.reshape(len(places), count, len(COLUMNS)), lost)
+            rows[places] = kinematics_of(there.reshape(len(places), count, len(COLUMNS)), lost)
         return rows
 
 
