@@ -16,12 +16,10 @@ result does not depend on the order of the detections within a picture.
 """
 
 from collections.abc import Iterator
-import itertools
 from dataclasses import dataclass, field
 from itertools import count, islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.scene import kalman, sway
 from agent.scene.association import (
@@ -36,18 +34,13 @@ from agent.scene.association import (
     overlap,
     undisputed,
 )  # fmt: skip
+from agent.scene.sightings import Flags, Sightings, canonical, free_pairs, places_of
 from agent.scene.sureness import Sureness
 from agent.scene.tracks import Tracks
 from agent.types import NS_PER_S
 
-Flags = NDArray[np.bool_]
-
 LONGEST_GAP = 3.0
 """Between two pictures this many times `lost_s` may pass before everything is taken for new."""
-MOST_BOXES = 1000
-"""The surest detections of a picture that are looked at: time and memory stay bounded."""
-FARTHEST = 1e9
-"""Coordinates beyond this are no boxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +78,6 @@ class TrackerSettings:
     look_again: float = 0.7  # from here a lost track is found again by appearance alone
     look_reach: float = 1.5  # heights, and as many a second, that it may have gone meanwhile
     noise: kalman.Noise = field(default_factory=kalman.Noise)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Picture:
-    """The detections of one picture, in an order that does not depend on how they came."""
-
-    at_ns: int
-    boxes: Floats
-    measured: Floats  # the same as centre and size
-    scores: Floats
-    groups: Ints
-    looks: Floats  # unit vectors, zero where unknown; [m, 0] without appearance
-    sure: Flags
-    weak: Flags
-    birth: Flags
-    owner: Ints  # row of the track that it continues, -1 for none; filled in by the stages
 
 
 class Tracker:
@@ -144,7 +121,7 @@ class Tracker:
         """
         elapsed_s = self._advance(at_ns)
         self._forget(at_ns)
-        order = _canonical(boxes, scores, groups)
+        order = canonical(boxes, scores, groups)
         picture = self._prepare(at_ns, elapsed_s, order, boxes, scores, groups, looks)
         if len(self._tracks) and len(order):
             self._associate(picture)
@@ -181,7 +158,7 @@ class Tracker:
     def _prepare(
         self, at_ns: int, elapsed_s: float, order: Ints, boxes: Floats, scores: Floats, groups: Ints,
         looks: Floats | None,
-    ) -> _Picture:  # fmt: skip
+    ) -> Sightings:  # fmt: skip
         chosen = self._settings
         boxes, scores, groups = boxes[order], scores[order], groups[order]
         measured = centred(boxes)
@@ -190,13 +167,13 @@ class Tracker:
         confident = scores >= scale * chosen.confident_prob
         seen = np.zeros((len(order), 0)) if looks is None else directed(looks[order])
         self._tracks.see_looks_of(seen.shape[1])
-        return _Picture(
+        return Sightings(
             at_ns=at_ns, boxes=boxes, measured=measured, scores=scores, groups=groups, looks=seen,
             sure=usable & confident, weak=usable & ~confident, birth=usable & (scores >= scale * chosen.birth_prob),
             owner=np.full(len(order), -1, np.int64),
         )  # fmt: skip
 
-    def _associate(self, picture: _Picture) -> None:
+    def _associate(self, picture: Sightings) -> None:
         chosen, tracks = self._settings, self._tracks
         same = tracks.groups[:, None] == picture.groups[None, :]
         if picture.looks.shape[1]:
@@ -215,9 +192,9 @@ class Tracker:
             if picture.looks.shape[1]:
                 self._look_stage(picture, sure, cosine)
 
-    def _first_stage(self, picture: _Picture, allowed: Flags) -> None:
+    def _first_stage(self, picture: Sightings, allowed: Flags) -> None:
         """Assign confident detections to all tracks; only where several compete does it matter how well each fits."""
-        chosen, tracks, columns = self._settings, self._tracks, _nonzero(picture.sure)
+        chosen, tracks, columns = self._settings, self._tracks, places_of(picture.sure)
         if not len(columns):
             return
         predicted, boxes = self.boxes, picture.boxes[columns]
@@ -239,9 +216,9 @@ class Tracker:
         pairs = assign(gain, possible[block])
         picture.owner[columns[pairs[1]]] = rows[pairs[0]]
 
-    def _overlap_stage(self, picture: _Picture, allowed: Flags, places: Floats, least: float) -> None:
+    def _overlap_stage(self, picture: Sightings, allowed: Flags, places: Floats, least: float) -> None:
         """Assign what is still free on both sides by overlap."""
-        rows, columns = _free(picture.owner, allowed)
+        rows, columns = free_pairs(picture.owner, allowed)
         if not len(rows):
             return
         shared = overlap(places[rows], picture.boxes[columns])
@@ -249,10 +226,10 @@ class Tracker:
         pairs = assign(gain, (shared >= least) & allowed[rows[:, None], columns])
         picture.owner[columns[pairs[1]]] = rows[pairs[0]]
 
-    def _look_stage(self, picture: _Picture, allowed: Flags, cosine: Floats) -> None:
+    def _look_stage(self, picture: Sightings, allowed: Flags, cosine: Floats) -> None:
         """Find lost tracks again that look the same, as far away as they can have gone."""
         chosen, tracks = self._settings, self._tracks
-        rows, columns = _free(picture.owner, allowed)
+        rows, columns = free_pairs(picture.owner, allowed)
         if not len(rows):
             return
         gap_s = (picture.at_ns - tracks.seen_ns[rows]) / NS_PER_S
@@ -270,11 +247,11 @@ class Tracker:
         other = np.abs(tracks.scores[rows, None] - scores[None, :])
         return np.asarray(-chosen.confidence_weight * other - chosen.stale_weight * unseen_s[:, None], np.float64)
 
-    def _follow_camera(self, picture: _Picture, allowed: Flags) -> bool:
+    def _follow_camera(self, picture: Sightings, allowed: Flags) -> bool:
         """Move the tracks with the camera; whether it moved so far that the association has to be done again."""
         chosen, tracks = self._settings, self._tracks
         steady = (tracks.hits > chosen.confirm_hits) & (tracks.seen_ns == self._before_ns)
-        found = _nonzero(picture.owner >= 0)
+        found = places_of(picture.owner >= 0)
         found = found[steady[picture.owner[found]]]
         if self._follow_jump(picture, allowed, steady, len(found)):
             return True
@@ -290,14 +267,14 @@ class Tracker:
         tracks.observed[:, :2] += shift
         return bool(np.abs(shift).max() > chosen.sway_heights * sway.median(tracks.state[:, 3]))
 
-    def _follow_jump(self, picture: _Picture, allowed: Flags, steady: Flags, held: int) -> bool:
+    def _follow_jump(self, picture: Sightings, allowed: Flags, steady: Flags, held: int) -> bool:
         """Where most of the steady tracks, of which so many were `held`, were lost at once: whether the camera jumped,
         and they with it."""
         tracks, known = self._tracks, int(np.count_nonzero(steady))
         lost = known - held
         if lost < sway.FEWEST or 2 * lost < known:
             return False
-        found = picture.measured[_nonzero(allowed.any(axis=0))]
+        found = picture.measured[places_of(allowed.any(axis=0))]
         shift = sway.jump(tracks.state[steady][:, kalman.POSITION], found)
         if shift is None:
             return False
@@ -312,15 +289,15 @@ class Tracker:
         sure = np.minimum(1.0, length / (self._settings.direction_jitter * self._tracks.observed[rows, 3:4]))
         return np.asarray(moved / np.maximum(length, 1e-12) * sure, np.float64)
 
-    def _conclude(self, picture: _Picture) -> Ints:
+    def _conclude(self, picture: Sightings) -> Ints:
         """Continue what was found, begin what is new; the identity of each detection."""
         chosen, tracks, owner = self._settings, self._tracks, picture.owner
-        found = _nonzero(owner >= 0)
+        found = places_of(owner >= 0)
         self._continue(picture, owner[found], found)
         ids = np.zeros(len(owner), np.int64)
         known = found[tracks.hits[owner[found]] >= chosen.confirm_hits]
         ids[known] = tracks.ids[owner[known]]
-        newborn = _nonzero(picture.birth & (owner < 0))
+        newborn = places_of(picture.birth & (owner < 0))
         if len(newborn):
             newborn = self._distinct(newborn, picture)
             born = self._bear(picture, newborn)
@@ -328,7 +305,7 @@ class Tracker:
                 ids[newborn] = born
         return ids
 
-    def _continue(self, picture: _Picture, rows: Ints, found: Ints) -> None:
+    def _continue(self, picture: Sightings, rows: Ints, found: Ints) -> None:
         if not len(rows):
             return
         chosen, tracks, measured = self._settings, self._tracks, picture.measured[found]
@@ -368,7 +345,7 @@ class Tracker:
         if not kept.all():
             tracks.keep(kept)
 
-    def _distinct(self, newborn: Ints, picture: _Picture) -> Ints:
+    def _distinct(self, newborn: Ints, picture: Sightings) -> Ints:
         """Without those that are a second box of a tracked object, or of a surer newborn one."""
         scores = picture.scores
         rival = (picture.owner >= 0)[None, :] | (scores[None, :] > scores[newborn, None])
@@ -376,7 +353,7 @@ class Tracker:
         shared = np.where(rival, overlap(picture.boxes[newborn], picture.boxes), 0.0)
         return np.asarray(newborn[shared.max(axis=1) <= self._settings.birth_overlap], np.int64)
 
-    def _bear(self, picture: _Picture, newborn: Ints) -> Ints:
+    def _bear(self, picture: Sightings, newborn: Ints) -> Ints:
         born = len(newborn)
         ids = np.fromiter(islice(self._ids, born), np.int64, born)
         if born:
@@ -394,24 +371,3 @@ class Tracker:
             )
             self._tracks.add(more)
         return ids
-
-
-def _canonical(boxes: Floats, scores: Floats, groups: Ints) -> Ints:
-    """The detections that are looked at, surest first, in an order that does not depend on how they came."""
-    real = np.isfinite(scores) & (np.abs(boxes) < FARTHEST).all(axis=1)
-    told = zip((-scores).tolist(), boxes.tolist(), groups.tolist(), range(len(scores)), strict=True)
-    order = [at for *_, at in sorted(itertools.compress(told, real.tolist()))]
-    return np.array(order[:MOST_BOXES], np.int64)
-
-
-def _free(owner: Ints, allowed: Flags) -> tuple[Ints, Ints]:
-    """Rows and columns of `allowed` [n, m] that still want a partner."""
-    open_rows, open_columns = np.ones(len(allowed), bool), owner < 0
-    open_rows[owner[~open_columns]] = False
-    open_pairs = allowed & open_rows[:, None] & open_columns
-    return _nonzero(open_pairs.any(axis=1)), _nonzero(open_pairs.any(axis=0))
-
-
-def _nonzero(flags: Flags | np.bool_) -> Ints:
-    """Where `flags` [n] are true; without what `numpy.flatnonzero` does for other shapes."""
-    return np.asarray(flags).nonzero()[0]

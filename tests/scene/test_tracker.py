@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from agent.scene.association import agreement, alike, assign, centred, corners, overlap
 from agent.scene.kalman import POSITION, VELOCITY, Noise, born, predict, update
+from agent.scene.sightings import MOST_BOXES
 from agent.scene.sureness import Sureness
 from agent.scene.sway import common_shift, jump
-from agent.scene.tracker import MOST_BOXES, Tracker, TrackerSettings
+from agent.scene.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S
 
 Boxes = NDArray[np.float64]
