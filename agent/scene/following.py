@@ -154,7 +154,10 @@ class Following:
         scores = np.array([d.score_prob for d in detections], np.float64)
         groups = np.array([group_of(d.label) for d in detections], np.int64)
         weak = (groups == _GROUPS["person"]) & (scores < self._confident_prob)
-        ids = self._identify(seen.at_ns, boxes, scores, groups, weak)
+        usual = np.zeros(len(boxes), bool)
+        if self._clutter.places:
+            usual[weak] = self._clutter.usual(boxes[weak], scores[weak])
+        ids = self._identify(seen.at_ns, boxes, scores, groups, usual)
         velocity_of = dict(zip(self._tracker.ids.tolist(), self._tracker.velocities.tolist(), strict=True))
         found = []
         for track_id, detection in zip(ids.tolist(), detections, strict=True):
@@ -168,12 +171,10 @@ class Following:
         self._at_ns = seen.at_ns
         return found
 
-    def _identify(self, at_ns: int, boxes: Floats, scores: Floats, groups: Ints, weak: Flags) -> Ints:
-        """The identity of each detection, 0 for none; weak ones that show what is always there take no part."""
-        if not self._clutter.places or not np.count_nonzero(weak):
+    def _identify(self, at_ns: int, boxes: Floats, scores: Floats, groups: Ints, usual: Flags) -> Ints:
+        """The identity of each detection, 0 for none; those that show what is `usual` there take no part."""
+        if not np.count_nonzero(usual):
             return self._tracker.step(at_ns, boxes, scores, groups)
-        usual = np.zeros(len(boxes), bool)
-        usual[weak] = self._clutter.usual(boxes[weak], scores[weak])
         ids = np.zeros(len(boxes), np.int64)
         ids[~usual] = self._tracker.step(at_ns, boxes[~usual], scores[~usual], groups[~usual])
         return ids
