@@ -242,7 +242,7 @@ def _rows_by(look: teachers.Look) -> Finder:
 def floats(name: str, net: Vision, stills: Sequence[Still]) -> Iterator[dict[str, Any]]:
     """A network of ours without rounding, at both square sizes."""
     for side_px in (416, 320):
-        model = graph.trace(net, side_px, side_px).SerializeToString()
+        model = graph.trace(net, side_px, side_px, graph.outputs_of(net)).SerializeToString()
         run = teachers.session(model)
         names = [output.name for output in run.get_outputs()]
 
