@@ -44,9 +44,12 @@ def read(wanted: SourceSpec, seconds: float) -> tuple[list[Frame], list[SoundBlo
     frames: list[Frame] = []
     blocks: list[SoundBlock] = []
     with open_media(wanted) as media:
+        awaited = media.info.has_picture + media.info.has_sound
+        begun_ns: dict[type, int] = {}  # a server on a busy machine may start its pictures a second after its sound
         for item in media.read():
             frames.append(item) if isinstance(item, Frame) else blocks.append(item)
-            if item.at_ns > seconds * NS_PER_S:
+            begun_ns.setdefault(type(item), item.at_ns)
+            if len(begun_ns) == awaited and item.at_ns > max(begun_ns.values()) + seconds * NS_PER_S:
                 break
         return frames, blocks, (media.info.video_codec, media.info.audio_codec)
 
