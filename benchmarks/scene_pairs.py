@@ -78,7 +78,10 @@ def digest(stream: Sequence[Observation]) -> str:
 
 
 def ten_people_ms() -> float:
-    """Processor milliseconds a picture of the ten people of `benchmarks.scene_cost`, measured as there."""
+    """Processor milliseconds a picture of the ten people of `benchmarks.scene_cost`, measured as there.
+
+    Written again: what the other checkout's `scene_cost` has may be of before any function for it.
+    """
     zone = Zone(polygon=((0.0, 0.4), (1.0, 0.4), (1.0, 1.0), (0.0, 1.0)), rules=("intrusion", "loitering"))
     scene = Scene(Policy(zones={"yard": {"all": zone}}))
     stream = list(observations())

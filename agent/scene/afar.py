@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.scene.following import Followed, Following, group_of
+from agent.scene.following import Followed, Following, group_of, stood_still
 from agent.scene.geometry import shared_frac
 from agent.scene.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
@@ -82,13 +82,7 @@ class Afar:
 
     def stand_still(self, at_ns: int) -> None:
         """The picture stood still: whoever was there is still there."""
-        if self._at_ns is None or at_ns <= self._at_ns:
-            return
-        for one in self._known.values():
-            one.seen_ns += at_ns - self._at_ns
-            one.body.stand_still(at_ns)
-        self._tracker.stand_still(at_ns)
-        self._at_ns = at_ns
+        self._at_ns = stood_still(self._known.values(), self._tracker, self._at_ns, at_ns)
 
     def start_over(self) -> None:
         """The picture was cut to another place: nobody was seen here yet."""

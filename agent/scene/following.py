@@ -1,7 +1,7 @@
 """From what one camera sees to the people and things in front of it, each with an identity and a behaviour."""
 
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,6 +132,17 @@ class Followed:
         return "moving" if self.body.speed_heights_per_s > 0.2 else "still"
 
 
+def stood_still(known: Iterable[Followed], tracker: Tracker, before_ns: int | None, at_ns: int) -> int | None:
+    """Take all of `known` and their tracker on to a picture like the one at `before_ns`; returns the newer time."""
+    if before_ns is None or at_ns <= before_ns:
+        return before_ns
+    for one in known:
+        one.seen_ns += at_ns - before_ns
+        one.body.stand_still(at_ns)
+    tracker.stand_still(at_ns)
+    return at_ns
+
+
 class Following:
     """Everything that moves in front of one camera, as whole looks show it; `ids` gives identities.
 
@@ -181,13 +192,7 @@ class Following:
 
     def stand_still(self, at_ns: int) -> None:
         """The picture stood still: whoever was there is still there, in the same place and posture."""
-        if self._at_ns is None or at_ns <= self._at_ns:
-            return
-        for followed in self.known.values():
-            followed.seen_ns += at_ns - self._at_ns
-            followed.body.stand_still(at_ns)
-        self._tracker.stand_still(at_ns)
-        self._at_ns = at_ns
+        self._at_ns = stood_still(self.known.values(), self._tracker, self._at_ns, at_ns)
 
     def start_over(self) -> None:
         """The picture was cut to another place: nobody stood, walked or lay here yet."""

@@ -25,8 +25,6 @@ ECHO_S = 1.5
 """A window shows an event as long as part of the event lies in its newest this many seconds."""
 WIDTHS = {"scene": 131, "people": PEOPLE_WIDTH, "sound": 160}
 """Features a step: 128 + 2 + 1; means and maxima of kinematics and motion, + 1; 128 + 30 + 2."""
-EVENT_LABELS = {"fight": "fight", "fall": "fall", "fire": "fire", "smoke": "smoke"}
-KIND_LABELS = {"fight", "fall"}  # a clip of any other kind is known not to show these
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from models.report import evidence
 GRAPH = ZOO / "fusion.onnx"
 EDGES = (-20.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 20.0)
 WORST = 6
-HOP_S = 0.5
 
 
 def measure(card: dict[str, Any], today: date) -> None:

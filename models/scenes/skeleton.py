@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
-STATURE_M = 1.63
-FLOOR_M = -0.866
-"""Height of the soles below the pelvis at rest."""
 
 
 @dataclass(frozen=True, slots=True)

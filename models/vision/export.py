@@ -53,7 +53,6 @@ GROUPS = {
     "animal": ["bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe"],
     "bag": ["backpack", "handbag", "suitcase"],
 }
-DATA_ROWS = 12
 LIMITS = [
     "Aerial thermal pictures: nearly blind (every teacher is).",
     "Bags and knives are found poorly (AP50 of the teacher: handbag 0.05, backpack 0.15, knife 0.06).",

@@ -17,7 +17,6 @@ from models.vision.posture_figures import iou
 from models.vision.teachers import session
 
 REACH = 2
-PATCH = 2 * REACH + 1
 CHANNELS = 192
 Patch = tuple[NDArray[np.float16], NDArray[np.float16]]
 Look = tuple[NDArray[np.float32], NDArray[np.float32], list[NDArray[np.float32]]]

@@ -6,14 +6,13 @@ smoke and an embedding of the whole picture.
 
     image [B,3,H,W] RGB 0..255 → scores [B,80,N], sides [B,32,N], scene [B,2], embedding [B,128], posture [B,3,N]
 
-Boxes are made of `sides` outside (`agent.inference.places`): a look needs them at few of its N places.
+Boxes are made of `sides` outside (`agent.inference.vision.boxes_at`): a look needs them at few of its N places.
 
 Where the network is quantised it says so: every convolution of body and pyramid owns a `FakeQuant` for
 its input and one for its output before the activation. That is what the exported file holds, operator
 for operator; joins, resizes, the last convolution of each head, and the decoding stay in float.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -403,11 +402,6 @@ def decode(sides: Tensor, points: Tensor) -> Tensor:
 def convs(net: nn.Module) -> list[Conv]:
     """Every quantisable convolution, in the order it runs in NanoDet's own file."""
     return [module for module in net.modules() if isinstance(module, Conv)]
-
-
-def canvas_cells(width_px: int, height_px: int) -> int:
-    """How many cells (N) a canvas has."""
-    return sum(math.ceil(width_px / s) * math.ceil(height_px / s) for s in STRIDES)
 
 
 def freeze_scales(net: nn.Module) -> None:

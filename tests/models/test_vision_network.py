@@ -1,5 +1,6 @@
 """The rebuilt network computes what the published file computes, at any canvas."""
 
+import math
 import os
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from models.vision.network import (
     MEAN_RGB,
     PAD_GREY,
     STD_RGB,
+    STRIDES,
     FakeQuant,
     Vision,
-    canvas_cells,
     cell_points,
     convs,
     decode,
@@ -95,10 +96,10 @@ def test_taking_rgb_bytes_changes_scores_only_near_the_border(published: Vision)
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (320, 320), (416, 416)])
 def test_each_canvas_gives_its_own_number_of_cells(net: Vision, width: int, height: int) -> None:
     with torch.no_grad():
-        scores, boxes, scene, embedding = net(torch.zeros(1, 3, height, width))
-    cells = canvas_cells(width, height)
-    assert scores.shape == (1, cells, 80)
-    assert boxes.shape == (1, cells, 4)
+        scores, sides, scene, embedding = net(torch.zeros(1, 3, height, width))
+    cells = sum(math.ceil(width / stride) * math.ceil(height / stride) for stride in STRIDES)
+    assert scores.shape == (1, 80, cells)
+    assert sides.shape == (1, 32, cells)
     assert scene.shape == (1, 2)
     assert embedding.shape == (1, 128)
 
