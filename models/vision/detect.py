@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.inference.vision import boxes_at
+from agent.inference.vision import places_of
 
 NMS_IOU = 0.6
 
@@ -29,8 +29,8 @@ def found_in(
     outputs: Mapping[str, NDArray[np.float32]], size_px: tuple[int, int], least_score: float, classes: int | None = None
 ) -> Detections:
     """What the graph's `outputs` hold on a canvas (width, height), in its pixels; of the first `classes` only."""
-    scores, sides = outputs["scores"][0].T, outputs["sides"][0]
-    return detections(scores[:, :classes], boxes_at(sides, size_px, np.arange(len(scores))), least_score)
+    scores, boxes_of = places_of(dict(outputs), size_px)
+    return detections(scores[:classes].T, boxes_of(np.arange(scores.shape[1])), least_score)
 
 
 def detections(
