@@ -78,8 +78,8 @@ def replay_files(
 ) -> None:
     """Play every source; SourceError at the end where one could not be played.
 
-    `on_message` sees every incident message besides the files, `on_end` what it came to. Bad sources are told to `warn`
-    and skipped.
+    `on_message` sees every incident message besides the files, `on_end` what it came to, if anything was
+    played. Bad sources are told to `warn` and skipped.
     """
     played = Played()
 
@@ -104,7 +104,8 @@ def replay_files(
         bad = _play_all(request, replayer, warn, played)
     if timeline is not None and request.destinations.plot is not None:
         timeline.save(request.destinations.plot)
-    on_end(played)
+    if played.sources or played.incidents:  # of nothing but files that could not be opened there is nothing to sum up
+        on_end(played)
     if bad:
         raise SourceError(
             f"{len(bad)} of {len(request.sources)} sources could not be played",

@@ -108,6 +108,10 @@ def test_what_it_came_to_is_said_on_stderr_also_where_there_is_nothing_to_tell(
     assert (quiet.stdout, quiet.stderr) == ("", "1 source, 2.1 s: no incidents\n")  # AAC is whole frames
     twice = replay(tmp_path, str(short_clip), str(short_clip), "missing.mp4", "--continuous")
     assert "2 sources, 4.2 s: no incidents\n" in twice.stderr
+    nothing = replay(tmp_path, "missing.mp4")
+    assert nothing.returncode == 4
+    assert "missing.mp4" in nothing.stderr
+    assert "incidents" not in nothing.stderr
     fall = replay(tmp_path, str(SCENES / "fall.mp4"), "--json-lines", "-")
     assert fall.stderr.endswith("1 source, 10.0 s: 1 incident\n")
 
