@@ -37,7 +37,10 @@ class Eviction:
         return self.evict(batch, queue.cheapest(batch.db, excess, leases), "bytes", moment) if excess else 0
 
     def give_up(self, batch: Batch, ranges: Iterable[tuple[int, int]], reason: GapReason, moment: Moment) -> None:
-        """Name numbers that will never come in a gap message."""
+        """Name numbers that will never come in a gap message; none are none."""
+        ranges = list(ranges)
+        if not ranges:
+            return
         gap_id = queue.open_gap(batch.db, reason, self.frozen)
         if gap_id is None:
             seq = batch.take_seq()

@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +32,7 @@ from agent.uplink.store import BrokenError, RefusedError, Store, memory_store, o
 _LOG = logging.getLogger(__name__)
 
 HEAL_EVERY_NS = 5 * NS_PER_S
-_UNREAD_ID = 1 << 52  # ids of a run that could not read the disk: beyond all that are on it
+_UNREAD_ID = 1 << 52  # ids of runs that could not read the disk: beyond all that are on it
 
 Result = TypeVar("Result")
 
@@ -112,15 +113,16 @@ class Outbox:
             for letter_id in ids:
                 self._leases.pop(letter_id, None)
             with self._memory.transaction() as db:
+                on_disk = set(ids) - queue.known(db, ids)
                 self._memory_bytes -= queue.remove(db, ids)
             if self._disk is None or self._why_degraded:
-                self._undeleted.update(ids)
+                self._undeleted |= on_disk
                 return
             try:
                 with self._disk.transaction() as db:
-                    self._disk_bytes -= queue.remove(db, ids)
+                    self._disk_bytes -= queue.remove(db, on_disk)
             except (RefusedError, BrokenError) as error:
-                self._undeleted.update(ids)
+                self._undeleted |= on_disk
                 self._degrade(error)
 
     def refused(self, letter: Letter, wait_ns: int) -> None:
@@ -203,7 +205,7 @@ class Outbox:
             store = open_store(self._path)
         except (RefusedError, BrokenError) as error:
             self._saved_until = self._next_seq = max(self._mark.reserved, self._mark.spent) + 1
-            self._next_id = _UNREAD_ID
+            self._next_id = _unread_id(self._run, self._now())
             self._degrade(error)
             return
         with store.reading() as db:
@@ -364,3 +366,13 @@ class Outbox:
             at_wall_ns=letter.wall_ns,
         )
         return dataclasses.replace(letter, payload=encoded(message))
+
+
+def _unread_id(run: str, moment: Moment) -> int:
+    """Return the first id of a run that cannot read the disk.
+
+    What such a run before it left on the disk may still wait there, and the two must not share an id: so it is made of
+    the time, by which the older goes first, and of the run, for boxes whose clock begins at the same time at each boot.
+    """
+    seconds, mark = moment.wall_ns // NS_PER_S, zlib.crc32(run.encode()) % (1 << 12)
+    return _UNREAD_ID + (max(0, seconds) << 29) + (mark << 17)

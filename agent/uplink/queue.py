@@ -126,6 +126,12 @@ def remove(db: sqlite3.Connection, ids: Collection[int]) -> int:
     return int(freed)
 
 
+def known(db: sqlite3.Connection, ids: Collection[int]) -> set[int]:
+    """Return those of `ids` that wait here."""
+    found = db.execute("SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(ids)),))
+    return {letter_id for (letter_id,) in found}
+
+
 def size_bytes(db: sqlite3.Connection) -> int:
     """Return the bytes of everything that waits."""
     return int(db.execute("SELECT coalesce(sum(size_bytes), 0) FROM outbox").fetchone()[0])

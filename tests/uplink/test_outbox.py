@@ -418,6 +418,41 @@ def test_a_state_folder_that_cannot_be_made_is_a_degraded_beginning(tmp_path: Pa
     assert seqs(take_everything(outbox(tmp_path / "folder", clock, run="second"))) == [1, 2]
 
 
+def test_what_two_runs_wrote_before_they_could_read_the_disk_is_all_delivered(tmp_path: Path, clock: Clock) -> None:
+    state = tmp_path / "state"
+    outbox(state, clock).close()
+    for run, chain in (("second", "a"), ("third", "b")):
+        state.rename(tmp_path / "away")  # the disk is mounted late, twice, while the broker is away
+        state.write_text("")
+        box = outbox(state, clock, run=run)
+        put(box, clock, chain)
+        state.unlink()
+        (tmp_path / "away").rename(state)
+        clock.advance(HEAL_EVERY_NS / NS_PER_S)
+        put(box, clock, f"{chain} healed")
+        assert not box.state().degraded
+        box.close()
+    chains = [letter.chain for letter in take_everything(outbox(state, clock, run="last")) if letter.role != "gap"]
+    assert sorted(chains) == ["a", "a healed", "b", "b healed"]
+
+
+def test_what_was_delivered_out_of_memory_is_not_counted_as_left_on_the_disk(tmp_path: Path, clock: Clock) -> None:
+    box = outbox(tmp_path, clock)
+    put(box, clock, "on the disk")
+    refuse_writes(box)
+    for n in range(5):
+        put(box, clock, f"in memory {n}")
+    box.delivered([letter.id for letter in take(box) if letter.chain != "on the disk"])
+    put(box, clock, "new")
+    assert box.state().depth == 2
+    box.release()
+    take_everything(box)
+    assert box.state().depth == 0
+    heal_disk(box, clock)
+    put(box, clock, "after")
+    assert box.state().depth == 1
+
+
 def test_the_mark_is_moved_ahead_in_blocks(tmp_path: Path, clock: Clock) -> None:
     outbox(tmp_path, clock).close()
     assert read_mark(tmp_path / "state.seq") == Mark(1 + BLOCK, 0)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from agent.config.schema import Config, Node
-from agent.types import Opened
+from agent.types import NS_PER_S, Opened
 from agent.uplink.door import Uplink
 from agent.uplink.history import Query, find
-from agent.uplink.store import open_for_reading
+from agent.uplink.outbox import HEAL_EVERY_NS
+from agent.uplink.store import BrokenError, open_for_reading
 from tests.uplink.made import WALL_OFFSET_NS, Clock, incident, life, outbox, seqs, take_everything
 
 CONFIG = Config(node=Node(name="box"))
@@ -120,3 +121,15 @@ def test_numbers_go_on_after_a_salvage(tmp_path: Path) -> None:
     numbers = seqs(take_everything(outbox(tmp_path, Clock(), run="third")))
     assert len(numbers) == len(set(numbers))
     assert max(numbers) > 3 * MANY
+
+
+def test_where_all_that_was_ever_raised_is_salvaged_no_gap_is_told(tmp_path: Path) -> None:
+    clock = Clock()
+    filled(tmp_path)
+    box = outbox(tmp_path, clock, run="second")
+    box._lose_disk(BrokenError("the database breaks while the agent runs"))
+    damage(tmp_path, table="incident_time")  # an index: nothing of what waits is in it
+    clock.advance(HEAL_EVERY_NS / NS_PER_S)
+    letters = take_everything(box)
+    assert [letter.role for letter in letters if letter.role == "gap"] == []
+    assert sorted(seqs(letters)) == list(range(1, 3 * MANY - 1))
