@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from agent.uplink.history import Query, Verdict
     from agent.uplink.store import Store
 
-app = typer.Typer(help="Incidents kept on this box: list, show, mark, find similar ones, export.")
+app = typer.Typer(help="Incidents kept on this box: list, show, review, mark, find similar ones, export.")
 
 SHORT_ID = 8
-LONGEST_NOTE = 500
 VERDICTS = ("true", "false")
 CSV_COLUMNS = (
     "id", "started_at", "ended_at", "node", "camera", "kind", "severity",
@@ -88,15 +87,18 @@ def show(
     state: StateFolder = None,
 ) -> None:
     """Show one incident: what happened, why it was raised, and every message of it."""
+    from agent.uplink.delivery import deliveries
     from agent.uplink.history import judged
 
     with closing(_store(state)) as store:
         messages = _one(store, incident)
-        verdict = judged(store).get(messages[-1]["id"])
+        incident_id = messages[-1]["id"]
+        verdict, delivery = judged(store).get(incident_id), deliveries(store, [incident_id])[incident_id]
     if as_json:
         print_json([_with_verdict(message, verdict) for message in messages])
         return
-    _show([*messages[:-1], _with_verdict(messages[-1], verdict)], _clip(messages[-1], _folder(state)))
+    clip = _clip(messages[-1], _folder(state))
+    _show([*messages[:-1], _with_verdict(messages[-1], verdict)], clip, delivery.words())
 
 
 @app.command()
@@ -109,6 +111,7 @@ def mark(
     """Say whether an incident was true: `vedette calibrate` learns from it, the lists show it."""
     from agent.uplink import history
     from agent.uplink.door import DATABASE
+    from agent.uplink.history import LONGEST_NOTE
     from agent.uplink.store import open_beside
 
     if verdict not in VERDICTS:
@@ -121,6 +124,23 @@ def mark(
         with store.transaction() as db:
             history.mark(db, found["id"], verdict=verdict == "true", at=at, note=note)
     remark(f"{found['kind']} of {local(found['started_at'])} at {found['camera']}: marked {verdict}.")
+
+
+@app.command()
+def review(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    state: StateFolder = None,
+) -> None:
+    """Review incidents in a browser here: pictures, clips, evidence, and two buttons for your verdict."""
+    import threading
+
+    from agent.cli.view import tell_address
+    from agent.service.run import stop_on_signals
+    from agent.service.viewing.run import run_review
+
+    stop = threading.Event()
+    stop_on_signals(stop)
+    run_review(_folder(state), port=port, on_ready=tell_address, stop=stop)
 
 
 @app.command()
@@ -171,7 +191,7 @@ def _clip(message: dict[str, Any], folder: Path) -> str:
     return "none" if message["clip"] is None else f"{message['clip']} is not there: not yet, or not any more"
 
 
-def _show(messages: list[dict[str, Any]], clip: str) -> None:
+def _show(messages: list[dict[str, Any]], clip: str, delivered: str) -> None:
     newest = messages[-1]
     say(newest["summary"])
     say("")
@@ -186,6 +206,7 @@ def _show(messages: list[dict[str, Any]], clip: str) -> None:
         ("without picture", "would have opened" if newest["without_picture"] else "would not have opened"),
         ("snapshot", newest["snapshot"] or "none"),
         ("clip", clip),
+        ("delivery", delivered),
         ("marked", _verdict(newest, whole=True) or "not yet: vedette incidents mark ID true|false"),
         ("models", ", ".join(f"{name} {digest}" for name, digest in newest["models"].items()) or "-"),
     ]

@@ -1,4 +1,4 @@
-"""`vedette view`: a page in the browser of this machine for whoever installs a camera."""
+"""`vedette view`: a page in the browser of this machine for whoever installs a camera, and reviews what happened."""
 
 import threading
 from pathlib import Path
@@ -25,7 +25,11 @@ def view(
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Show live pictures with boxes, sound and incidents in a browser here; draw zones, lines and masks in them."""
+    """Show live pictures with boxes, sound and incidents in a browser here; draw zones, lines and masks in them.
+
+    What happened before can be reviewed there, too; for that alone, `vedette incidents review` opens no camera.
+    """
+    from agent.config.places import state_dir
     from agent.service.run import stop_on_signals
     from agent.service.viewing.run import run_view
 
@@ -33,11 +37,20 @@ def view(
     stop = threading.Event()
     stop_on_signals(stop)
     run_view(
-        settings, config_path=config, saves=saves, password=password, port=port, looks=looks, on_ready=_tell, stop=stop
+        settings,
+        config_path=config,
+        history=state_dir(),
+        saves=saves,
+        password=password,
+        port=port,
+        looks=looks,
+        on_ready=tell_address,
+        stop=stop,
     )
 
 
-def _tell(url: str) -> None:
+def tell_address(url: str) -> None:
+    """Say where the page is."""
     say(url)
     remark("Open it in a browser on this machine; it lets one in. From elsewhere: ssh -L PORT:127.0.0.1:PORT this-box.")
     remark("Ctrl-C ends it.")

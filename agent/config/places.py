@@ -35,9 +35,17 @@ def is_named(explicit: Path | None = None, environ: Mapping[str, str] = os.envir
 def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of outbox, history and learned data; it need not exist.
 
-    systemd's STATE_DIRECTORY (its first entry), /var/lib/vedette for root, else the person's XDG folder.
+    systemd's STATE_DIRECTORY (its first entry), /var/lib/vedette for root and for the service's own user, else the
+    person's XDG folder.
     """
     given = environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return Path(given)
-    return SYSTEM_STATE if os.geteuid() == 0 else user_state_path("vedette")
+    return SYSTEM_STATE if os.geteuid() == 0 or _is_mine(SYSTEM_STATE) else user_state_path("vedette")
+
+
+def _is_mine(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.geteuid()
+    except OSError:
+        return False

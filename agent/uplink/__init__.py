@@ -7,6 +7,7 @@ batch       what one transaction puts into it
 outbox      the queue on disk and, while the disk refuses, the one in memory; `seq`
 seqfile     what is known of `seq` when the database is not
 history     the incidents kept on this box, and questions to them
+delivery    how far the broker has an incident
 snapshots   JPEG of a picture
 connection  one MQTT connection: paho, TLS, will, protocol fallback, faults in words
 latest      topics of which only the newest content matters

@@ -25,7 +25,9 @@ class Eviction:
 
     def evict(self, batch: Batch, chosen: Sequence[tuple[int, int | None]], reason: GapReason, moment: Moment) -> int:
         """Delete letters and name their numbers in a gap message; return the bytes freed."""
-        freed = queue.remove(batch.db, [letter_id for letter_id, _ in chosen])
+        ids = [letter_id for letter_id, _ in chosen]
+        queue.note_given_up(batch.db, ids)
+        freed = queue.remove(batch.db, ids)
         numbers = [(seq, seq) for _, seq in chosen if seq is not None]
         if numbers:
             self.give_up(batch, numbers, reason, moment)

@@ -49,10 +49,15 @@ class EvidenceFolder:
             used_bytes -= sizes[picture]
 
 
+def picture_path(state_folder: Path, incident_id: str) -> Path:
+    """Return where the picture of an incident lies, if one is kept."""
+    return state_folder / FOLDER / f"{incident_id}{SUFFIX}"
+
+
 def picture_of(state_folder: Path, incident_id: str) -> bytes | None:
     """Return the JPEG kept of an incident, None where there is none."""
     try:
-        return (state_folder / FOLDER / f"{incident_id}{SUFFIX}").read_bytes()
+        return picture_path(state_folder, incident_id).read_bytes()
     except OSError:
         return None
 

@@ -4,17 +4,24 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from agent.uplink.payload import Message
 from agent.uplink.store import Store
 
 KEEP_INCIDENTS = 50_000  # about 200 MB of messages; the oldest beyond are forgotten
+LONGEST_NOTE = 500  # characters of a verdict's why
+
+Marked = Literal["true", "false", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to look for; everything given must hold. Times are RFC 3339 UTC with milliseconds."""
+    """What to look for; everything given must hold. Times are RFC 3339 UTC with milliseconds.
+
+    `marked`: what a person said of it, `none` for nothing yet. `before`: (started_at, id) of an incident; only those
+    that come after it, newest first.
+    """
 
     since: str | None = None
     until: str | None = None
@@ -23,6 +30,8 @@ class Query:
     severities: Sequence[str] = ()
     text: str = ""
     only_open: bool = False
+    marked: Marked | None = None
+    before: tuple[str, str] | None = None
     limit: int | None = None
 
 
@@ -149,7 +158,43 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
         values.append(word)
     if query.only_open:
         where.append("phase <> 'close'")
+    if query.marked is not None:
+        found = "SELECT verdict FROM verdict WHERE incident_id = incident.id"
+        where.append(f"NOT EXISTS ({found})" if query.marked == "none" else f"({found}) = ?")
+        values += [] if query.marked == "none" else [query.marked == "true"]
+    if query.before is not None:
+        where.append("(started_at, id) < (?, ?)")
+        values += query.before
     return " AND ".join(where), values
+
+
+def count(store: Store, query: Query) -> int:
+    """Return how many incidents fit, `limit` or not."""
+    where, values = _conditions(query)
+    with store.reading() as db:
+        return int(db.execute(f"SELECT count(*) FROM incident WHERE {where}", values).fetchone()[0])
+
+
+def seen_on(store: Store) -> tuple[list[str], list[str]]:
+    """Return (cameras, kinds) that incidents were raised on and of, in order of their names."""
+    with store.reading() as db:
+        pairs = db.execute("SELECT DISTINCT camera, kind FROM incident").fetchall()
+    return sorted({camera for camera, _ in pairs}), sorted({kind for _, kind in pairs})
+
+
+def course(store: Store, incident_id: str, most: int) -> list[Message]:
+    """Return the messages of an incident in order; of more than `most` an even choice with the first and the last."""
+    with store.reading() as db:
+        numbers = [
+            seq for (seq,) in db.execute("SELECT seq FROM phase WHERE incident_id = ? ORDER BY seq", (incident_id,))
+        ]
+        if len(numbers) > most:
+            numbers = [numbers[step * (len(numbers) - 1) // (most - 1)] for step in range(most)]
+        rows = db.execute(
+            "SELECT message FROM phase WHERE incident_id = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            (incident_id, json.dumps(numbers)),
+        )
+        return [json.loads(text) for (text,) in rows]
 
 
 def phases(store: Store, id_or_start: str) -> list[Message]:

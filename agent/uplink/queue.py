@@ -104,6 +104,16 @@ def has_chain(db: sqlite3.Connection, chain: str, done: Collection[int]) -> bool
     return not ids <= set(done)
 
 
+def waiting(db: sqlite3.Connection, chains: Sequence[str]) -> dict[str, int]:
+    """Return how many messages of each of these chains wait, pictures not counted; chains without any are left out."""
+    rows = db.execute(
+        "SELECT chain, count(*) FROM outbox WHERE seq IS NOT NULL AND chain IN (SELECT value FROM json_each(?))"
+        " GROUP BY chain",
+        (json.dumps(list(chains)),),
+    )
+    return dict(rows.fetchall())
+
+
 def read(db: sqlite3.Connection, ids: Sequence[int]) -> list[Letter]:
     """Return the letters `ids`, in that order."""
     marks = ",".join("?" * len(ids))
@@ -130,6 +140,25 @@ def known(db: sqlite3.Connection, ids: Collection[int]) -> set[int]:
     """Return those of `ids` that wait here."""
     found = db.execute("SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(ids)),))
     return {letter_id for (letter_id,) in found}
+
+
+def note_given_up(db: sqlite3.Connection, ids: Collection[int]) -> None:
+    """Keep in the history which messages are given up with the letters `ids`; before they are removed."""
+    db.execute(
+        "INSERT OR IGNORE INTO given_up SELECT chain, seq FROM outbox WHERE id IN (SELECT value FROM json_each(?))"
+        " AND seq IS NOT NULL AND chain IN (SELECT id FROM incident)",
+        (json.dumps(sorted(ids)),),
+    )
+
+
+def given_up(db: sqlite3.Connection, chains: Sequence[str]) -> dict[str, int]:
+    """Return how many messages of each of these incidents were given up; those without any are left out."""
+    rows = db.execute(
+        "SELECT incident_id, count(*) FROM given_up WHERE incident_id IN (SELECT value FROM json_each(?))"
+        " GROUP BY incident_id",
+        (json.dumps(list(chains)),),
+    )
+    return dict(rows.fetchall())
 
 
 def size_bytes(db: sqlite3.Connection) -> int:
@@ -240,6 +269,8 @@ _MOVES = {
         for name in ("severity", "phase", "started_at", "wall_offset_ns", "synchronised", "words", "message")
     ),
     "phase": "INSERT OR REPLACE INTO phase VALUES ({})",
+    "verdict": "INSERT OR REPLACE INTO verdict VALUES ({})",
+    "given_up": "INSERT OR IGNORE INTO given_up VALUES ({})",
 }
 
 
@@ -253,5 +284,5 @@ def move(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 def clear(db: sqlite3.Connection) -> None:
     """Forget everything that waits and the history: it is elsewhere now."""
-    for table in ("outbox", "gap_range", "phase", "incident"):
+    for table in reversed(_MOVES):
         db.execute(f"DELETE FROM {table}")

@@ -18,6 +18,7 @@ _KEYS: Mapping[str, str] = {
     "incident": "id",
     "phase": "incident_id, seq",
     "verdict": "incident_id",
+    "given_up": "incident_id, seq",
     "outbox": "id",
     "gap_range": "gap_id, from_seq",
 }

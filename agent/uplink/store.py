@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.config.places import SYSTEM_STATE
 from agent.errors import StoreError
 from agent.uplink.salvage import salvage
 
@@ -78,6 +79,13 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     """
     ALTER TABLE verdict ADD COLUMN note TEXT NOT NULL DEFAULT '';
+    """,
+    """
+    CREATE TABLE given_up (            -- messages of an incident that will never come: a gap message told so
+        incident_id TEXT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (incident_id, seq)
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 
@@ -212,11 +220,8 @@ def open_beside(path: Path) -> Store:
 
 
 def _existing(path: Path, mode: str) -> Store:
-    if not path.exists():
-        raise StoreError(
-            f"there is no history at {path}",
-            cure="Nothing was raised on this box yet; `vedette run` begins it. STATE_DIRECTORY names another folder.",
-        )
+    if not os.path.exists(path):  # not Path.exists(): what cannot be looked at counts as not there
+        raise NoHistoryError(f"there is no history at {path}", cure=_where_else(path.parent))
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -227,6 +232,18 @@ def _existing(path: Path, mode: str) -> Store:
         db.close()
         raise StoreError(f"the database {path} is of an older Vedette", cure="Start `vedette run` once to update it.")
     return Store(db, str(path))
+
+
+class NoHistoryError(StoreError):
+    """Nothing was kept here yet, or it is not for this person to see."""
+
+    transient = False
+
+
+def _where_else(folder: Path) -> str:
+    if folder != SYSTEM_STATE and os.path.exists(SYSTEM_STATE):
+        return f"The service keeps its own in {SYSTEM_STATE}: use sudo. STATE_DIRECTORY names another folder."
+    return "Nothing was raised on this box yet; `vedette run` begins it. STATE_DIRECTORY names another folder."
 
 
 def _locked(path: Path) -> int:

@@ -30,6 +30,16 @@ def test_a_person_has_a_file_of_their_own(somebody: Path) -> None:
     assert state_dir({}) == somebody / "state" / "vedette"
 
 
+def test_the_services_own_user_works_in_the_services_folder(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "SYSTEM_STATE", somebody / "var")
+    (somebody / "var").mkdir()
+    owner = (somebody / "var").stat().st_uid
+    monkeypatch.setattr(places.os, "geteuid", lambda: owner + 1)
+    assert state_dir({}) == somebody / "state" / "vedette", "it is another's"
+    monkeypatch.setattr(places.os, "geteuid", lambda: owner)
+    assert state_dir({}) == somebody / "var"
+
+
 def test_the_system_wide_file_wins_where_it_exists(somebody: Path) -> None:
     places.SYSTEM_CONFIG.parent.mkdir()
     places.SYSTEM_CONFIG.touch()

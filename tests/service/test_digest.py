@@ -12,7 +12,7 @@ from agent.errors import StoreError
 from agent.service import digest_page
 from agent.service.digest import Day, gathered, quiet, rows, summary
 from agent.service.digest_page import MOST_CARDS, page
-from agent.types import NS_PER_S, Closed, Opened
+from agent.types import NS_PER_S, Closed, IncidentChange, Opened, Updated
 from agent.uplink import history
 from agent.uplink.door import DATABASE, Uplink
 from agent.uplink.store import open_beside
@@ -30,11 +30,12 @@ class Past:
         self.folder = folder
         self._uplink = Uplink.open(Config(node=Node(name="box"), snapshots=Snapshots(enabled=True)), folder)
         self._count = 0
+        self._values: dict[str, Any] = {}
 
     def happened(self, at: datetime, lasted_s: float | None = 10.0, *, picture: bool = False, **changes: Any) -> str:
         self._count += 1
         started_ns = int(at.timestamp()) * NS_PER_S
-        values = {"started_ns": started_ns, "at_ns": started_ns + 2 * NS_PER_S} | changes
+        values = self._values = {"started_ns": started_ns, "at_ns": started_ns + 2 * NS_PER_S} | changes
         opened = Opened(incident=incident(self._count, **values))
         incident_id = self._raise(opened, np.zeros((90, 160, 3), np.uint8) if picture else None)
         if lasted_s is not None:
@@ -43,7 +44,16 @@ class Past:
             self._raise(Closed(incident=incident(self._count, **values | over)), None)
         return incident_id
 
-    def _raise(self, change: Opened | Closed, picture: Any) -> str:
+    def amend(self, *, closes: bool = True, **changes: Any) -> None:
+        """Say more of the last incident, 10 s after it began."""
+        at_ns = self._values["started_ns"] + 10 * NS_PER_S
+        values = self._values | {"at_ns": at_ns} | changes
+        if closes:
+            self._raise(Closed(incident=incident(self._count, **values, ended_ns=at_ns, close_reason="quiet")), None)
+        else:
+            self._raise(Updated(incident=incident(self._count, **values)), None)
+
+    def _raise(self, change: IncidentChange, picture: Any) -> str:
         return self._uplink.raise_change(change, wall_offset_ns=0, clock_synchronised=True, picture=picture)
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ import pytest
 from agent.config.load import load
 from agent.errors import ConfigError, VedetteError
 from agent.scene import Policy, Scene
-from agent.service.viewing.page import COOKIE, Desk, Drawing, Page
+from agent.service.viewing.page import COOKIE, Desk, Drawing, Live, Page
+from agent.service.viewing.review import Review
 from agent.service.viewing.run import run_view
 from agent.service.viewing.screens import Screens
 from agent.types import NS_PER_S, Box, Closer, Frame, PictureStats, Seen
@@ -61,7 +62,7 @@ def page(tmp_path: Path, kept: list[Drawing]) -> Iterator[Page]:
         raise ConfigError(f"{name} is not in the configuration", cure="Look at the list.")
 
     desk = Desk(parts=lambda camera: {"saves": True, "zones": {}}, keep=kept.append, remove=refuse)
-    made = Page(Screens(load(config)), desk)
+    made = Page(Review(tmp_path), Live(Screens(load(config)), desk))
     made.start()
     yield made
     made.close()
@@ -131,15 +132,17 @@ def test_what_the_configuration_refuses_is_told_with_its_cure(page: Page) -> Non
     assert "Look at the list" in told["error"]
 
 
-def test_a_port_that_is_taken_is_told(page: Page) -> None:
+def test_a_port_that_is_taken_is_told(page: Page, tmp_path: Path) -> None:
     with pytest.raises(VedetteError, match="cannot be served"):
-        Page(Screens(load_empty()), Desk(lambda camera: {}, lambda d: None, lambda c, t, n: None), page.port)
+        Page(Review(tmp_path), port=page.port)
 
 
-def load_empty() -> Any:
-    from agent.config.load import of_data
-
-    return of_data({})
+def test_past_incidents_can_be_reviewed_beside_the_live_cameras(page: Page) -> None:
+    browser = Browser(page.url)
+    browser.enter()
+    assert b'href="/review"' in browser.ask("/")[1]
+    assert b"<title>Vedette: review</title>" in browser.ask("/review")[1]
+    assert browser.ask("/review/about")[1]["live"] is True
 
 
 @pytest.mark.integration
@@ -182,7 +185,16 @@ def test_pictures_come_and_a_drawn_zone_is_kept_and_watched(tmp_path: Path) -> N
         ready.set()
 
     def serve() -> None:
-        run_view(load(config), config_path=config, saves=True, password=None, port=0, on_ready=tell, stop=stop)
+        run_view(
+            load(config),
+            config_path=config,
+            history=tmp_path,
+            saves=True,
+            password=None,
+            port=0,
+            on_ready=tell,
+            stop=stop,
+        )
 
     server = threading.Thread(target=serve, daemon=True)
     server.start()

@@ -3,9 +3,11 @@
 import sqlite3
 from pathlib import Path
 
+from agent.config.schema import Config, Node
 from agent.types import Opened
 from agent.uplink import history
-from agent.uplink.store import MIGRATIONS, open_store
+from agent.uplink.door import Uplink
+from agent.uplink.store import MIGRATIONS, open_for_reading, open_store
 from tests.uplink.made import WALL_OFFSET_NS, incident
 from tests.uplink.test_payload import message
 
@@ -45,4 +47,20 @@ def test_a_database_of_the_first_release_learns_verdicts_and_keeps_what_it_has(t
     store = open_store(path)
     with store.transaction() as db:
         assert history.mark(db, said["id"], verdict=True, at=AT)
+    store.close()
+
+
+def test_a_verdict_given_while_the_disk_refuses_reaches_it_when_it_heals(tmp_path: Path) -> None:
+    uplink = Uplink.open(Config(node=Node(name="box")), tmp_path)
+    disk = uplink._outbox._disk
+    assert disk is not None
+    with disk.reading() as db:
+        db.execute("PRAGMA query_only = 1")
+    said = uplink.raise_change(Opened(incident=incident()), wall_offset_ns=WALL_OFFSET_NS, clock_synchronised=True)
+    assert uplink.mark(said, verdict=False)
+    with disk.reading() as db:
+        db.execute("PRAGMA query_only = 0")
+    uplink.close()
+    store = open_for_reading(tmp_path / "state.db")
+    assert not history.judged(store)[said].true
     store.close()

@@ -1,1 +1,1 @@
-"""The installer's page: one running agent, seen from a browser on this machine, while somebody asks for it."""
+"""The page in a browser on this machine, while somebody asks for it: cameras live, and past incidents to review."""

@@ -2,36 +2,47 @@
 
 The token is good for one visit and becomes a cookie. The Host of every request has to be loopback's, so that no
 page of another site can reach it through a name that points here (DNS rebinding); what changes something has to come
-from the page itself.
+from the page itself. Scripts run only as they stand in our own pages, known by their sha256.
 """
 
+import base64
+import hashlib
 import hmac
 import json
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from agent.errors import ConfigError, VedetteError
+from agent.service.viewing.ranges import UnsatisfiableError, asked_part
+from agent.service.viewing.review import Review
 from agent.service.viewing.screens import Screens
+from agent.uplink.clips import FILM_TYPE
 
 COOKIE = "vedette_view"
 LONGEST_BODY = 20_000
 BOUNDARY = "vedette-picture"
+PIECE_BYTES = 65_536  # of a film, at a time
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_POLICY = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; connect-src 'self'; style-src 'unsafe-inline';"
+    " script-src {scripts}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,16 +66,24 @@ class Desk:
     remove: Callable[[str, str, str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Cameras that are being watched for the page, and what may be drawn in their pictures."""
+
+    screens: Screens
+    desk: Desk
+
+
 class Page:
     """A running page; `url` lets one browser in."""
 
-    def __init__(self, screens: Screens, desk: Desk, port: int = 0) -> None:
-        """Raises VedetteError where the port is taken."""
+    def __init__(self, review: Review, live: Live | None = None, port: int = 0) -> None:
+        """Without `live` there are past incidents only. Raises VedetteError where the port is taken."""
         self.stop = threading.Event()
         self._token, self._session = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         self._lock = threading.Lock()
         try:
-            self._server = _Server(("127.0.0.1", port), screens, desk, self)
+            self._server = _Server(("127.0.0.1", port), review, live, self)
         except OSError as error:
             raise VedetteError(
                 f"The page cannot be served on port {port}",
@@ -109,8 +128,8 @@ class Page:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], screens: Screens, desk: Desk, page: Page) -> None:
-        self.screens, self.desk, self.page = screens, desk, page
+    def __init__(self, address: tuple[str, int], review: Review, live: Live | None, page: Page) -> None:
+        self.review, self.live, self.page = review, live, page
         super().__init__(address, _Handler)
 
 
@@ -159,36 +178,77 @@ class _Handler(BaseHTTPRequestHandler):
             self._let_in(levels[1])
             return
         self._require_session()
-        if levels == [""]:
-            self._send_page()
+        if levels[0] == "review":
+            self._get_review(levels[1:])
+        elif levels == [""] and self.server.live is None:
+            self._go_to("/review")
+        elif levels == [""]:
+            self._send_page("page.html")
         elif levels == ["cameras"]:
-            self._send(HTTPStatus.OK, list(self.server.screens.cameras))
+            self._send(HTTPStatus.OK, list(self._live.screens.cameras))
         elif len(levels) == 2 and levels[0] in ("picture", "state", "parts"):
             getattr(self, f"_get_{levels[0]}")(self._camera(levels[1]))
         else:
-            raise _RefusalError(HTTPStatus.NOT_FOUND, "there is nothing here")
+            raise _nothing_here()
+
+    def _get_review(self, levels: list[str]) -> None:
+        review = self.server.review
+        match levels:
+            case []:
+                self._send_page("review.html")
+            case ["about"]:
+                self._send(HTTPStatus.OK, review.about() | {"live": self.server.live is not None})
+            case ["incidents"]:
+                self._send(HTTPStatus.OK, review.incidents(dict(parse_qsl(urlsplit(self.path).query))))
+            case ["incident", incident_id]:
+                self._send(HTTPStatus.OK, review.incident(incident_id))
+            case ["picture", incident_id]:
+                jpeg = review.picture(incident_id)
+                if jpeg is None:
+                    raise _nothing_here()
+                self._send_bytes(HTTPStatus.OK, "image/jpeg", jpeg)
+            case ["clip", incident_id]:
+                film = review.film(incident_id)
+                if film is None:
+                    raise _nothing_here()
+                self._send_film(film)
+            case _:
+                raise _nothing_here()
 
     def _post(self) -> None:
         self._require_session()
         if self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
             raise _RefusalError(HTTPStatus.FORBIDDEN, "changes come from the page itself")
         content = self._body()
+        if self.path == "/review/mark":
+            self._send(HTTPStatus.OK, self._mark(content))
+            return
         if self.path == "/keep":
-            self.server.desk.keep(self._drawing(content))
+            self._live.desk.keep(self._drawing(content))
         elif self.path == "/remove":
             camera = self._camera(str(content.get("camera")))
-            self.server.desk.remove(camera, str(content.get("table")), str(content.get("name")))
+            self._live.desk.remove(camera, str(content.get("table")), str(content.get("name")))
         else:
-            raise _RefusalError(HTTPStatus.NOT_FOUND, "there is nothing here")
+            raise _nothing_here()
         self._send(HTTPStatus.OK, {})
+
+    @property
+    def _live(self) -> Live:
+        if self.server.live is None:
+            raise _nothing_here()
+        return self.server.live
 
     def _let_in(self, token: str) -> None:
         session = self.server.page.admit(token)
         if session is None:
-            raise _RefusalError(HTTPStatus.FORBIDDEN, "this address was used before; `vedette view` shows a new one")
+            raise _RefusalError(HTTPStatus.FORBIDDEN, "this address was used before; the command shows a new one")
+        self._go_to("/", f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/")
+
+    def _go_to(self, path: str, cookie: str | None = None) -> None:
         self.send_response(HTTPStatus.SEE_OTHER)
-        self.send_header("Location", "/")
-        self.send_header("Set-Cookie", f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/")
+        self.send_header("Location", path)
+        if cookie is not None:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -201,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusalError(HTTPStatus.FORBIDDEN, "open the address that the terminal shows")
 
     def _camera(self, name: str) -> str:
-        if name not in self.server.screens.cameras:
+        if name not in self._live.screens.cameras:
             raise _RefusalError(HTTPStatus.NOT_FOUND, f"no camera {name!r}")
         return name
 
@@ -209,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > LONGEST_BODY:
             self.close_connection = True
-            raise _RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too much for a drawing")
+            raise _RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too much")
         try:
             content = json.loads(self.rfile.read(int(length)))
         except ValueError:
@@ -225,41 +285,88 @@ class _Handler(BaseHTTPRequestHandler):
         except (KeyError, TypeError, ValueError):
             raise _RefusalError(HTTPStatus.BAD_REQUEST, "that is no drawing") from None
 
+    def _mark(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        incident_id, true, note = content.get("id"), content.get("true"), content.get("note", "")
+        if not isinstance(incident_id, str) or not isinstance(true, bool) or not isinstance(note, str):
+            raise _RefusalError(HTTPStatus.BAD_REQUEST, "that is no verdict")
+        return self.server.review.mark(incident_id, true=true, note=note)
+
     def _get_picture(self, camera: str) -> None:
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self._plain_headers()
         self.close_connection = True
-        for jpeg in self.server.screens.pictures(camera, self.server.page.stop):
+        for jpeg in self._live.screens.pictures(camera, self.server.page.stop):
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")
 
     def _get_state(self, camera: str) -> None:
-        self._send(HTTPStatus.OK, self.server.screens.state(camera))
+        self._send(HTTPStatus.OK, self._live.screens.state(camera))
 
     def _get_parts(self, camera: str) -> None:
-        self._send(HTTPStatus.OK, self.server.desk.parts(camera))
+        self._send(HTTPStatus.OK, self._live.desk.parts(camera))
 
-    def _send_page(self) -> None:
-        page = (files("agent.service.viewing") / "page.html").read_bytes()
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(page)))
-        self._plain_headers()
-        self.wfile.write(page)
+    def _send_page(self, name: str) -> None:
+        page, scripts = _page(name)
+        self._send_bytes(HTTPStatus.OK, "text/html; charset=utf-8", page, scripts)
 
     def _send(self, status: HTTPStatus, content: Any) -> None:
-        text = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self._plain_headers()
-        self.wfile.write(text)
+        self._send_bytes(status, "application/json", json.dumps(content).encode())
 
-    def _plain_headers(self) -> None:
+    def _send_bytes(self, status: HTTPStatus, content_type: str, content: bytes, scripts: str = "'none'") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self._plain_headers(scripts)
+        self.wfile.write(content)
+
+    def _send_film(self, film: Path) -> None:
+        """Send the film, or the part of it that was asked for: without parts no browser lets anybody seek."""
+        try:
+            file = film.open("rb")
+        except OSError:  # newer ones took its place just now
+            raise _nothing_here() from None
+        with file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            try:
+                part = asked_part(self.headers.get("Range"), size_bytes)
+            except UnsatisfiableError:
+                self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                self.send_header("Content-Range", f"bytes */{size_bytes}")
+                self.send_header("Content-Length", "0")
+                self._plain_headers()
+                return
+            first, last = part or (0, size_bytes - 1)
+            self.send_response(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT)
+            if part is not None:
+                self.send_header("Content-Range", f"bytes {first}-{last}/{size_bytes}")
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Type", FILM_TYPE)
+            self.send_header("Content-Length", str(last - first + 1))
+            self._plain_headers()
+            file.seek(first)
+            left_bytes = last - first + 1
+            while left_bytes and (piece := file.read(min(PIECE_BYTES, left_bytes))):
+                self.wfile.write(piece)
+                left_bytes -= len(piece)
+
+    def _plain_headers(self, scripts: str = "'none'") -> None:
         for name, value in _HEADERS.items():
             self.send_header(name, value)
+        self.send_header("Content-Security-Policy", _POLICY.format(scripts=scripts))
         self.end_headers()
+
+
+def _nothing_here() -> _RefusalError:
+    return _RefusalError(HTTPStatus.NOT_FOUND, "there is nothing here")
+
+
+@cache
+def _page(name: str) -> tuple[bytes, str]:
+    """Return a page of the package, and which script may run in it: its own, by sha256."""
+    page = (files("agent.service.viewing") / name).read_bytes()
+    script = page.split(b"<script>")[1].split(b"</script>")[0]
+    return page, f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
 def refuse_saving(_: Drawing) -> None:

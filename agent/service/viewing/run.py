@@ -1,4 +1,7 @@
-"""`vedette view`: an agent of its own for the page, with a broker of its own, beside a service that may be running."""
+"""`vedette view`: an agent of its own for the page, with a broker of its own, beside a service that may be running.
+
+`vedette incidents review`: the page with past incidents alone.
+"""
 
 import tempfile
 import threading
@@ -16,7 +19,8 @@ from agent.scene import Policy
 from agent.service.broker import EmbeddedBroker
 from agent.service.node import Node
 from agent.service.options import Options
-from agent.service.viewing.page import Desk, Drawing, Page, refuse_saving
+from agent.service.viewing.page import Desk, Drawing, Live, Page, refuse_saving
+from agent.service.viewing.review import Review
 from agent.service.viewing.screens import Screens
 
 SHAPES = {"zones": "polygon", "masks": "polygon", "lines": "line"}
@@ -64,6 +68,7 @@ def run_view(
     config: Config,
     *,
     config_path: Path | None,
+    history: Path,
     saves: bool,
     password: str | None,
     port: int,
@@ -74,7 +79,8 @@ def run_view(
     """Watch the cameras of `config` and serve the page until `stop` is set.
 
     `saves`: the cameras are those of the file `config_path`, and drawings are kept there; otherwise the one camera is
-    opened with `password`. `looks`: closer looks are outlined. Raises VedetteError.
+    opened with `password`. `history`: the state folder whose incidents can be reviewed beside. `looks`: closer looks
+    are outlined. Raises VedetteError.
     """
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-view-")))
@@ -97,11 +103,25 @@ def run_view(
             return read_credential(name, config_path) if saves else password
 
         node = Node(private, Options(credentials=credentials, state_folder=state, witness=screens))
-        page = Page(screens, _desk(config, config_path, saves, screens, node), port)
+        page = Page(Review(history), Live(screens, _desk(config, config_path, saves, screens, node)), port)
         page.start()
         stack.callback(page.close)
         on_ready(page.url)
         node.run(stop)
+
+
+def run_review(history: Path, *, port: int, on_ready: Callable[[str], None], stop: threading.Event) -> None:
+    """Serve the page with the past incidents of the state folder `history` until `stop` is set. Raises VedetteError.
+
+    No camera is opened, no model is loaded.
+    """
+    page = Page(Review(history), port=port)
+    page.start()
+    try:
+        on_ready(page.url)
+        stop.wait()
+    finally:
+        page.close()
 
 
 def _desk(config: Config, path: Path | None, saves: bool, screens: Screens, node: Node) -> Desk:
