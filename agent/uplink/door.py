@@ -78,6 +78,7 @@ class Uplink:
         run_id: str = "",
         evidence: EvidenceFolder | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        keep_incidents: int = history.KEEP_INCIDENTS,
     ) -> None:
         self.topics = self._topics = topics
         self._outbox = outbox
@@ -87,12 +88,19 @@ class Uplink:
         self._run_id = run_id
         self._evidence = evidence
         self._random_bytes = random_bytes
+        self._keep_incidents = keep_incidents
         self._models: Mapping[str, str] = {}
         self._raised = _Raised()
 
     @classmethod
     def open(
-        cls, config: Config, state_folder: Path, *, password: str | None = None, patience: Patience | None = None
+        cls,
+        config: Config,
+        state_folder: Path,
+        *,
+        password: str | None = None,
+        patience: Patience | None = None,
+        keep_incidents: int = history.KEEP_INCIDENTS,
     ) -> "Uplink":
         """Open outbox and history in `state_folder`, and close what a crash left open.
 
@@ -128,6 +136,7 @@ class Uplink:
             clock=clock,
             run_id=run_id,
             evidence=EvidenceFolder(state_folder),
+            keep_incidents=keep_incidents,
         )
         uplink._begin(config.cameras.keys())
         return uplink
@@ -289,6 +298,8 @@ class Uplink:
             moment=moment,
         )
         history.record(batch.db, message, wall_offset_ns=wall_offset_ns)
+        if message["seq"] % max(1, self._keep_incidents // 50) == 0:  # a run may last for months
+            history.forget_oldest(batch.db, self._keep_incidents)
 
     def _remember(self, change: IncidentChange, known: _Known, message: Message) -> None:
         raised, ordinal = self._raised, change.incident.ordinal
@@ -329,7 +340,7 @@ class Uplink:
                 "delayed": True,
             }
             self._put_message(batch, closing, self._clock.now(), wall_offset_ns)
-        history.forget_oldest(batch.db)
+        history.forget_oldest(batch.db, self._keep_incidents)
         return [message for message, _ in left]
 
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from agent.errors import StoreError
 from agent.types import NS_PER_S
-from agent.uplink import queue
+from agent.uplink import history, queue
 from agent.uplink.batch import Batch, Limits, Moment, OutboxState
 from agent.uplink.eviction import Eviction
 from agent.uplink.merged import Merged
@@ -315,6 +315,7 @@ class Outbox:
             batch = self._batch(db)
             result = body(batch)
             freed = self._make_room(batch, self._memory_bytes, self._limits.memory_max_bytes)
+            history.forget_oldest(db, history.KEEP_IN_MEMORY)
         self._memory_bytes += batch.added_bytes - freed
         if batch.next_seq > self._next_seq:
             self._set_mark(Mark(self._mark.reserved, batch.next_seq - 1))

@@ -205,6 +205,7 @@ def _salvaged(aside: Path, db: sqlite3.Connection) -> str:
 def memory_store() -> Store:
     """Return a database with the same tables in memory."""
     db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA foreign_keys=ON")
     _migrate(db)
     return Store(db, "in memory")
 

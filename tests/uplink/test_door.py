@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from agent.config.schema import Config, Node
 from agent.types import NS_PER_S, Closed, Opened, Updated
 from agent.uplink.door import Uplink
-from agent.uplink.history import Query, find, phases
+from agent.uplink.history import KEEP_IN_MEMORY, Query, find, phases
 from agent.uplink.payload import rfc3339, schema
 from agent.uplink.store import open_for_reading
 from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, incident, life
@@ -191,4 +191,34 @@ def test_an_update_in_memory_reaches_the_history_when_the_disk_heals(tmp_path: P
 def test_no_secret_is_in_what_the_uplink_says_of_itself(tmp_path: Path) -> None:
     uplink = Uplink.open(CONFIG, tmp_path, password="t0p-secret")
     assert "t0p-secret" not in repr(uplink._mqtt._place)
+    uplink.close()
+
+
+def test_a_run_of_months_forgets_the_oldest_incidents_but_none_that_is_open(tmp_path: Path) -> None:
+    uplink = Uplink.open(CONFIG, tmp_path, keep_incidents=5)
+    still_open = raise_change(uplink, Opened(incident=incident(1)))
+    for ordinal in range(2, 30):
+        at_ns = STARTED_NS + ordinal * NS_PER_S
+        for change in life(ordinal, started_ns=at_ns):
+            newest = raise_change(uplink, change)
+    uplink.close()
+    store = open_for_reading(tmp_path / "state.db")
+    kept = {message["id"] for message in find(store, Query())}
+    store.close()
+    assert {still_open, newest} < kept
+    assert len(kept) <= 7
+
+
+def test_while_the_disk_refuses_the_history_in_memory_is_bounded(tmp_path: Path) -> None:
+    uplink = Uplink.open(CONFIG, tmp_path)
+    outbox = uplink._outbox
+    assert outbox._disk is not None
+    with outbox._disk.reading() as db:
+        db.execute("PRAGMA query_only = 1")
+    for ordinal in range(1, KEEP_IN_MEMORY + 20):
+        for change in life(ordinal, updates=0, started_ns=STARTED_NS + ordinal):
+            raise_change(uplink, change)
+    with outbox._memory.reading() as db:
+        counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("incident", "phase")]
+    assert counts == [KEEP_IN_MEMORY, 2 * KEEP_IN_MEMORY]
     uplink.close()
