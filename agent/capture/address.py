@@ -5,6 +5,7 @@ included). `Address.target` is therefore a secret; `Address.shown` never is.
 """
 
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -76,7 +77,7 @@ def resolve(spec: Wanted) -> Address:
             why=f"{match['scheme']}:// is no source that Vedette knows",
             cure="Use rtsp(s)://, http(s)://, /dev/video0, v4l2:NAME, a file, a folder of pictures, or lavfi:…",
         )
-    return _local(Path(match["rest"] if match else url).expanduser())
+    return _local(match["rest"] if match else url)
 
 
 def _network(spec: Wanted, scheme: str, rest: str) -> Address:
@@ -119,12 +120,19 @@ def _device(spec: Wanted) -> Address:
     return Address(kind="v4l2", target=device_path(spec.url), shown=spec.url, format="v4l2", options=options)
 
 
-def _local(path: Path) -> Address:
-    if path.is_dir():
+def _local(name: str) -> Address:
+    try:
+        path = Path(name).expanduser()
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"there is no file {name}", fault="not_found", cure="Check the path.") from None
+    except (OSError, RuntimeError, ValueError) as error:  # nobody's home: RuntimeError; a NUL in it: ValueError
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        cure = "Check the path, and who may read it: a service sees no homes."
+        raise SourceError(f"{name} cannot be read", fault="refused", why=why, cure=cure) from None
+    if stat.S_ISDIR(status.st_mode):
         return Address(kind="folder", target=str(path), shown=str(path))
-    if not path.exists():
-        raise SourceError(f"there is no file {path}", fault="not_found", cure="Check the path.")
-    if path.is_file() and path.stat().st_size == 0:
+    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
         raise SourceError(f"{path} cannot be read", fault="codec", why="the file is empty", cure="Record it again.")
     # `file:` keeps a colon or a percent sign in the name from meaning a protocol or a series of pictures, and
     # the whitelist keeps a hostile playlist from opening anything else.

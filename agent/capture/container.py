@@ -85,11 +85,15 @@ class Reader:
     def _packets(self) -> Iterator["Packet[Stream]"]:
         """Yield packets; a damaged stretch is stepped over, a medium that only fails is at its end."""
         streams = [stream for stream in (self.picture, self.sound) if stream is not None]
-        for _ in range(_HOPELESS):
+        failed = 0
+        while failed < _HOPELESS:
             try:
-                yield from self.opened.demux(streams)
+                for packet in self.opened.demux(streams):
+                    failed = 0
+                    yield packet
                 return
             except (av.error.InvalidDataError, av.error.BlockingIOError):
+                failed += 1
                 self.damage.packets += 1
 
     def _decoded(self, packet: "Packet[Stream]") -> list[VideoFrame | AudioFrame]:

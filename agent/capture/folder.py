@@ -30,10 +30,14 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 
 
 def numbered_pictures(folder: Path) -> list[Path]:
-    """Return the pictures of `folder` so that 2 comes before 10. Raises SourceError if there is none."""
+    """Return the pictures of `folder` so that 2 comes before 10. Raises SourceError if there is none to see."""
+    try:
+        names = list(folder.iterdir())
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise SourceError(f"{folder} cannot be read", fault="refused", why=why, cure="Check who may read it.") from None
     found = sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")),
-        key=_natural,
+        (path for path in names if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")), key=_natural
     )
     if not found:
         raise SourceError(

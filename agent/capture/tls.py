@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent.errors import SourceError
 
@@ -47,7 +46,7 @@ class Refusal:
 def authorities(ca_file: str, shown: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the PEM file to believe: `ca_file`, or if it is empty the system's. Raises SourceError."""
     places = (ca_file,) if ca_file else (environ.get("SSL_CERT_FILE", ""), *_BUNDLES)
-    found = next((place for place in places if place and Path(place).is_file()), None)
+    found = next((place for place in places if place and os.path.isfile(place)), None)
     if found is not None and os.access(found, os.R_OK):
         return found
     if ca_file:

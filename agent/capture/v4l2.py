@@ -93,7 +93,7 @@ def device_path(url: str, dev: Path = Path("/dev"), ask: Ask = name_of) -> str:
         path = Path(rest)
     else:
         return _named(rest, found_cameras(dev, ask))
-    if not path.exists():
+    if not os.path.exists(path):  # not Path.exists(): what cannot be looked at counts as not there
         raise SourceError(f"there is no {path}", fault="not_found", cure=_CURE)
     return str(path)
 

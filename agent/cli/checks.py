@@ -193,7 +193,7 @@ def wall_clock() -> Iterator[Finding]:
 
 def disk(config: "Config", folder: Path) -> Iterator[Finding]:
     """The state folder can be written and has room for a full outbox."""
-    existing = next(place for place in [folder, *folder.parents] if place.exists())
+    existing = next(place for place in [folder, *folder.parents] if os.path.exists(place))
     if not os.access(existing, os.W_OK):
         yield Finding(
             stage="disk",

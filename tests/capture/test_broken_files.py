@@ -1,11 +1,17 @@
 import logging
 import os
 import random
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 
+from agent.capture.container import Reader
 from agent.capture.source import SourceSpec, open_media
+from agent.capture.timeline import Ticks, Timeline
 from agent.errors import SourceError
 from tests.capture.media import joined, plain, read_all, write_film, write_pictures
 
@@ -104,6 +110,53 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_source_is_an_error_with_a_cure(url: str) -> None:
     error = failure(url)
     assert error.cure
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-this-name/film.mp4", "nul\0.mp4"])
+def test_a_path_that_cannot_even_be_looked_at_is_an_error_of_the_source(name: str) -> None:
+    assert failure(name).fault == "refused"
+    assert failure(f"file://{name}").fault == "refused"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_what_is_hidden_from_this_user_is_refused_and_no_fault_of_ours(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from agent.capture.folder import numbered_pictures; from agent.capture.tls import authorities\n"
+        "from agent.capture.source import SourceSpec, open_media; from agent.errors import SourceError\n"
+        "folder = Path(sys.argv[1]); os.setgid(65534); os.setuid(65534)\n"
+        "for look in (lambda: open_media(SourceSpec(camera='c', url=str(folder / 'film.mp4'))),\n"
+        "             lambda: numbered_pictures(folder), lambda: authorities(str(folder / 'ca.pem'), 'c', {})):\n"
+        "    try: look()\n"
+        "    except SourceError as error: print(error.fault)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["refused"] * 3, "")
+
+
+def test_only_failures_in_a_row_end_a_medium() -> None:
+    class Damaged:
+        """Every second read fails, as on a bad line."""
+
+        reads = 0
+
+        def demux(self, _: object) -> Iterator[int]:
+            while Damaged.reads < 5000:
+                Damaged.reads += 1
+                if Damaged.reads % 2:
+                    raise av.error.InvalidDataError(1, "damaged")
+                yield Damaged.reads
+
+    reader = Reader(
+        opened=Damaged(),  # type: ignore[arg-type]
+        picture=None,
+        sound=None,
+        timeline=Timeline(),
+        ticks=Ticks(None, patient=False),
+        live=True,
+    )
+    assert len(list(reader._packets())) == 2500
 
 
 def test_closing_twice_is_fine(tmp_path: Path) -> None:
