@@ -65,6 +65,7 @@ class Setting:
     agreement: float = 0.0  # weight of the contrastive loss of sight and sound
     order: float = 0.0  # weight of telling shuffled windows from ordered ones
     distil: float = 0.0  # weight of what `TEACHERS` of the same kind and other seeds say of an example
+    mixup: float = 0.0  # alpha of mixup (Zhang et al. 2018) of the examples of a batch; 0: none
     mix: Mix | None = None
     shape: Shape = field(default_factory=Shape)
     rate: float = RATE
@@ -112,6 +113,7 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
             rows = np.concatenate([rows, *(sound.rows for sound in heard)])
         normalise(member, name, torch.from_numpy(rows))
     examples = Examples(mine, heard, 100 * setting.seed + fold, setting.mix)
+    chance = np.random.default_rng(100 * setting.seed + fold)
     learned = [*member.parameters(), *signals.parameters()]
     optimiser = torch.optim.AdamW(learned, setting.rate, weight_decay=setting.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, setting.rate, total_steps=setting.steps)
@@ -119,6 +121,8 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
     for _ in range(setting.steps):
         member.train()
         batch = examples.batch(BATCH)
+        if setting.mixup:
+            batch = mixed(batch, setting.mixup, chance)
         loss = loss_of(member, batch, setting, signals)
         if teachers:
             loss = loss + setting.distil * apart_from(teachers, member, batch)
@@ -131,6 +135,22 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
             for name, value in member.state_dict().items():
                 smooth[name].lerp_(value, 1.0 - EMA)
     return _with(setting, smooth)
+
+
+def mixed(batch: Example, alpha: float, chance: np.random.Generator) -> Example:
+    """Each example with some of another one of the batch (mixup): what either knows is known to both."""
+    count = len(batch["targets"])
+    other, share = chance.permutation(count), chance.beta(alpha, alpha, count).astype(np.float32)
+    found: Example = {}
+    for name, mine in batch.items():
+        part = share.reshape(-1, *(1,) * (mine.ndim - 1))
+        if name.endswith("_known") or name == "own_sound":
+            found[name] = np.maximum(mine, mine[other])
+        elif name == "weights":
+            found[name] = np.minimum(mine, mine[other])
+        else:
+            found[name] = part * mine + (1.0 - part) * mine[other]
+    return found
 
 
 def loss_of(member: Member, batch: Example, setting: Setting, signals: Signals | None = None) -> Tensor:

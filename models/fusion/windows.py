@@ -21,6 +21,8 @@ from models.fusion.net import LABELS, STREAMS
 
 Floats = NDArray[np.float32]
 PAST = FUSION_STEPS
+FILM = "film"
+"""The kind of clips of models.fusion.film: calm, but apart from the labelled calm ones."""
 ECHO_S = 1.5
 """A window shows an event as long as part of the event lies in its newest this many seconds."""
 WIDTHS = {"scene": 131, "people": PEOPLE_WIDTH, "sound": 160}
@@ -120,6 +122,8 @@ class Mix:
     no_people: float = 0.08
     drop_step: float = 0.1
     noise: float = 0.1  # of each feature, by a factor that is the same in every step
+    film: float = 0.0  # of all examples are dev film (models.fusion.film), instead of calm clips
+    same_camera: float = 0.0  # of calm examples are of a group that has fights, too
     fitting: Mapping[str, float] = field(default_factory=lambda: {"fight": 0.3, "other": 0.1})
     """How often a paired sound is a scream, a crash or breaking glass. Screams are rare in ordinary life but not the
     proof of a fight, so the ratio is kept low on purpose."""
@@ -140,15 +144,17 @@ class Examples:
         self._calm = [c for c in clips if c.clip.kind == "normal"]
         self._by_kind: dict[str, dict[str, list[Sequence16]]] = {}
         for one in clips:
-            kind = one.clip.kind if one.clip.kind in ("fight", "normal", "fall", "fire") else "normal"
+            kind = one.clip.kind if one.clip.kind in ("fight", "normal", "fall", "fire", FILM) else "normal"
             self._by_kind.setdefault(kind, {}).setdefault(one.clip.group, []).append(one)
+        self._beside_fights = [group for group in self._by_kind.get("normal", ()) if group in self._by_kind["fight"]]
         self._fitting = [s for s in sounds if s.labels & FITTING]
         self._other = [s for s in sounds if not s.labels & FITTING]
 
     def batch(self, size: int) -> Example:
         """`size` examples: `STREAMS` [b, 16, n], their masks `…_known`, targets and weights [b, 10]."""
-        shares = {"fight": 0.4, "normal": 0.4, "fall": 0.1, "fire": 0.1}
-        kinds = [kind for kind in shares if kind in self._by_kind]
+        film = self._mix.film if FILM in self._by_kind else 0.0
+        shares = {"fight": 0.4, "normal": 0.4 - film, "fall": 0.1, "fire": 0.1, FILM: film}
+        kinds = [kind for kind, share in shares.items() if kind in self._by_kind and share]
         p = np.array([shares[kind] for kind in kinds])
         drawn = [self._one(str(kind)) for kind in self._rng.choice(kinds, size, p=p / p.sum())]
         return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
@@ -156,7 +162,10 @@ class Examples:
     def _one(self, kind: str) -> Example:
         rng, mix = self._rng, self._mix
         groups = self._by_kind[kind]
-        clips = groups[list(groups)[rng.integers(len(groups))]]
+        group = list(groups)[rng.integers(len(groups))]
+        if kind == "normal" and mix.same_camera and self._beside_fights and rng.random() < mix.same_camera:
+            group = self._beside_fights[rng.integers(len(self._beside_fights))]
+        clips = groups[group]
         chosen = clips[rng.integers(len(clips))]
         end = int(rng.integers(chosen.length)) + 1
         example = cut_out(chosen, end)
