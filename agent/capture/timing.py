@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.capture.axis import Axis
+from agent.capture.axis import Axes, Stream
 from agent.capture.pictures import LazyPicture
 from agent.capture.pump import Arrived
 from agent.capture.sound import BLOCK_SAMPLES
@@ -43,6 +43,10 @@ def end_ns(item: Frame | SoundBlock) -> int:
     return item.at_ns + len(item.samples) * NS_PER_S // SOUND_RATE_HZ
 
 
+def _stream(item: Frame | SoundBlock) -> Stream:
+    return "vision" if isinstance(item, Frame) else "sound"
+
+
 class Paced:
     """A recording runs at its own speed from its first item on; when the machine slept, it sleeps too."""
 
@@ -77,10 +81,10 @@ class Paced:
 
 
 class OnAxis:
-    """A live source: never paced, placed by an `Axis`; what comes first is held until the axis is known."""
+    """A live source: never paced, placed by its `Axes`; what comes first is held until the axis is known."""
 
     def __init__(self) -> None:
-        self._axis = Axis()
+        self._axes = Axes()
         self._first_arrival_ns: int | None = None
         self._held: list[Arrived] = []
         self._gap_before = False
@@ -90,7 +94,8 @@ class OnAxis:
         if arrived is not None:
             if self._first_arrival_ns is None:
                 self._first_arrival_ns = arrived.arrived_ns
-            self._gap_before |= self._axis.see(end_ns(arrived.item), arrived.arrived_ns)
+            was_set = self._axes.see(_stream(arrived.item), end_ns(arrived.item), arrived.arrived_ns)
+            self._gap_before |= was_set and isinstance(arrived.item, SoundBlock)
             self._held.append(arrived)
         if self._first_arrival_ns is not None and now_ns - self._first_arrival_ns >= _PRIME_NS:
             yield from self.flush()
@@ -102,7 +107,7 @@ class OnAxis:
             yield Placed(self._on_axis(arrived.item), arrived.full, 0)
 
     def _on_axis(self, item: Frame | SoundBlock) -> Frame | SoundBlock:
-        at_ns = self._axis.at_ns(item.at_ns)
+        at_ns = self._axes.at_ns(_stream(item), item.at_ns)
         if isinstance(item, Frame):
             return dataclasses.replace(item, at_ns=at_ns)
         gap_before, self._gap_before = item.gap_before or self._gap_before, False
