@@ -6,18 +6,21 @@ decided meanwhile (armed, sensitivity, zones: the policy) stands between the obs
 """
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.errors import SourceError
+from agent.errors import SourceError, StoreError
 from agent.scene import Policy
 from agent.types import Blind, Fused, Heard, Observation, Seen, Tick
 
 OBSERVATIONS_FILE = "observations.jsonl"
 CONFIG_FILE = "vedette.toml"
+
+_LOG = logging.getLogger(__name__)
 
 _ADAPTERS: dict[str, TypeAdapter[Observation]] = {
     "seen": TypeAdapter(Seen),
@@ -83,12 +86,22 @@ def events(folder: Path) -> Iterator[Observation | Policy]:
 
 
 class Journal:
-    """Writes observations into a new folder beside the configuration that they were seen under."""
+    """Writes observations into a new folder beside the configuration that they were seen under.
+
+    A disk that refuses ends the recording and nothing else: one with a hole in it would not replay the same.
+    """
 
     def __init__(self, folder: Path, config_toml: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
-        self._lines = (folder / OBSERVATIONS_FILE).open("w", encoding="utf-8")
+        """Raises StoreError where the folder cannot be begun."""
+        self.fault = ""  # why it ended before its time
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
+            self._lines = (folder / OBSERVATIONS_FILE).open("w", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(
+                f"nothing can be recorded in {folder}", why=error.strerror or str(error), cure="Name another folder."
+            ) from error
 
     def __enter__(self) -> "Journal":
         return self
@@ -98,12 +111,29 @@ class Journal:
 
     def write(self, observation: Observation) -> None:
         """Add one observation."""
-        self._lines.write(encode(observation) + "\n")
+        self._add(encode(observation))
 
     def adopted(self, policy: Policy) -> None:
         """Note that the scene goes by `policy` from here on."""
-        self._lines.write(encode_policy(policy) + "\n")
+        self._add(encode_policy(policy))
 
     def close(self) -> None:
         """Finish the file."""
-        self._lines.close()
+        try:
+            self._lines.close()
+        except OSError as error:  # what was still in memory did not fit
+            self._end(error)
+
+    def _add(self, line: str) -> None:
+        if self.fault:
+            return
+        try:
+            self._lines.write(line + "\n")
+        except OSError as error:
+            self._end(error)
+            self.close()
+
+    def _end(self, error: OSError) -> None:
+        if not self.fault:
+            self.fault = error.strerror or str(error)
+            _LOG.error("the recording %s ends here: %s", self._lines.name, self.fault)

@@ -107,6 +107,7 @@ class Node:
                 *self._load.reasons(),
                 *self._clips.remarks(),
                 *(self._metrics.remarks() if self._metrics else ()),
+                *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
             ],
             drift=self._drift.figures,
         )

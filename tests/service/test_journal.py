@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.config.load import of_data
 from agent.config.schema import Config
-from agent.errors import SourceError
+from agent.errors import SourceError, StoreError
 from agent.scene import Policy
 from agent.service import journal
 from agent.types import Attention, Blind, Box, Detection, Fused, Heard, Observation, PictureStats, Score, Seen, Tick
@@ -127,3 +127,27 @@ def test_a_policy_stands_where_it_was_adopted_and_who_wants_observations_only_ge
         written.write(Tick(at_ns=2))
     assert list(journal.events(tmp_path)) == [armed, Tick(at_ns=1), disarmed, Tick(at_ns=2)]
     assert list(journal.read(tmp_path)) == [Tick(at_ns=1), Tick(at_ns=2)]
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / journal.OBSERVATIONS_FILE).symlink_to("/dev/full")
+    kept = journal.Journal(tmp_path, "")
+    for at_ns in range(2_000):  # more than is held back in memory
+        kept.write(Tick(at_ns=at_ns))
+    kept.adopted(Policy.of(Config()))
+    kept.close()
+    assert kept.fault == "No space left on device"
+    assert len(caplog.records) == 1, "said once"
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / journal.OBSERVATIONS_FILE).symlink_to("/dev/full")
+    with journal.Journal(tmp_path, "") as kept:
+        kept.write(Tick(at_ns=1))
+    assert kept.fault
+
+
+def test_a_folder_that_cannot_be_made_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="nothing can be recorded"):
+        journal.Journal(tmp_path / "file" / "record", "")
