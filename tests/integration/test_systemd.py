@@ -73,6 +73,28 @@ found = {{
 }}
 Path(os.environ["STATE_DIRECTORY"], "probe.json").write_text(json.dumps(found))
 """
+# A person with `sudo -u vedette`, and their browser.
+REVIEWER = """
+import http.client, json, re, subprocess, sys
+command = [sys.executable, "-m", "agent.cli.main", "incidents", "review"]
+served = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+try:
+    host, entrance = served.stdout.readline().strip().removeprefix("http://").split("/", 1)
+
+    def ask(path, content=None, **headers):
+        line = http.client.HTTPConnection(host, timeout=60)
+        line.request("POST" if content else "GET", path, content and json.dumps(content), headers)
+        answer = line.getresponse()
+        return answer, answer.read()
+
+    cookie = ask("/" + entrance)[0].getheader("Set-Cookie").split(";")[0]
+    newest = json.loads(ask("/review/incidents", Cookie=cookie)[1])["incidents"][0]
+    verdict = {"id": newest["id"], "true": False, "note": "a test"}
+    answer, said = ask("/review/mark", verdict, Cookie=cookie, Origin="http://" + host)
+    print(json.dumps({"id": newest["id"], "status": answer.status, "said": json.loads(said)}))
+finally:
+    served.terminate()
+"""
 
 
 class Story:
@@ -144,6 +166,7 @@ def _furnish(root: Path) -> None:
     shutil.copy(str(files("agent.service") / "clips" / "walkby.mp4"), root / "srv/test/walkby.mp4")
     tiny_wheel(root / "srv/test/wheels", COMMAND.format(path=PYTHONPATH, python=str(plain_python())))
     (root / "srv/test/probe.py").write_text(PROBE)
+    (root / "srv/test/reviewer.py").write_text(REVIEWER)
     (root / "etc/systemd/system/vedette.service.d/test.conf").write_text(DROP_IN.format(python=plain_python()))
     (root / "etc/vedette/vedette.toml").write_text(CONFIG)
     (root / "etc/vedette/credentials/broker").write_text(PASSWORD)
@@ -160,6 +183,7 @@ def test_the_service_lives_through_everything_a_box_on_a_wall_meets(story: Story
     try:
         _is_installed_and_gets_ready(story)
         _is_shut_in(story)
+        _is_reviewed_by_its_own_user_and_by_root(story)
         _survives_being_killed(story)
         _is_restarted_when_it_hangs(story)
         _goes_on_with_the_last_good_configuration(story)
@@ -199,6 +223,23 @@ def _is_shut_in(story: Story) -> None:
     }
     assert PASSWORD not in story.journal()
     story.say("shut in: not root, /etc and /opt read-only, homes hidden; password by LoadCredential")
+
+
+def _is_reviewed_by_its_own_user_and_by_root(story: Story) -> None:
+    story.wait_open_incident()
+    python, path = str(plain_python()), f"PYTHONPATH={PYTHONPATH}"
+    place = story.computer.root / "var/lib/vedette"
+    for user in ("vedette", "root"):
+        told = story.computer.run("runuser", "-u", user, "--", "env", "-i", path, python, "/srv/test/reviewer.py")
+        found = json.loads(told)
+        assert (found["status"], found["said"]["true"], found["said"]["note"]) == (200, False, "a test")
+        shown = story.computer.run("env", "-i", path, python, "-m", "agent.cli.main", "incidents", "show", found["id"])
+        assert "false, " in shown
+        owners = {file.stat().st_uid for file in place.glob("state.db*")}
+        assert owners == {place.stat().st_uid}, "the agent can go on writing"
+    nobody = "runuser", "-u", "nobody", "--", "env", "-i", path, python, "-m", "agent.cli.main", "incidents", "list"
+    assert story.computer.run(*nobody, check=False) == ""
+    story.say("reviewed beside the running service, as its own user and as root")
 
 
 def _survives_being_killed(story: Story) -> None:

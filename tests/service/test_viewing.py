@@ -15,7 +15,7 @@ import pytest
 from agent.config.load import load
 from agent.errors import ConfigError, VedetteError
 from agent.scene import Policy, Scene
-from agent.service.viewing.page import COOKIE, Desk, Drawing, Live, Page
+from agent.service.viewing.page import Desk, Drawing, Live, Page
 from agent.service.viewing.review import Review
 from agent.service.viewing.run import run_view
 from agent.service.viewing.screens import Screens
@@ -72,12 +72,25 @@ def test_the_address_lets_one_browser_in_once(page: Page) -> None:
     first, second = Browser(page.url), Browser(page.url)
     assert first.ask("/cameras")[0] == 403
     assert first.enter() == 303
-    assert first.cookie.startswith(f"{COOKIE}=")
+    assert first.cookie.startswith(f"{page.cookie}=")
     assert second.enter() == 403
     assert first.ask("/cameras") == (200, ["hall"])
     assert b"<title>Vedette</title>" in first.ask("/")[1]
     assert second.ask("/cameras")[0] == 403
-    assert second.ask("/cameras", Cookie=f"{COOKIE}=guess")[0] == 403
+    assert second.ask("/cameras", Cookie=f"{page.cookie}=guess")[0] == 403
+
+
+def test_two_pages_of_one_machine_do_not_take_each_others_cookie(page: Page, tmp_path: Path) -> None:
+    other = Page(Review(tmp_path))
+    other.start()
+    first, second = Browser(page.url), Browser(other.url)
+    first.enter()
+    second.enter()
+    both = f"{first.cookie}; {second.cookie}"  # what a browser sends to either
+    assert first.cookie.split("=")[0] != second.cookie.split("=")[0]
+    assert first.ask("/cameras", Cookie=both)[0] == 200
+    assert second.ask("/review/about", Cookie=both)[0] == 200
+    other.close()
 
 
 def test_a_wrong_key_does_not_use_the_right_one_up(page: Page) -> None:

@@ -102,6 +102,11 @@ class Page:
         """The address with the token."""
         return f"http://127.0.0.1:{self.port}/enter/{self._token}"
 
+    @property
+    def cookie(self) -> str:
+        """The name of its cookie: browsers tell sites of one machine apart by name, not by port."""
+        return f"{COOKIE}_{self.port}"
+
     def start(self) -> None:
         """Serve until `close`."""
         self._thread.start()
@@ -242,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
         session = self.server.page.admit(token)
         if session is None:
             raise _RefusalError(HTTPStatus.FORBIDDEN, "this address was used before; the command shows a new one")
-        self._go_to("/", f"{COOKIE}={session}; HttpOnly; SameSite=Strict; Path=/")
+        self._go_to("/", f"{self.server.page.cookie}={session}; HttpOnly; SameSite=Strict; Path=/")
 
     def _go_to(self, path: str, cookie: str | None = None) -> None:
         self.send_response(HTTPStatus.SEE_OTHER)
@@ -254,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _require_session(self) -> None:
         try:
-            cookie = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+            cookie = SimpleCookie(self.headers.get("Cookie", "")).get(self.server.page.cookie)
         except CookieError:
             cookie = None
         if cookie is None or not self.server.page.knows(cookie.value):
