@@ -9,6 +9,8 @@ seqfile     what is known of `seq` when the database is not
 history     the incidents kept on this box, and questions to them
 delivery    how far the broker has an incident
 snapshots   JPEG of a picture
+evidence    the pictures of incidents that stay on the box; clips: their films
+own_file    a file that is whole or not there
 connection  one MQTT connection: paho, TLS, will, protocol fallback, faults in words
 latest      topics of which only the newest content matters
 refusals    what the broker does not take; patience

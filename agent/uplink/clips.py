@@ -5,18 +5,17 @@ there: it is written beside its place, synced, and put there in one move.
 """
 
 import errno
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.types import NS_PER_S
+from agent.uplink.own_file import clear_parts, write_own
 from agent.uplink.payload import unix_ms_of
 
 FOLDER = "clips"
 SUFFIX = ".mp4"
 FILM_TYPE = "video/mp4"
-_PART = ".part"
 _S_PER_DAY = 86_400
 
 
@@ -53,8 +52,7 @@ class ClipFolder:
     def tidy(self) -> None:
         """Clear away what a loss of power left half written, and what is too old or too much by now."""
         with self._mutex:
-            for part in self._folder.glob(f"*{_PART}"):
-                part.unlink(missing_ok=True)
+            clear_parts(self._folder)
             self._make_room(0)
 
     def keep(self, incident_id: str, film: bytes) -> None:
@@ -64,7 +62,7 @@ class ClipFolder:
         with self._mutex:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._make_room(len(film))
-            self._write(self._state_folder / clip_name(incident_id), film)
+            write_own(self._state_folder / clip_name(incident_id), film)
 
     def _make_room(self, needed_bytes: int) -> None:
         oldest_ms = (self._wall_ns() / NS_PER_S - self._max_age_s) * 1000
@@ -79,16 +77,3 @@ class ClipFolder:
                 return
             film.unlink(missing_ok=True)
             used_bytes -= sizes[film]
-
-    def _write(self, path: Path, film: bytes) -> None:
-        part = path.with_suffix(_PART)
-        try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(film)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)  # on a full disk half a film is in the way of what matters
-            raise

@@ -5,9 +5,10 @@ id; ids sort by time, so the oldest goes first.
 """
 
 import logging
-import os
 import threading
 from pathlib import Path
+
+from agent.uplink.own_file import clear_parts, write_own
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,14 +25,18 @@ class EvidenceFolder:
         self._max_bytes = max_bytes
         self._mutex = threading.Lock()
         self._refused = False
+        self._cleared = False  # of what a loss of power left
 
     def keep(self, incident_id: str, jpeg: bytes) -> None:
         """Keep the picture of an incident, in place of one kept before; the oldest pictures make room."""
         with self._mutex:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not self._cleared:
+                    clear_parts(self._folder)
+                    self._cleared = True
                 self._make_room(len(jpeg))
-                _write(self._folder / f"{incident_id}{SUFFIX}", jpeg)
+                write_own(self._folder / f"{incident_id}{SUFFIX}", jpeg)
                 self._refused = False
             except OSError as error:
                 if not self._refused:
@@ -60,12 +65,3 @@ def picture_of(state_folder: Path, incident_id: str) -> bytes | None:
         return picture_path(state_folder, incident_id).read_bytes()
     except OSError:
         return None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write so that a reader, or a loss of power, finds the whole picture or none."""
-    part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    part.replace(path)

@@ -283,6 +283,7 @@ def _refused_by_os(path: Path, error: OSError) -> RefusedError:
 def _opened(path: Path) -> sqlite3.Connection:
     db: sqlite3.Connection | None = None
     try:
+        _own(path)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
@@ -292,7 +293,6 @@ def _opened(path: Path) -> sqlite3.Connection:
         if verdict != "ok":
             raise BrokenError(f"the database {path} is broken", why=verdict)
         _migrate(db)
-        path.chmod(0o600)  # what happens in a home is nobody else's business
     except sqlite3.DatabaseError as error:
         raise (store_error(error, str(path)) or error) from error
     except OSError as error:
@@ -303,6 +303,14 @@ def _opened(path: Path) -> sqlite3.Connection:
     finally:
         if db is not None:
             db.close()
+
+
+def _own(path: Path) -> None:
+    """Let only the owner read what happens in a home, before SQLite makes its journals: they get the file's mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).chmod(0o600)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

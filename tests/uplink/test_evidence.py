@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -44,3 +45,19 @@ def test_the_moment_of_the_opening_is_kept_only_where_snapshots_are_on(tmp_path:
     uplink.close()
     kept = picture_of(tmp_path, incident_id)
     assert (kept is not None) is enabled
+
+
+def test_half_a_picture_that_a_full_disk_or_a_loss_of_power_left_is_cleared_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "00.part").write_bytes(b"hal")
+    folder = EvidenceFolder(tmp_path)
+    folder.keep("01", b"jpeg")
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    folder.keep("02", b"jpeg")
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["01.jpg"]

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -374,6 +375,21 @@ def test_a_database_that_breaks_while_it_is_used_is_replaced(tmp_path: Path, clo
     assert len(set(seqs(letters))) == len(seqs(letters))
     given_up = {seq for gap in gap_of(letters) for a, b in gap["ranges"] for seq in range(a, b + 1)}
     assert set(range(1, max(numbers) + 1)) <= given_up | set(seqs(letters))
+
+
+@pytest.mark.parametrize("before", [None, 0o644])
+def test_nobody_else_can_read_the_database_or_its_journals(tmp_path: Path, clock: Clock, before: int | None) -> None:
+    old = os.umask(0o022)
+    try:
+        if before is not None:
+            (tmp_path / "state.db").touch(before)
+        box = outbox(tmp_path, clock)
+        put(box, clock, "a")
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes.keys() >= {"state.db", "state.db-wal", "state.db-shm", "state.seq"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_two_agents_cannot_have_one_outbox(tmp_path: Path, clock: Clock) -> None:
