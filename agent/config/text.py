@@ -32,7 +32,7 @@ def read_text(path: Path) -> str:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ConfigError(what, why=f"it is larger than {MAX_BYTES} bytes", cure="Is this the right file?")
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")  # some editors of Windows put a mark before the text
     except FileNotFoundError as error:
         raise ConfigError(what, why="there is no such file", cure="`vedette init` writes one.") from error
     except IsADirectoryError as error:

@@ -22,7 +22,7 @@ def keep(text: str, state_folder: Path) -> None:
     """Keep `text` as the last good configuration; a folder that cannot be written is only logged."""
     place = state_folder / FILE
     try:
-        if check_text(text, "the configuration") or (place.is_file() and place.read_text(encoding="utf-8") == text):
+        if check_text(text, "the configuration") or (place.is_file() and read_text(place) == text):
             return
         write_atomically(place, text, mode=0o600, folder_mode=0o750)
     except (ConfigError, OSError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from agent.config.credentials import read_credential
 from agent.config.load import load
 from agent.config.places import config_path, state_dir
 from agent.config.schema import Config
+from agent.config.text import read_text
 from agent.errors import ConfigError
 from agent.service import last_good
 from agent.service.node import Node
@@ -47,7 +48,7 @@ def _begun(path: Path | None, overrides: list[str], options: Options) -> tuple[C
     place = config_path(path)
     try:
         config = load(path, overrides)
-        options = replace(options, config_toml=place.read_text(encoding="utf-8") if place.is_file() else "")
+        options = replace(options, config_toml=read_text(place) if place.is_file() else "")
         _require_camera(config)
         node = Node(config, options)
     except NothingToWatchError:

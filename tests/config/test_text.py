@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.edit import edit, with_key
+from agent.config.load import load
 from agent.config.text import MAX_BYTES, line_of, parse, read_text
 from agent.errors import ConfigError
 
@@ -85,6 +87,15 @@ def test_bytes_that_are_not_text_are_told_by_position(tmp_path: Path) -> None:
     (tmp_path / "v.toml").write_bytes(b"a = 1 # \xff\n")
     with pytest.raises(ConfigError, match="byte 8 is not UTF-8"):
         read_text(tmp_path / "v.toml")
+
+
+def test_a_file_of_another_system_with_its_mark_and_line_ends_is_read_and_edited(tmp_path: Path) -> None:
+    path = tmp_path / "v.toml"
+    path.write_bytes(b'\xef\xbb\xbf[node]\r\nname = "box"  # ours\r\n')
+    assert load(path).node.name == "box"
+    edit(lambda text: with_key(text, ("node", "name"), "other"), path)
+    assert load(path).node.name == "other"
+    assert "# ours" in path.read_text()
 
 
 @pytest.mark.parametrize(("size", "fits"), [(MAX_BYTES, True), (MAX_BYTES + 1, False)])
