@@ -161,7 +161,8 @@ def _camera_switches(topics: Topics, name: str, camera: Camera) -> dict[str, Mes
             "entity_category": "config",
         }
     for line in camera.lines:
-        parts[f"line_{line}"] = _switch(topics, f"Line {line}", "line", name, line) | {
+        # Not line_<line>: a line `door_in` would take the place of the counter `in` of a line `door`.
+        parts[f"line_ON_{line}"] = _switch(topics, f"Line {line}", "line", name, line) | {
             "icon": "mdi:vector-line",
             "entity_category": "config",
         }

@@ -116,6 +116,14 @@ def test_no_two_devices_or_entities_of_any_boxes_share_an_id() -> None:
     assert len({message["device"]["identifiers"][0] for message in messages}) == 5
 
 
+def test_lines_that_are_named_like_each_others_counters_are_all_there() -> None:
+    line = Line(line=((0.0, 0.5), (1.0, 0.5)))
+    config = Config(cameras={"a": Camera(url="x", lines={"door": line, "door_in": line, "on": line})})
+    (camera,) = [message for topic, message in told(config).items() if "CAM" in topic]
+    platforms = [one["platform"] for one in camera["components"].values() if "_line_" in one["unique_id"]]
+    assert (platforms.count("switch"), platforms.count("sensor")) == (3, 6)
+
+
 def test_it_is_silent_where_it_is_switched_off_and_speaks_below_the_prefix_that_was_chosen() -> None:
     off = CONFIG.model_copy(update={"homeassistant": HomeAssistant(enabled=False)})
     assert told(off) == {}
