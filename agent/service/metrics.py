@@ -52,10 +52,10 @@ class Metrics:
         while not stop.is_set():
             try:
                 server, thread = start_http_server(self._port, self._host, registry=self._registry)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # UnicodeError: a host that can be no name
                 if not self._fault:
                     _LOG.error("no figures for Prometheus at %s port %d: %s", self._host, self._port, error)
-                self._fault = error.strerror or str(error)
+                self._fault = getattr(error, "strerror", None) or str(error)
                 stop.wait(AGAIN_S)
                 continue
             self._fault = ""

@@ -51,7 +51,7 @@ def _timed(stage: str, act: Callable[[], str], place: Endpoint) -> StageResult:
         detail, cure, ok = act(), "", True
     except BrokerError as error:
         detail, cure, ok = f"{error.what}: {error.why}", error.cure, False
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host that can be no name
         told = connect_error(error, place.address)
         detail, cure, ok = f"{told.what}: {told.why}", told.cure, False
     return StageResult(stage=stage, ok=ok, detail=detail, cure=cure, took_ms=(time.perf_counter() - began_s) * 1000)

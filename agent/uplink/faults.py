@@ -43,7 +43,7 @@ def connect_error(error: Exception, address: str) -> BrokerError:
 
 
 def _reason(error: Exception) -> tuple[Fault, str, str]:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "dns", "its name is unknown", "Check broker.url and the name server."
     if isinstance(error, ssl.SSLError):
         why = (error.reason or "the handshake failed").lower().replace("_", " ")

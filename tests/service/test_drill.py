@@ -223,6 +223,7 @@ def test_the_line_is_for_its_owner_only_and_gone_after_the_end(box: Box, tmp_pat
         b"{}\n",
         b"[]\n",
         b'"drill"\n',
+        b'{"kind": "fall", "camera": "hall"}\n',
         b'{"action": "stop", "kind": "fall", "camera": "hall"}\n',
         b'{"action": "drill", "kind": 7, "camera": "hall"}\n',
         b"[" * (MAX_BYTES + 1),

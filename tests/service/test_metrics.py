@@ -62,8 +62,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def metrics(port: int, measures: Measures | None = None) -> Metrics:
-    config = of_data({"metrics": {"listen": f"127.0.0.1:{port}"}})
+def metrics(port: int, measures: Measures | None = None, host: str = "127.0.0.1") -> Metrics:
+    config = of_data({"metrics": {"listen": f"{host}:{port}"}})
     return Metrics(config, measures or Measures(), lambda: STATE, Line())
 
 
@@ -183,6 +183,12 @@ def test_a_port_that_is_taken_is_told_once_and_taken_when_it_is_free(
             assert scraped(served._port)["vedette_uptime_seconds"][()] == 12.0
             assert served.remarks() == []
     assert len([one for one in caplog.records if "no figures" in one.getMessage()]) == 1
+
+
+def test_a_host_that_can_be_no_name_is_told_and_ends_nothing() -> None:
+    served = metrics(9797, host="can..be.no.name")
+    with Served(served):
+        assert "encoding" in wait(served.remarks)[0]
 
 
 def test_after_a_stop_nobody_listens() -> None:

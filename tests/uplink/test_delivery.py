@@ -318,6 +318,7 @@ def test_two_boxes_of_one_name_are_told(server: Mosquitto, start: Start, caplog:
         (lambda s: (s.broker(url=f"mqtt://127.0.0.1:{s.tls_port}"), PASSWORD), "login", "hangs up"),
         (lambda s: (s.broker(url=f"mqtt://127.0.0.1:{free_port()}"), PASSWORD), "tcp", "nothing listens"),
         (lambda s: (s.broker(url="mqtt://no-such-host.invalid"), PASSWORD), "dns", "its name is unknown"),
+        (lambda s: (s.broker(url="mqtt://can..be.no.name"), PASSWORD), "dns", "its name is unknown"),
     ],
 )
 def test_each_way_to_miss_the_broker_has_its_stage_and_its_cure(

@@ -129,10 +129,10 @@ def _understood(caller: socket.socket) -> tuple[str, str]:
         line = lines.readline(MAX_BYTES)
     try:
         asked = json.loads(line)
-        kind, camera = asked["kind"], asked["camera"]
+        action, kind, camera = asked["action"], asked["kind"], asked["camera"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        asked, kind, camera = {}, None, None
-    if not (line.endswith(b"\n") and isinstance(kind, str) and isinstance(camera, str) and asked["action"] == "drill"):
+        action, kind, camera = None, None, None
+    if not (line.endswith(b"\n") and isinstance(kind, str) and isinstance(camera, str) and action == "drill"):
         raise VedetteError("this is no question that the agent knows", cure="Use `vedette drill` of the same version.")
     return kind, camera
 
