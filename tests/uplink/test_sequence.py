@@ -74,3 +74,16 @@ def test_received_given_up_and_missing_are_all_there_is(order: list[int], lost: 
     newest = max([*arrived, *lost], default=0)
     missing = {seq for first, last in check.missing() for seq in range(first, last + 1)}
     assert missing == set(range(1, newest + 1)) - set(arrived) - lost
+
+
+def test_a_number_of_any_size_costs_neither_time_nor_memory() -> None:
+    check = SequenceCheck()
+    check.take(1, 0.0)
+    assert check.take(10**15, 1.0, "a number that no box has reached")
+    check.give_up([(5, 10**18)], 2.0)
+    assert check.missing() == [(2, 4)]
+    assert check.take(3, 3.0)
+    assert check.newly_missing(40.0, 30.0) == [(2, 2), (4, 4)]
+    assert check.newly_missing(40.0, 30.0) == []
+    assert not check.take(3, 4.0), "a repetition"
+    assert check.given_up == 10**18 - 5
