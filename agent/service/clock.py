@@ -2,8 +2,12 @@
 
 import ctypes
 import time
+from collections.abc import Callable
+
+from agent.types import NS_PER_S
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_BELIEVED_AFTER_NS = 3600 * NS_PER_S
 _TIMEX_BYTES = 512  # larger than struct timex on every architecture
 
 
@@ -25,3 +29,14 @@ def synchronised() -> bool:
         return False
     state = int(adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
     return 0 <= state < _TIME_ERROR
+
+
+def wall_once_set(
+    now_ns: Callable[[], int] = now_ns, is_set: Callable[[], bool] = synchronised
+) -> Callable[[], int | None]:
+    """Return what tells the time on the wall, None at first: a clock that nobody has set may show any year.
+
+    It is believed once it is synchronised, and after an hour all the same: by then there is no better one on this box.
+    """
+    began_ns = now_ns()
+    return lambda: time.time_ns() if is_set() or now_ns() - began_ns >= _BELIEVED_AFTER_NS else None

@@ -73,8 +73,9 @@ class Clips:
     """The films of one node. Safe to use from the threads named above."""
 
     def __init__(
-        self, config: Config, state_folder: Path, clock_ns: Callable[[], int], wall_ns: Callable[[], int]
+        self, config: Config, state_folder: Path, clock_ns: Callable[[], int], wall_ns: Callable[[], int | None]
     ) -> None:
+        """`wall_ns`: None while the wall's clock cannot be trusted."""
         settings = self._settings = config.clips
         self._blur_people = config.privacy.blur_people
         self._clock_ns = clock_ns

@@ -94,7 +94,7 @@ class Node:
         self._measures = Measures()
         fuse = self._senses.fuse
         self._fuse = None if fuse is None else self._measures.timed("fuse", fuse)
-        self._clips = Clips(config, options.state_folder, clock.now_ns, _wall_ns)
+        self._clips = Clips(config, options.state_folder, clock.now_ns, clock.wall_once_set())
         self._drift = DriftWatch(options.state_folder, bases(config.cameras, self._senses.speakers()))
         self._report = Report(
             self._control.config,

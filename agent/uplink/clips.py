@@ -17,6 +17,7 @@ FOLDER = "clips"
 SUFFIX = ".mp4"
 FILM_TYPE = "video/mp4"
 _S_PER_DAY = 86_400
+_CLOCK_SET_MS = 1_577_836_800_000  # 2020: what is dated before was kept by a box that did not know the time yet
 
 
 def clip_name(incident_id: str) -> str:
@@ -41,7 +42,10 @@ def film_of(state_folder: Path, incident_id: str) -> bytes | None:
 class ClipFolder:
     """The folder `clips` of the state folder. Safe to use from several threads; OSError where the disk refuses."""
 
-    def __init__(self, state_folder: Path, *, max_bytes: int, max_age_days: float, wall_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, state_folder: Path, *, max_bytes: int, max_age_days: float, wall_ns: Callable[[], int | None]
+    ) -> None:
+        """`wall_ns` tells the time on the wall; None while that cannot be trusted: nothing is too old then."""
         self._state_folder = state_folder
         self._folder = state_folder / FOLDER
         self._max_bytes = max_bytes
@@ -65,7 +69,8 @@ class ClipFolder:
             write_own(self._state_folder / clip_name(incident_id), film)
 
     def _make_room(self, needed_bytes: int) -> None:
-        oldest_ms = (self._wall_ns() / NS_PER_S - self._max_age_s) * 1000
+        now_ns = self._wall_ns()
+        oldest_ms = 0.0 if now_ns is None else (now_ns / NS_PER_S - self._max_age_s) * 1000
         # What a person put there under another name is theirs: it is neither counted nor deleted.
         films = {
             film: at_ms for film in self._folder.glob(f"*{SUFFIX}") if (at_ms := unix_ms_of(film.stem)) is not None
@@ -73,7 +78,8 @@ class ClipFolder:
         sizes = {film: film.stat().st_size for film in films}
         used_bytes = sum(sizes.values()) + needed_bytes
         for film in sorted(films):
-            if used_bytes <= self._max_bytes and films[film] >= oldest_ms:
-                return
+            old = _CLOCK_SET_MS <= films[film] < oldest_ms
+            if used_bytes <= self._max_bytes and not old:
+                continue
             film.unlink(missing_ok=True)
             used_bytes -= sizes[film]

@@ -66,6 +66,20 @@ def test_what_is_too_old_goes_without_a_new_one_and_after_a_restart(tmp_path: Pa
     assert kept(tmp_path) == [young]
 
 
+def test_a_clock_that_nobody_set_deletes_nothing(tmp_path: Path) -> None:
+    ids = [identifier(NOW_S - 100), identifier(DAY_S)]  # of a boot in 1970, and of yesterday
+    for one in ids:
+        folder(tmp_path).keep(one, b"film")
+    ahead = ClipFolder(tmp_path, max_bytes=1000, max_age_days=30.0, wall_ns=lambda: None)
+    ahead.tidy()
+    folder(tmp_path).tidy()
+    assert kept(tmp_path) == ids
+    folder(tmp_path, now_s=NOW_S + 40 * DAY_S).tidy()
+    assert kept(tmp_path) == ids[:1]
+    folder(tmp_path, max_bytes=5).keep(identifier(0), b"film")
+    assert kept(tmp_path) == [identifier(0)]
+
+
 def test_what_a_person_put_there_stays(tmp_path: Path) -> None:
     folder(tmp_path).keep(identifier(3), b"film")
     (tmp_path / FOLDER / "the thief.mp4").write_bytes(b"x" * 5000)
