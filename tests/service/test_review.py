@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -322,6 +325,27 @@ def test_a_disk_that_takes_no_verdict_is_told(past: Past, browser: Browser, monk
     status, told = browser.ask("/review/mark", {"id": fall, "true": True})
     assert status == 400
     assert "read-only" in told["error"]
+
+
+def test_a_mistake_of_ours_costs_one_answer_and_shows_no_traceback(
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def mistake(self: Review) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as wrong:
+        wrong.setattr(Review, "about", mistake)
+        with pytest.raises(http.client.RemoteDisconnected):
+            browser.ask("/review/about")
+    hasty = socket.create_connection(("127.0.0.1", int(browser.host.split(":")[1])))
+    hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets the connection
+    hasty.close()
+    assert browser.ask("/review/about")[0] == 200
+    assert capsys.readouterr().err == ""
+    assert ["ZeroDivisionError" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_port_that_is_taken_is_told(browser: Browser, tmp_path: Path) -> None:

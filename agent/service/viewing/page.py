@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -136,6 +137,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], review: Review, live: Live | None, page: Page) -> None:
         self.review, self.live, self.page = review, live, page
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """No traceback in the terminal: a browser that hangs up is nothing, a mistake of ours one line."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            _LOG.warning("the page could not answer a request: %r", error)
 
 
 class _RefusalError(Exception):
