@@ -11,18 +11,22 @@ import av
 import numpy as np
 
 from agent.errors import StoreError
+from agent.service.clip_film import ENCODERS, Options, encoder_of
 from agent.service.overlay import View, draw
 from agent.types import NS_PER_S, SOUND_RATE_HZ, SoundBlock, Uint8Array
 
 VIDEO_TIME_BASE = Fraction(1, 1000)
 NOMINAL_FPS = 10
 BIT_RATE = 900_000
+# As of clips, but for x264, which has more time here than beside a running analysis.
+FILM_ENCODERS: tuple[tuple[str, Options], ...] = (("libx264", {"preset": "veryfast"}), *ENCODERS[1:])
 
 
 class Film:
-    """One MP4 (H.264, AAC): `picture` and `sound` as they come, `develop` once the scene is past a moment."""
+    """One MP4 (H.264 where this build of FFmpeg has it, AAC): `picture` and `sound` as they come, `develop` once the
+    scene is past a moment."""
 
-    def __init__(self, path: Path, *, with_sound: bool) -> None:
+    def __init__(self, path: Path, *, with_sound: bool, encoder: tuple[str, Options] | None = None) -> None:
         try:
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         except OSError as error:
@@ -30,6 +34,7 @@ class Film:
                 f"cannot write {path.name}", why=str(error.strerror), cure="Choose another file."
             ) from error
         self._with_sound = with_sound
+        self._encoder = encoder or encoder_of(FILM_ENCODERS)
         self._video: av.VideoStream | None = None
         self._audio: av.AudioStream | None = None
         self._waiting: deque[tuple[int, Uint8Array]] = deque()
@@ -90,11 +95,14 @@ class Film:
         self._write_sound()
 
     def _open_streams(self, width_px: int, height_px: int) -> None:
-        self._video = self._container.add_stream("libx264", rate=NOMINAL_FPS, options={"preset": "veryfast"})
-        self._video.width, self._video.height = width_px, height_px
-        self._video.pix_fmt = "yuv420p"
-        self._video.bit_rate = BIT_RATE
-        self._video.codec_context.time_base = VIDEO_TIME_BASE
+        name, options = self._encoder
+        video = self._container.add_stream(name, rate=NOMINAL_FPS, options=options)
+        assert isinstance(video, av.VideoStream)  # encoders of pictures only
+        video.width, video.height = width_px, height_px
+        video.pix_fmt = "yuv420p"
+        video.bit_rate = BIT_RATE
+        video.codec_context.time_base = VIDEO_TIME_BASE
+        self._video = video
         if self._with_sound:
             self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
 
