@@ -308,8 +308,18 @@ class Clips:
         try:
             yield
         except (OSError, ValueError, StoreError) as error:
-            recording.failed = True
+            self._give_up(recording)
             self._told((error.strerror if isinstance(error, OSError) else None) or str(error))
+
+    def _give_up(self, recording: Recording) -> None:
+        """Let go of a film that will not be; the incident is remembered until it closes, so that no other is begun."""
+        with self._changed:
+            recording.failed = True
+            recording.film = None
+            recording.stills.clear()
+            recording.pieces.clear()
+            if recording.closed:
+                self._recordings.pop(recording.ordinal, None)
 
     def _told(self, fault: str) -> None:
         """Log a fault, or its end, once."""

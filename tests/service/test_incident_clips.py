@@ -11,6 +11,7 @@ import pytest
 
 from agent.capture.pictures import LazyPicture
 from agent.config.load import of_data
+from agent.errors import StoreError
 from agent.service.darkroom import Still
 from agent.service.footage import RING_MAX_BYTES, Ring
 from agent.service.incident_clips import MOST_AT_ONCE, Clips
@@ -362,6 +363,24 @@ def test_a_full_disk_costs_the_film_is_told_and_heals(
     stage.show(9, 12)
     assert stage.film(3)
     assert stage.clips.remarks() == []
+
+
+def test_a_coder_that_fails_after_the_incident_is_over_leaves_nothing_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    stage.show(0, 3)
+    stage.say(opened(2.5, 2.9))
+    stage.say(closed(3.0))
+
+    def refuse(*_: object) -> None:
+        raise StoreError("a film cannot be coded", why="the coder is broken")
+
+    monkeypatch.setattr("agent.service.clip_film.ClipFilm.picture", refuse)
+    stage.show(3, 10)
+    assert stage.film() is None
+    assert stage.clips.remarks()
+    assert stage.clips._recordings == {}
 
 
 def test_at_a_stop_what_was_begun_is_written(tmp_path: Path) -> None:
