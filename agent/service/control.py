@@ -157,11 +157,9 @@ class Control:
         for setting in settings.every(self._config).values():
             latest = self._told(setting)
             said[latest.topic] = latest
-        per_camera = [
-            self._topics.of_camera(name, what)
-            for name in self._config.cameras
-            for what in ("active", "presence", "stats")
-        ]
+        pictures = self._config.snapshots.enabled and self._config.snapshots.retain
+        kept = ("active", "presence", "stats", *(("snapshot",) if pictures else ()))
+        per_camera = [self._topics.of_camera(name, what) for name in self._config.cameras for what in kept]
         self._retained.begin(said, per_camera)
 
     def obey(self, received: Received) -> None:

@@ -356,6 +356,17 @@ def test_what_a_removed_camera_left_at_the_broker_is_taken_back_until_that_is_ce
     assert not last.said
 
 
+def test_pictures_that_the_broker_kept_are_taken_back_with_their_camera_or_when_it_is_to_keep_none(
+    tmp_path: Path,
+) -> None:
+    keeping = CONFIG.model_copy(update={"snapshots": Snapshots(enabled=True, retain=True)})
+    Box(tmp_path, keeping).control.begin()
+    without = Box(tmp_path, CONFIG)
+    without.control.begin()
+    empty = {topic for topic, latest in without.board.said.items() if latest.payload == b""}
+    assert empty == {"vedette/box/hall/snapshot", "vedette/box/yard/snapshot"}
+
+
 def test_more_than_can_be_obeyed_is_dropped_and_told(box: Box, caplog: pytest.LogCaptureFixture) -> None:
     message = Received(topic="vedette/box/set/armed", payload=b"off", qos=1, retain=False)
     for _ in range(WAITING_MOST + 50):
