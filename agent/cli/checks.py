@@ -162,7 +162,11 @@ def models(config: "Config") -> Iterator[Finding]:
     from agent.config.places import state_dir
     from agent.service.senses import Senses
 
-    for name, told in Senses.load(config, state_folder=state_dir()).describe().items():
+    senses = Senses.load(config, state_folder=state_dir())
+    for unknown in senses.unknown_labels():
+        cure = "Correct the label: `vedette model info vision` lists what there is."
+        yield Finding(stage="model", subject="vision", status="warning", what=unknown, cure=cure)
+    for name, told in senses.describe().items():
         yield Finding(
             stage="model", subject=name, status="ok", what=f"{told['version']}, {told['file']}, sha256 {told['sha256']}"
         )

@@ -89,7 +89,9 @@ class Node:
             wall_offset_ns=clock.wall_offset_ns(),
             normality=self._normality.known if config.normality.enabled else unlearned,
         )
-        remarks = [options.config_fault] if options.config_fault else []
+        remarks = [*([options.config_fault] if options.config_fault else []), *self._senses.unknown_labels()]
+        for unknown in self._senses.unknown_labels():
+            _LOG.warning("%s", unknown)
         self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
         self._measures = Measures()
         fuse = self._senses.fuse

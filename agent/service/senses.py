@@ -1,14 +1,15 @@
 """The loaded models, shared by all cameras, and the eyes and ears that are made from them per camera."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
 
-from agent.config.schema import Config, Models, Zone
+from agent.config.schema import Camera, Config, Models, Zone
 from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.device import Chosen
@@ -75,6 +76,18 @@ class Senses:
         analysis = self.config.analysis
         return self.vision.smallest_px != self.vision.export_for(analysis.width_px, analysis.height_px)
 
+    def unknown_labels(self) -> list[str]:
+        """Return in words what zones and lines ask for, but the vision model does not know: it would never come."""
+        known = self.vision.card.labels
+        return [
+            f"{place} of camera {name}: the vision model knows no {label!r}"
+            + (f", but {near[0]}" if (near := get_close_matches(label.lower(), known, 1)) else "")
+            for name, camera in self.config.cameras.items()
+            for place, labels in _asked_for(camera)
+            for label in dict.fromkeys(labels)
+            if label not in self.vision.card.labels
+        ]
+
     def seer(self, camera: str = "", *, with_flow: bool = False) -> Seer:
         """Return the eye of one camera, by its name for what its zones ask for; `with_flow` for learned normality."""
         zones = self.config.cameras[camera].zones.values() if camera in self.config.cameras else ()
@@ -116,6 +129,14 @@ class Senses:
         """Whether a model runs on a worse place than it should."""
         chosen_degraded = any(chosen.degraded for model in self.models for chosen in model.chosen)
         return chosen_degraded or bool(self.refused)
+
+
+def _asked_for(camera: Camera) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, zone in camera.zones.items():
+        watches_things = not {"abandoned_object", "removed_object"}.isdisjoint(zone.rules)
+        yield f"zone {name}", (*zone.labels, *(zone.object_labels if watches_things else ()))
+    for name, line in camera.lines.items():
+        yield f"line {name}", line.labels
 
 
 def absorb_s(zones: Iterable[Zone]) -> float | None:

@@ -86,3 +86,12 @@ def test_optical_flow_takes_as_many_threads_as_a_model() -> None:
             assert cv2.getNumThreads() == wanted
     finally:
         cv2.setNumThreads(threads)
+
+
+def test_what_no_model_knows_is_told_by_zone_and_line() -> None:
+    shape = {"polygon": [[0, 0], [1, 0], [1, 1]], "labels": ["person", "Persn"], "object_labels": ["suitcase"]}
+    config = of_data(
+        {"cameras": {"door": {"url": "x", "zones": {"yard": shape}, "lines": {"gate": {"line": [[0, 0], [1, 1]]}}}}}
+    )
+    (told,) = Senses.load(config).unknown_labels()
+    assert told == "zone yard of camera door: the vision model knows no 'Persn', but person"
