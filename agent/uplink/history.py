@@ -9,7 +9,7 @@ from typing import Any, Literal
 from agent.uplink.payload import Message
 from agent.uplink.store import Store
 
-KEEP_INCIDENTS = 50_000  # about 200 MB of messages; the oldest beyond are forgotten
+KEEP_INCIDENTS = 50_000  # 0.5 to 1 GB with all their messages; the oldest beyond are forgotten
 KEEP_IN_MEMORY = 500  # of those that could not be written: about 5 MB
 LONGEST_NOTE = 500  # characters of a verdict's why
 
