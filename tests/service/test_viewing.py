@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
@@ -115,6 +116,24 @@ def test_changes_come_from_the_page_itself(page: Page, kept: list[Drawing]) -> N
     assert kept == []
     assert browser.ask("/keep", drawing) == (200, {})
     assert kept == [Drawing("hall", "zones", "yard", ((0.1, 0.2), (0.9, 0.2), (0.5, 0.9)))]
+
+
+def test_what_a_refused_change_carries_is_not_taken_for_the_next_request(page: Page) -> None:
+    browser = Browser(page.url)
+    browser.enter()
+    hidden = f"GET /cameras HTTP/1.1\r\nHost: {browser.host}\r\nCookie: {browser.cookie}\r\n\r\n"
+    head = (
+        f"POST /keep HTTP/1.1\r\nHost: {browser.host}\r\nOrigin: http://evil.example\r\nContent-Length: {len(hidden)}"
+    )
+    with socket.create_connection(("127.0.0.1", page.port), 30) as line:
+        line.sendall(f"{head}\r\n\r\n{hidden}".encode())
+        line.shutdown(socket.SHUT_WR)
+        answers = b""
+        while piece := line.recv(65_536):
+            answers += piece
+    assert answers.startswith(b"HTTP/1.1 403")
+    assert answers.count(b"HTTP/1.1") == 1
+    assert b"hall" not in answers
 
 
 @pytest.mark.parametrize(

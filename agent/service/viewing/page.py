@@ -173,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._require_loopback()
             answer()
         except _RefusalError as refused:
+            # What was refused unread must not be taken for the next request.
+            self.close_connection = self.close_connection or self.command == "POST"
             self._send(refused.status, {"error": refused.why})
         except VedetteError as error:
             self._send(HTTPStatus.BAD_REQUEST, {"error": error.line()})
