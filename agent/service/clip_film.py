@@ -15,6 +15,7 @@ from av.codec import Codec
 from av.video.stream import VideoStream
 
 from agent.errors import StoreError
+from agent.service.fragments import FRAGMENTED, in_one_piece
 from agent.types import NS_PER_S, SOUND_RATE_HZ, Uint8Array
 
 TIME_BASE = Fraction(1, 1000)
@@ -68,7 +69,8 @@ class ClipFilm:
         self._with_sound = with_sound
         self._encoder = encoder or encoder_of()
         self._file = io.BytesIO()
-        self._container = av.open(self._file, "w", format="mp4")
+        self._container = av.open(self._file, "w", format="mp4", options=FRAGMENTED)
+        self._handed_bytes = 0
         self._video: VideoStream | None = None
         self._audio: av.AudioStream | None = None
         self._from_ns = 0
@@ -80,6 +82,13 @@ class ClipFilm:
     def from_ns(self) -> int | None:
         """When the first picture was taken."""
         return None if self._video is None else self._from_ns
+
+    def fresh(self) -> bytes:
+        """Return what was made since the last call: all of it together is the film in fragments, as far as it goes."""
+        with self._file.getbuffer() as made:
+            fresh = bytes(made[self._handed_bytes :])
+        self._handed_bytes += len(fresh)
+        return fresh
 
     @_coding()
     def picture(self, at_ns: int, jpeg: bytes) -> None:
@@ -123,7 +132,7 @@ class ClipFilm:
             if stream is not None:
                 self._container.mux(stream.encode(None))
         self._container.close()
-        return self._file.getvalue()
+        return in_one_piece(self._file.getvalue())
 
     def _open(self, at_ns: int, width_px: int, height_px: int) -> None:
         name, options = self._encoder

@@ -79,6 +79,7 @@ class Recording:
     pictures: int = 0
     newest_ns: int = -1
     film: ClipFilm | None = None
+    saved_ns: int | None = None  # when what there is of it went to the disk
     closed: bool = False
     written: bool = False
     failed: bool = False

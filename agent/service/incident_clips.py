@@ -15,10 +15,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import numpy as np
 
 from agent.capture.pictures import LazyPicture
@@ -27,6 +28,7 @@ from agent.errors import StoreError
 from agent.service.clip_film import ClipFilm
 from agent.service.darkroom import Darkroom, Noted, Still
 from agent.service.footage import Piece, Recording, Ring, taken_until
+from agent.service.fragments import in_one_piece
 from agent.service.people import People
 from agent.types import NS_PER_S, Box, Closed, Incident, IncidentChange, Seen, Severity, SoundBlock, Track
 from agent.uplink.clips import ClipFolder, clip_name
@@ -41,6 +43,8 @@ _MOST_NOTED = 600  # a minute of moments, which are small
 _SETTLE_NS = NS_PER_S // 2  # a picture needs so long from the camera until it is noted
 _GIVE_UP_NS = 5 * NS_PER_S  # a camera that is lost shows nothing any more
 _LOOK_S = 0.25
+_SAVE_NS = 2 * NS_PER_S
+_NEVER_NS = 1 << 62
 _TIDY_NS = 3600 * NS_PER_S
 _NICE = 10
 
@@ -201,6 +205,7 @@ class Clips:
     def run(self, stop: threading.Event) -> None:
         """Develop, code and write until `stop` is set; then finish what was begun."""
         _lower_priority()
+        self._take_up()
         while not stop.is_set():
             self._tidy()
             self.work(_LOOK_S)
@@ -265,7 +270,31 @@ class Clips:
             recording.film.picture(still.at_ns, still.jpeg)
             for piece in pieces:
                 recording.film.sound(piece.at_ns, piece.samples)
+            self._save(recording)
         return True
+
+    def _save(self, recording: Recording) -> None:
+        """Put what there is of a film on the disk, now and then: a loss of power shall cost its end only."""
+        now_ns = self._clock_ns()
+        if recording.film is None or (recording.saved_ns is not None and now_ns - recording.saved_ns < _SAVE_NS):
+            return
+        recording.saved_ns = now_ns
+        try:
+            self._folder.grow(recording.incident_id, recording.film.fresh())
+        except OSError:  # the film itself is still to come, and says so if the disk refuses that, too
+            recording.saved_ns = _NEVER_NS
+            with suppress(OSError):
+                self._folder.drop(recording.incident_id)
+
+    def _take_up(self) -> None:
+        """Make films of what a run that ended before its time left of them."""
+        try:
+            for incident_id, fragments in self._folder.left().items():
+                if film := _mended(fragments):
+                    self._folder.keep(incident_id, film)
+                self._folder.drop(incident_id)
+        except OSError as error:
+            _LOG.warning("films that were cut short stay as they are: %s", error.strerror or error)
 
     def _complete(self) -> list[Recording]:
         now_ns = self._clock_ns()
@@ -318,6 +347,8 @@ class Clips:
             recording.film = None
             recording.stills.clear()
             recording.pieces.clear()
+            with suppress(OSError):
+                self._folder.drop(recording.incident_id)
             if recording.closed:
                 self._recordings.pop(recording.ordinal, None)
 
@@ -339,6 +370,13 @@ class Clips:
             self._folder.tidy()
         except OSError as error:
             _LOG.warning("old films cannot be deleted: %s", error.strerror or error)
+
+
+def _mended(fragments: bytes) -> bytes:
+    try:
+        return in_one_piece(fragments)
+    except (av.error.FFmpegError, ValueError):  # the disk has lost something in the middle
+        return b""
 
 
 def _shed(noted: deque[Noted]) -> None:

@@ -1,10 +1,12 @@
 """Films of incidents that stay on the box: MP4, named by the incident's id, bounded by bytes and age.
 
 Only where `clips` asks for them. Files of mode 0600; ids sort by time, so the oldest goes first. A film is whole or not
-there: it is written beside its place, synced, and put there in one move.
+there: it is written beside its place, synced, and put there in one move. What there is of one that goes on lies beside
+it meanwhile, so that a loss of power costs its end only.
 """
 
 import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from agent.uplink.payload import unix_ms_of
 
 FOLDER = "clips"
 SUFFIX = ".mp4"
+_GROWING = ".growing"  # what there is of a film that is not over, in fragments
 FILM_TYPE = "video/mp4"
 _S_PER_DAY = 86_400
 _CLOCK_SET_MS = 1_577_836_800_000  # 2020: what is dated before was kept by a box that did not know the time yet
@@ -67,6 +70,31 @@ class ClipFolder:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._make_room(len(film))
             write_own(self._state_folder / clip_name(incident_id), film)
+            self._growing(incident_id).unlink(missing_ok=True)
+
+    def grow(self, incident_id: str, fragments: bytes) -> None:
+        """Add to what is kept of a film while it goes on, for a loss of power; `keep` and `drop` clear it away."""
+        with self._mutex:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            place = self._growing(incident_id)
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(fragments)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def drop(self, incident_id: str) -> None:
+        """There will be no such film."""
+        with self._mutex:
+            self._growing(incident_id).unlink(missing_ok=True)
+
+    def left(self) -> dict[str, bytes]:
+        """Return what a run that ended before its time left of its films, in fragments, by incident."""
+        with self._mutex:
+            return {place.stem: place.read_bytes() for place in sorted(self._folder.glob(f"*{_GROWING}"))}
+
+    def _growing(self, incident_id: str) -> Path:
+        return (self._state_folder / clip_name(incident_id)).with_suffix(_GROWING)
 
     def _make_room(self, needed_bytes: int) -> None:
         now_ns = self._wall_ns()

@@ -365,6 +365,66 @@ def test_a_full_disk_costs_the_film_is_told_and_heals(
     assert stage.clips.remarks() == []
 
 
+@pytest.mark.parametrize("cut_bytes", [0, 1000])
+def test_what_there_was_when_the_power_went_is_a_film_after_the_next_start(tmp_path: Path, cut_bytes: int) -> None:
+    stage = Stage(tmp_path)
+    stage.show(0, 3)
+    stage.say(opened(2.5, 2.9))
+    stage.show(3, 12)
+    assert stage.film() is None
+    (growing,) = (tmp_path / FOLDER).iterdir()
+    assert growing.stat().st_mode & 0o777 == 0o600
+    growing.write_bytes(growing.read_bytes()[: growing.stat().st_size - cut_bytes])
+    stop = threading.Event()
+    stop.set()
+    Stage(tmp_path).clips.run(stop)  # the agent was killed; another one begins
+    times_s = [time_s for time_s, _ in pictures(stage.film())]
+    assert times_s[0] == 0
+    assert 7 <= times_s[-1] <= 12
+    assert [path.suffix for path in (tmp_path / FOLDER).iterdir()] == [".mp4"]
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_what_was_saved_and_not_the_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    stage.show(0, 3)
+    stage.say(opened(2.5, 2.9))
+    stage.show(3, 6)
+    with monkeypatch.context() as patched:
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        patched.setattr("agent.uplink.clips.os.fsync", full)
+        stage.show(6, 9)
+    stage.show(9, 12)
+    assert list((tmp_path / FOLDER).iterdir()) == []
+    stage.say(closed(12.0))
+    stage.show(12, 20)
+    assert len(pictures(stage.film())) > 100
+    assert stage.clips.remarks() == []
+
+
+def test_what_was_left_and_is_no_film_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
+    for number, content in enumerate((b"", b"\0\0\0\x10mdatnothing!", b"garbage" * 100)):
+        (tmp_path / FOLDER / f"{identifier(number)}.growing").write_bytes(content)
+    stop = threading.Event()
+    stop.set()
+    Stage(tmp_path).clips.run(stop)
+    assert list((tmp_path / FOLDER).iterdir()) == []
+
+
+def test_a_film_that_is_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.show(0, 3)
+    stage.say(opened(2.5, 2.9))
+    stage.say(closed(3.0))
+    stage.show(3, 10)
+    assert [path.suffix for path in (tmp_path / FOLDER).iterdir()] == [".mp4"]
+
+
 def test_a_coder_that_fails_after_the_incident_is_over_leaves_nothing_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
