@@ -28,7 +28,7 @@ STRANGERS = {"torch", "models", "calibration", "tests"}  # these import agent, n
 HOME_OF = {
     "onnxruntime": ("agent/inference/onnx_runtime.py",),
     "openvino": ("agent/inference/openvino_runtime.py",),
-    "av": ("agent/capture/", "agent/service/film.py", "agent/service/clip_film.py"),
+    "av": ("agent/capture/", "agent/service/film.py", "agent/service/clip_film.py", "agent/service/fragments.py"),
     "sounddevice": ("agent/capture/",),
     "paho": ("agent/uplink/",),
     "prometheus_client": ("agent/service/metrics.py",),

@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import numpy as np
 
 from agent.capture.pictures import LazyPicture
@@ -28,7 +27,7 @@ from agent.errors import StoreError
 from agent.service.clip_film import ClipFilm
 from agent.service.darkroom import Darkroom, Noted, Still
 from agent.service.footage import Piece, Recording, Ring, taken_until
-from agent.service.fragments import in_one_piece
+from agent.service.fragments import mended
 from agent.service.people import People
 from agent.types import NS_PER_S, Box, Closed, Incident, IncidentChange, Seen, Severity, SoundBlock, Track
 from agent.uplink.clips import ClipFolder, clip_name
@@ -290,7 +289,7 @@ class Clips:
         """Make films of what a run that ended before its time left of them."""
         try:
             for incident_id, fragments in self._folder.left().items():
-                if film := _mended(fragments):
+                if film := mended(fragments):
                     self._folder.keep(incident_id, film)
                 self._folder.drop(incident_id)
         except OSError as error:
@@ -370,13 +369,6 @@ class Clips:
             self._folder.tidy()
         except OSError as error:
             _LOG.warning("old films cannot be deleted: %s", error.strerror or error)
-
-
-def _mended(fragments: bytes) -> bytes:
-    try:
-        return in_one_piece(fragments)
-    except (av.error.FFmpegError, ValueError):  # the disk has lost something in the middle
-        return b""
 
 
 def _shed(noted: deque[Noted]) -> None:
