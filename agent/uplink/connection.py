@@ -217,7 +217,10 @@ class Connection:
         error_or_none = self._answer(time.monotonic() + timeout_s, stop)
         if error_or_none is not None:
             self.abandon()
-            raise error_or_none
+            try:
+                raise error_or_none
+            finally:
+                del error_or_none  # an error that its own frame knows is garbage with all that the frame holds
 
     def _answer(self, deadline_s: float, stop: threading.Event | None) -> BrokerError | None:
         while time.monotonic() < deadline_s and not (stop and stop.is_set()):
@@ -270,6 +273,7 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):
             self._client.disconnect()
         self._client.loop_stop()
+        self._let_go()
 
     def abandon(self) -> None:
         """Drop a connection that is lost or hangs, without goodbye: the broker shall say our will."""
@@ -279,6 +283,12 @@ class Connection:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Part from paho's client, whose sockets would stay open until the garbage of both is collected."""
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     # -- callbacks, on paho's thread ---------------------------------------------------------------------
 

@@ -1,6 +1,11 @@
 """A broker that speaks MQTT 3.1.1 only, and the small parts of the loop."""
 
+import contextlib
+import gc
 import logging
+import os
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -9,8 +14,9 @@ import pytest
 from agent.config.schema import Broker, Config, Node, Snapshots
 from agent.errors import ConfigError
 from agent.service.broker import EmbeddedBroker
-from agent.uplink.connection import endpoint
+from agent.uplink.connection import Connection, endpoint
 from agent.uplink.dispatch import is_late
+from agent.uplink.faults import BrokerError
 from agent.uplink.latest import Latest, LatestBoard
 from agent.uplink.queue import Letter
 from agent.uplink.refusals import PICTURE_TRIES, TOO_LARGE_FOR_S, Backoff, Patience, Refusals
@@ -158,3 +164,27 @@ def test_a_refused_content_waits_and_a_forgotten_one_never_comes_again() -> None
     board.forget(latest)
     board.connected()
     assert board.due((), 10.0) == []
+
+
+def test_a_broker_that_hangs_up_for_months_leaves_no_sockets_behind() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        place = endpoint(Broker(url=f"mqtt://127.0.0.1:{listening.getsockname()[1]}"), None, "box")
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    listening.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        gc.collect()
+        gc.disable()  # what waits for the collector may wait for long
+        try:
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(20):
+                with contextlib.suppress(BrokerError):
+                    Connection(place, mqtt5=True).open(5.0)
+            assert len(os.listdir("/proc/self/fd")) <= before + 4
+        finally:
+            gc.enable()
