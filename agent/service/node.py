@@ -22,6 +22,7 @@ from agent.service.drills.shadow import Drills, Rig
 from agent.service.incident_clips import Clips
 from agent.service.journal import Journal
 from agent.service.judging import judged
+from agent.service.late import Late
 from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
 from agent.service.measures import Measures
 from agent.service.metrics import Metrics
@@ -93,6 +94,7 @@ class Node:
         for unknown in self._senses.unknown_labels():
             _LOG.warning("%s", unknown)
         self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
+        self._late = Late()
         self._measures = Measures()
         fuse = self._senses.fuse
         self._fuse = None if fuse is None else self._measures.timed("fuse", fuse)
@@ -108,6 +110,7 @@ class Node:
                 *remarks,
                 *self._load.reasons(),
                 *self._clips.remarks(),
+                *self._late.remarks(self._scene.dropped, clock.now_ns()),
                 *(self._metrics.remarks() if self._metrics else ()),
                 *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
             ],
