@@ -40,6 +40,10 @@ glass as it leaves the window. Of 69 recordings of `dev` after three seconds of 
 without; where the microphone has only just begun to hear (`JUST_BEGUN_S`), no onset can be told."""
 JUST_BEGUN_S = 0.5
 
+SLAMS, TAIL_LLR, TAIL_S = ("door_slam", "knock"), 4.0, 3.0
+"""Where the windows that hold an onset hear a slam or a knock rather than one of KNOCKS, those that only hold what is
+left of it say nothing else: without its beginning the tail of a thud sounds like a shot far away."""
+
 ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 2.0
 """An alarm's window counts (llr − 2) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after 5 s of
 a likely one (llr 3), never for what is less likely than that. The llr is shifted so that the card's alarm (moved by the
@@ -103,6 +107,7 @@ class Ear:
         self._loud: Clue | None = None
         self._steps = Steps()
         self._peaks: deque[tuple[int, float]] = deque()
+        self._begun: tuple[int, dict[str, float]] = (0, {})
 
     @property
     def background_dbfs(self) -> float | None:
@@ -146,6 +151,7 @@ class Ear:
                 less_llr = 0.0 if louder else usual_llr.get(label, 0.0)
                 less_llr += RHYTHM_LLR if in_rhythm and label in KNOCKS else 0.0
                 less_llr += NO_ONSET_LLR if label in SUDDEN and not self._may_begin_in(heard) else 0.0
+                less_llr += TAIL_LLR if label in KNOCKS and self._is_tail_of_slam(label, heard, scores) else 0.0
                 yield self._window(label, label, scores[label], heard, less_llr=less_llr)
         thuds = [scores[label] for label in THUDS if label in scores]
         if thuds:
@@ -156,6 +162,22 @@ class Ear:
         """Whether something sudden can have begun in a window: at an onset, or before there was sound to rise from."""
         begun = self._onset_ns is not None and self._onset_ns >= heard.start_ns
         return begun or heard.start_ns <= (self._first_ns or 0) + JUST_BEGUN_S * NS_PER_S
+
+    def _is_tail_of_slam(self, label: str, heard: Heard, scores: dict[str, Score]) -> bool:
+        """Whether a window lies after an onset that was heard as a slam rather than as `label`; notes what it was."""
+        if self._onset_ns is None:
+            return False
+        if self._begun[0] != self._onset_ns:
+            self._begun = self._onset_ns, {}
+        if heard.start_ns <= self._onset_ns:
+            for name in (*KNOCKS, *SLAMS):
+                if name in scores:
+                    self._begun[1][name] = max(scores[name].llr, self._begun[1].get(name, scores[name].llr))
+            return False
+        began = self._begun[1]
+        slam = max((began[name] for name in SLAMS if name in began), default=None)
+        is_near = heard.start_ns - self._onset_ns <= TAIL_S * NS_PER_S
+        return is_near and slam is not None and label in began and slam > began[label]
 
     def _usual_before(self, start_ns: int) -> dict[str, float]:
         """What was usual when a window began."""

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from models.hearing import found
+
 URBAN = (
     "hum", "car_horn", "children_playing", "dog_bark", "drilling", "engine", "gunshot", "jackhammer", "siren", "music",
 )  # fmt: skip
@@ -85,15 +87,24 @@ STATION_RULES = (
 )  # fmt: skip
 """Space Station 13: the first pattern that fits decides; a file that none fits, and None, is left out."""
 STATIONS = {"NordCello/Escape-From-Nevado": "nevado", "Thunderclap1265/chungus-station-warfare": "chungus"}
+MORE_STATIONS = {"SS13/green_old": "green", "iWuna/FE13-master": "fe13"}
 
 LATER = frozenset(
     {
         "dlzou/smh", "ASUCICREPO/phoenix-pd-gunshot-detection", "snehanjali7/Emergency-siren-detection-using-CNN",
-        *STATIONS,
+        *STATIONS, *MORE_STATIONS, *found.REPOSITORIES,
     }
 )  # fmt: skip
 """Found after the shipped weights were trained: what they never heard, so nobody trains on it (models.hearing.outside).
 They have no say in what is `dev` either."""
+
+
+KEPT = frozenset({"ASUCICREPO/phoenix-pd-gunshot-detection", *found.KEPT})
+"""Of the later sources those that no network learns, so that something stays to measure on."""
+HALVES = ("a", "b")
+_HALF_B = frozenset(
+    {"snehanjali7/Emergency-siren-detection-using-CNN", *STATIONS, *MORE_STATIONS, "cxong/cdogs-sdl", "assaultcube/AC"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,13 @@ def listing(repo: str, path: str) -> Listing | None:
     """What `path` of `repo` ("owner/name") is; None when it must not be used at all."""
     reader = _READERS.get(repo)
     return reader(PurePosixPath(path)) if reader else Listing((), f"{repo}:{path}", known=False)
+
+
+def half(repo: str) -> str | None:
+    """Which half of the later sources a repository is in; None when it is no later one. Related ones stay together."""
+    if repo not in LATER:
+        return None
+    return "b" if repo in _HALF_B else "a"
 
 
 def _split(labels: str) -> tuple[str, ...]:
@@ -269,16 +287,23 @@ def _fire_engines(path: PurePosixPath) -> Listing | None:
     return Listing((), "kaggle-sirens:traffic")
 
 
-def _station(prefix: str, path: PurePosixPath) -> Listing | None:
-    for pattern, labels in STATION_RULES:
-        if re.search(pattern, "/" + str(path), re.IGNORECASE):
-            if labels is None:
-                return None
-            group = f"ss13_{re.sub(r'[_ -]*[0-9]+$', '', path.stem).lower()}"
-            if labels == "music":
-                group = f"ss13_{path.parent.name.lower()}"
-            return Listing(_split(labels), group, kind="sfx", licence=f"{prefix}: CC-BY-SA-3.0 or unstated, per file")
-    return None
+def _station(prefix: str, rules: found.Rules, path: PurePosixPath) -> Listing | None:
+    labels = found.labels_of(rules, str(path))
+    if labels is None:
+        return None
+    group = f"ss13_{re.sub(r'[_ -]*[0-9]+$', '', path.stem).lower()}"
+    if labels == "music":
+        group = f"ss13_{path.parent.name.lower()}"
+    return Listing(_split(labels), group, kind="sfx", licence=f"{prefix}: CC-BY-SA-3.0 or unstated, per file")
+
+
+def _found(one: found.Found, path: PurePosixPath) -> Listing | None:
+    labels = found.labels_of(one.rules, str(path))
+    if labels is None:
+        return None
+    stem = re.sub(r"[_ -]*[0-9]+$", "", path.stem).lower()
+    group = f"{one.prefix}_{stem or path.parent.name.lower()}"
+    return Listing(_split(labels), group, kind="sfx", licence=one.licence)
 
 
 _READERS = {
@@ -301,6 +326,11 @@ _READERS = {
     "dlzou/smh": _audioset,
     "ASUCICREPO/phoenix-pd-gunshot-detection": _phoenix,
     "snehanjali7/Emergency-siren-detection-using-CNN": _fire_engines,
-    **{repo: lambda path, prefix=prefix: _station(prefix, path) for repo, prefix in STATIONS.items()},
+    **{repo: lambda path, prefix=prefix: _station(prefix, STATION_RULES, path) for repo, prefix in STATIONS.items()},
+    **{
+        repo: lambda path, prefix=prefix: _station(prefix, (*found.STATION, *STATION_RULES), path)
+        for repo, prefix in MORE_STATIONS.items()
+    },
+    **{repo: lambda path, one=one: _found(one, path) for repo, one in found.REPOSITORIES.items()},
     **{repo: lambda path, prefix=prefix: _pack(prefix, path) for repo, prefix in PACKS.items()},
 }

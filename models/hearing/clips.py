@@ -12,7 +12,7 @@ from agent.inference.card import Card
 from agent.scene.hearing import ALARMS, BANGS, Ear
 from agent.scene.policy import SOUND_LLR
 from agent.types import Heard
-from models.hearing import data
+from models.hearing import catalogue, data
 from models.hearing.heard import Noting, Take, takes
 from models.hearing.labels import INDEX, SECURITY
 
@@ -76,7 +76,10 @@ def scene_llr(one: Take, card: Card) -> NDArray[np.float64]:
 
 
 def clips_of(model: Noting) -> list[Clip]:
-    """Clips of dev, train and outside with labels to be believed, and the hard sounds that may be tuned on."""
+    """Clips of dev, train and outside with labels to be believed, and the hard sounds that may be tuned on.
+
+    Not those of `catalogue.KEPT`, which nothing is fitted on.
+    """
     from benchmarks import footage  # noqa: PLC0415 - what nobody trained on lies with the benchmarks
     from models.hearing import soften  # noqa: PLC0415 - needs torch, the rest does not
 
@@ -90,7 +93,8 @@ def clips_of(model: Noting) -> list[Clip]:
     pieces, waves = data.load()
     clips = []
     for part in ("dev", "train", "outside"):
-        chosen = [p for p in pieces if p.split == part and p.known and p.kind != "synthetic"]
+        asked = [p for p in pieces if p.split == part and p.known and p.kind != "synthetic"]
+        chosen = [p for p in asked if p.repo not in catalogue.KEPT]
         sounds = [waves[p.start : p.start + p.samples] for p in chosen]
         for piece, one, doubtful in zip(chosen, takes(part, sounds, model), soften.doubtful(chosen), strict=True):
             labels = frozenset(piece.labels.split(";"))

@@ -1,6 +1,7 @@
 """Writes the trained sound model as an int8 and an FP16 ONNX file with its card.
 
     python -m models.hearing.export                 # from build/hearing/refitted/best.pt into models/zoo
+    python -m models.hearing.rows --write           # then: one row anew on the sources found later
     python -m models.hearing.incidents --card       # then: fit the incidents' thresholds through the scene
     python -m models.hearing.evaluate --card        # and measure, and put the figures into the card
 
@@ -39,6 +40,7 @@ INITIAL_WEIGHTS = (
     "the label head, and 30 % of the way back to them at the end; the frame and embedding heads are new"
 )
 VERSION = "0.6.0"
+"""Before models.hearing.rows, which makes 0.7.0 of it."""
 ZOO = data.ROOT / "models" / "zoo"
 COMMANDS = (
     "python -m models.hearing.data --extra DIR --teachers && python -m models.hearing.soften && "
@@ -47,7 +49,8 @@ COMMANDS = (
     "python -m models.hearing.average hearing second --out averaged && "
     "python -m models.hearing.interpolate --student build/hearing/averaged/best.pt --share 0.3 --out between && "
     "python -m models.hearing.refit between --student build/hearing/averaged/best.pt --out refitted && "
-    "python -m models.hearing.export && python -m models.hearing.incidents --card && "
+    "python -m models.hearing.export && python -m models.hearing.rows --write && "
+    "python -m models.hearing.incidents --card && "
     "python -m models.hearing.evaluate --card && python -m models.hearing.background"
 )
 """From nothing; models/hearing/README.md says what lies in DIR, models/README.md what 0.6.0 was made of instead."""

@@ -4,9 +4,10 @@
     python -m models.hearing.incidents --sources  # and how it does for sources that no opinion was fitted on
     python -m models.hearing.incidents --card     # and into `thresholds` of models/zoo/hearing.json
 
-Every clip of `dev`, every recorded clip of `train` and of the sources found later (`outside`), and the sounds of
-benchmarks/footage.csv that may be tuned on (its part `dev`) are heard as serving hears them, steps of half a second and
-again after onsets; never anything of val nor what footage.csv holds back. Then, for each kind:
+Every clip of `dev`, every recorded clip of `train` and of the sources found later (`outside`, less those kept apart
+from everything), and the sounds of benchmarks/footage.csv that may be tuned on (its part `dev`) are heard as serving
+hears them, steps of half a second and again after onsets; never anything of val nor what footage.csv holds back. Then,
+for each kind:
 
 1. Where the network half believes in it (llr above -2), a logistic fit tells windows of clips with the label from
    windows of others, by the llr as the scene counts it and by the 128 numbers of the embedding. The embedding's share,
@@ -14,7 +15,7 @@ again after onsets; never anything of val nor what footage.csv holds back. Then,
 2. The threshold is the level that hard sounds (clips without a security event) reach once an hour. It is not the
    highest false clip but where an exponential tail, through the clips of the four highest an hour, comes down to one,
    and no lower than where the clips themselves do; nor lower than that level where each clip is judged by opinions that
-   never heard its whole source, for that is how they meet a place that is new to them.
+   never heard its whole source (`held_out_as`), for that is how they meet a place that is new to them.
    An alarm adds up over time: a clip's level is the highest threshold at which it would still open one.
 
 Clips are scored by fits that never heard their recording (four folds); what goes into the card is fitted on all of
@@ -61,6 +62,15 @@ STEP_S = 0.5
 TAIL_PER_HOUR = 4.0
 
 
+def held_out_as(clip: Clip) -> str:
+    """What of a clip's source is held out together: all of it, but of the sounds of footage a fold of recordings.
+
+    Those are the only ones of their kind (studio instruments, crying babies): without them an opinion would have to
+    tell what it never met, and that decided how sure an alarm has to be everywhere.
+    """
+    return f"{clip.source} {clip.fold}" if clip.part == "footage" else clip.source
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """The windows in which the network half believes in a kind, of all clips in a row; no others can open one.
@@ -92,7 +102,7 @@ class Windows:
             np.array([kind in one.labels for one in clips])[clip],
             group[clip],
             np.array([one.fold for one in clips])[clip],
-            np.unique([one.source for one in clips], return_inverse=True)[1][clip],
+            np.unique([held_out_as(one) for one in clips], return_inverse=True)[1][clip],
         )
 
 

@@ -53,12 +53,17 @@ def load() -> Targets:
 
 def doubtful(chosen: list[data.Piece]) -> NDArray[np.bool_]:
     """[pieces, L]: whether the teachers' head hears a label in any window of a piece, labelled or not."""
+    return np.asarray(highest(chosen) > HEARD_ANYWAY)
+
+
+def highest(chosen: list[data.Piece]) -> NDArray[np.float32]:
+    """[pieces, L]: the most that the teachers' head says of a label in any window of a piece."""
     pieces, _ = data.load()
     targets = load()
-    highest = np.zeros((len(pieces), len(LABELS)), np.float32)
-    np.maximum.at(highest, targets.piece, targets.soft)
+    most = np.zeros((len(pieces), len(LABELS)), np.float32)
+    np.maximum.at(most, targets.piece, targets.soft)
     place = {piece.start: row for row, piece in enumerate(pieces)}
-    return np.asarray(highest[[place[piece.start] for piece in chosen]] > HEARD_ANYWAY)
+    return np.asarray(most[[place[piece.start] for piece in chosen]], np.float32)
 
 
 def clip_labels(pieces: list[data.Piece]) -> NDArray[np.float32]:

@@ -13,9 +13,9 @@ from agent.config.schema import Models
 from agent.features.logmel import RATE_HZ
 from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.types import SoundBlock
-from models.hearing.clips import FOLDS
+from models.hearing.clips import FOLDS, Clip
 from models.hearing.heard import Noting, take
-from models.hearing.incidents import Windows, adding_up, crossfitted, highest, once_an_hour, opinion
+from models.hearing.incidents import Windows, adding_up, crossfitted, held_out_as, highest, once_an_hour, opinion
 
 
 def windows(rng: np.random.Generator, count: int = 400) -> Windows:
@@ -107,3 +107,13 @@ def test_what_is_kept_of_a_clip_gives_the_very_scores_that_the_agent_tells() -> 
         assert [(s.label, s.prob, s.llr) for s in one.scores] == [(s.label, s.prob, s.llr) for s in other.scores]
         for score, said in zip(one.scores, other.scores, strict=True):
             assert score.alarm_llr == (None if said.alarm_llr is None else pytest.approx(said.alarm_llr, abs=0.02))
+
+
+def test_a_source_is_held_out_whole_but_footage_by_recordings() -> None:
+    def clip(part: str, group: str) -> Clip:
+        nothing = np.zeros((0, 128), np.float16)
+        return Clip((), nothing, np.zeros((0, 6)), frozenset(), frozenset(), group, "a source", part, 0.1)
+
+    groups = [f"g{index}" for index in range(40)]
+    assert len({held_out_as(clip("outside", group)) for group in groups}) == 1
+    assert len({held_out_as(clip("footage", group)) for group in groups}) == FOLDS

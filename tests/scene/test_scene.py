@@ -141,6 +141,21 @@ def test_a_bang_opens_within_0_8_s_once_and_closes(kind: str) -> None:
     assert [end.close_reason for end in closed(changes)] == ["quiet"]
 
 
+def test_the_tail_of_a_slam_is_no_shot_but_a_shot_after_it_is() -> None:
+    def opens(begins_as: str, *, onset_at: float | None = None, with_onset: bool = True) -> list[str]:
+        """A thing at 12.3 s whose windows say `begins_as`; those after it, without its beginning, a shot."""
+        windows = bang(begins_as, 12.3, 6.0, 13.9)
+        windows += [heard(t, gunshot=7.0, onset_s=onset_at if t == 15.0 else None) for t in (14.5, 15.0, 15.5)]
+        windows += [heard(t) for t in times(16.0, 30, 0.5)]
+        return kinds(play(one if with_onset else replace(one, onset_ns=None) for one in windows))
+
+    assert "gunshot" not in opens("door_slam")
+    assert "gunshot" in opens("door_slam", onset_at=14.8)
+    assert "gunshot" in opens("door_slam", with_onset=False)
+    assert "gunshot" in opens("gunshot")
+    assert "gunshot" in opens("speech")
+
+
 def test_glass_breaks_at_once_so_a_sound_without_an_onset_has_to_be_surer() -> None:
     def opens(kind: str, llr: float, *, with_onset: bool) -> list[str]:
         windows = bang(kind, 12.3, llr, 30)
