@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clips import SHARED
-from benchmarks.footage import PICTURES, REPOSITORY, Recording, normal, recordings, sounds
+from benchmarks.footage import REPOSITORY, Recording, normal, recordings, sounds
+from benchmarks.repositories import PICTURES
 from models.hearing.data import decode
 
 KEPT = REPOSITORY / "build" / "footage" / "views"

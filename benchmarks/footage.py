@@ -5,8 +5,8 @@
 
 `footage.csv` holds a row for each recording: from which repository, commit and path, the sha256 of its bytes (of the
 pictures in a row where it is a folder of them), its length, and whether it counts (`normal`) or why it does not. The
-footage itself is in no commit of ours: `fetch` reads it out of git directories (bare or not) that lie below DIR as
-`<owner>+<name>/repo`, `<owner>+<name>/repo/.git` or `<owner>+<name>/.git`, and writes it below build/footage/clips.
+footage itself is in no commit of ours: `fetch` reads it out of git directories below DIR (benchmarks.repositories) and
+writes it below build/footage/clips.
 
 Every film was looked at in eight pictures; the same one in another coding counts once (benchmarks.distinct). Groups (a
 camera, or all that one camera took) whose name has an even first sha256 digit are for development: false incidents
@@ -17,19 +17,18 @@ looked at.
 import argparse
 import csv
 import hashlib
-import re
-import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from benchmarks.repositories import fetch
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).with_name("footage.csv")
 CLIPS = REPOSITORY / "build" / "footage" / "clips"
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,85 +77,6 @@ def normal(part: str = "all") -> list[Recording]:
 def sounds() -> list[Recording]:
     """Return the sounds that count."""
     return [one for one in recordings() if one.use == "normal" and one.medium == "sound"]
-
-
-def git_directory(below: Path, repository: str) -> Path | None:
-    """Return the git directory of owner/name below a folder, or None."""
-    top = below / repository.replace("/", "+", 1)
-    candidates = (top / "repo" / ".git", top / "repo", top / ".git", top)
-    return next((path for path in candidates if (path / "HEAD").is_file()), None)
-
-
-def blobs(git: Path, one: Recording) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bytes of a recording's file, or of its pictures in the order of the numbers in their names.
-
-    subprocess.CalledProcessError where the commit does not hold them.
-    """
-    if one.medium != "pictures":
-        yield PurePosixPath(one.path).name, _git(git, "cat-file", "blob", f"{one.commit}:{one.path}")
-        return
-    listed = _git(git, "ls-tree", "-z", "--name-only", one.commit, f"{one.path}/").decode().split("\0")
-    paths = sorted((path for path in listed if path.lower().endswith(PICTURES)), key=counted)
-    asked = "".join(f"{one.commit}:{path}\n" for path in paths).encode()
-    answer, at = _git(git, "cat-file", "--batch", given=asked), 0
-    for path in paths:  # "<id> blob <bytes>", a line feed, that many bytes, a line feed
-        head = answer.index(b"\n", at)
-        length = int(answer[at:head].split()[2])
-        yield PurePosixPath(path).name, answer[head + 1 : head + 1 + length]
-        at = head + 2 + length
-
-
-def counted(name: str) -> list[str]:
-    """Return what puts names into the order of the numbers in them, with leading zeros or without: 2 before 10."""
-    return [part.zfill(12) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
-
-
-def _git(directory: Path, *words: str, given: bytes = b"") -> bytes:
-    command = ["git", "--git-dir", str(directory), *words]
-    return subprocess.run(command, input=given, capture_output=True, check=True).stdout
-
-
-def fetch(below: Path, wanted: Sequence[Recording]) -> list[str]:
-    """Write what is not there yet; return a line for each recording that could not be had or is not what it was."""
-    faults = []
-    for one in wanted:
-        if one.file.exists():
-            continue
-        git = git_directory(below, one.repository)
-        if git is None:
-            faults.append(f"{one.repository}: no git directory below {below}")
-            continue
-        try:
-            held = list(blobs(git, one))
-        except subprocess.CalledProcessError:
-            faults.append(f"{one.repository}: {one.path} is not in commit {one.commit[:12]}")
-            continue
-        if digest(content for _, content in held) != one.sha256:
-            faults.append(f"{one.repository}: {one.path} is not what it was")
-            continue
-        _write(one, held)
-    return faults
-
-
-def _write(one: Recording, held: Sequence[tuple[str, bytes]]) -> None:
-    """Write beside the place and move there, so that what lies there is whole."""
-    CLIPS.mkdir(parents=True, exist_ok=True)
-    partial = one.file.with_name(f"{one.file.name}.part")
-    if one.medium != "pictures":
-        partial.write_bytes(held[0][1])
-    else:
-        partial.mkdir(exist_ok=True)
-        for number, (name, content) in enumerate(held, start=1):
-            (partial / f"{number:06d}{PurePosixPath(name).suffix.lower()}").write_bytes(content)
-    partial.rename(one.file)
-
-
-def digest(contents: Iterable[bytes]) -> str:
-    """Return the sha256 of all that is given, in a row."""
-    total = hashlib.sha256()
-    for content in contents:
-        total.update(content)
-    return total.hexdigest()
 
 
 def table(rows: Sequence[Recording]) -> str:

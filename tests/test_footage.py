@@ -8,8 +8,9 @@ import pytest
 from benchmarks import footage, hours
 from benchmarks.clips import Clip
 from benchmarks.continuous import Film, Happening, Score, Told, films_of, happenings_of, heard_at
-from benchmarks.footage import Recording, digest, fetch, recordings
+from benchmarks.footage import Recording, recordings
 from benchmarks.hours import Opened
+from benchmarks.repositories import digest, fetch
 
 FALL = frozenset({"fall"})
 

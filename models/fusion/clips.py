@@ -4,11 +4,12 @@
     python -m models.fusion.clips --variants 1          # besides: training clips mirrored, cropped, darkened, …
     python -m models.fusion.clips --kinds fight,normal  # some of them first
     python -m models.fusion.clips --variants 1 --long   # and training clips played to and fro for ten seconds
+    python -m models.fusion.clips --only-more           # instead of all those the clips of models.fusion.more
 
 One file a clip, sense and variant, as `vedette run --record` writes observations, under build/fusion/observations/:
 folders carry the sha of the graph that looked or listened, so a new graph means a new folder, and only its sense is
 asked again; and the runtime if it was not ONNX Runtime, for int8 graphs are rounded otherwise in each. The clips lie
-in ../shared/data (or $VEDETTE_SHARED/data).
+in ../shared/data (or $VEDETTE_SHARED/data); those of more_clips.csv below build/fights, where they were brought there.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from agent.service import journal
 from agent.service.observe import observations
 from agent.service.senses import Senses
 from agent.types import Frame, Heard, Observation, Seen, SoundBlock, Uint8Array
+from models.fusion.more import Row, listed
 from models.fusion.to_and_fro import LONG_S, ToAndFro
 from models.hearing.exclude import hits, read_never_train
 
@@ -71,6 +73,34 @@ def manifest(shared: Path = SHARED) -> list[Clip]:
     folder = shared / "data" / "video"
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as rows:
         return [_clip(folder, row) for row in csv.DictReader(rows)]
+
+
+def more(shared: Path = SHARED) -> list[Clip]:
+    """The clips of more_clips.csv that lie below build/fights, without what never_train.txt names.
+
+    Says how many do not lie there. Nobody has listened to them, so their sound counts as unknown.
+    """
+    never_train = read_never_train(shared / "data" / "never_train.txt")
+    every = [row for row in listed() if not hits(never_train, row.repository, row.path)]
+    found = [_more(row) for row in every if row.file.exists()]
+    if len(found) < len(every):
+        print(f"{len(every) - len(found)} of {len(every)} clips of more_clips.csv are not here: models.fusion.more")
+    return found
+
+
+def _more(row: Row) -> Clip:
+    return Clip(
+        name=row.name,
+        path=row.file,
+        kind=row.kind,
+        events=tuple(_event(f"{span}:fight") for span in row.events.split(";") if span),
+        repo=row.repository,
+        licence=row.licence,
+        group=row.group,
+        split="train",
+        duration_s=row.seconds,
+        has_sound=False,
+    )
 
 
 def may_train(clip: Clip, source_path: str, never_train: frozenset[str]) -> bool:
@@ -298,16 +328,18 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--only-listen", action="store_true", help="after a new hearing graph: ask only that one")
     parser.add_argument("--long", action="store_true", help="training clips and their altered ones, played to and fro")
     parser.add_argument("--part", default="0/1", help="for several processes: the first of two does 0/2, the other 1/2")
+    parser.add_argument("--only-more", action="store_true", help="only the clips of more_clips.csv")
     parser.add_argument("--kinds", default="", help="only these kinds, comma separated")
     options = parser.parse_args(words)
     cv2.setNumThreads(1)
     senses = load_senses()
     kinds = set(options.kinds.split(",")) - {""}
-    wanted = [clip for clip in manifest() if not kinds or clip.kind in kinds]
+    every = more() if options.only_more else manifest()
+    wanted = [clip for clip in every if not kinds or clip.kind in kinds]
     wanted.sort(key=lambda clip: (clip.kind != "fight", clip.kind != "normal", clip.duration_s))
     part, _, parts = options.part.partition("/")
     wanted = wanted[int(part) :: int(parts)]
-    training = {clip.name for clip in trainable()}
+    training = {clip.name for clip in [*trainable(), *(more() if options.only_more else [])]}
     first = LONG if options.long else 0
     for variant in range(first, first + options.variants + 1):
         for clip in tqdm(wanted, desc=f"variant {variant}", mininterval=10.0):

@@ -2,11 +2,13 @@
 
     python -m models.fusion.recipes                       # writes build/fusion/recipes.md
     python -m models.fusion.recipes --only film --seeds 2 # these rows and the plain one
+    python -m models.fusion.recipes --only further        # with and without models.fusion.more
 
 One threshold's count depends on two or three calm clips, and one seed's on as many fights. So each row counts, with
 cross-fitted members as models.fusion.ablation has them, how many fights the scene's ledger opens where it may open in
 2 to 6 % of all calm clips as they are shown, in steps of half a percent; the mean of the nine, and of the seeds. The
 threshold of each budget is then put to dev film (models.fusion.film), also judged by members that never saw its group.
+Clips of more_clips.csv are learned from where a row says so and never counted here: models.fusion.unseen judges them.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import torch
 from models.fusion.clips import BUILD, load_senses, versions
 from models.fusion.export import balanced, logistic, opens
 from models.fusion.film import load_film
+from models.fusion.more import STREET
 from models.fusion.running import WAYS, Running, held_out_running, load_running
 from models.fusion.sounds import load as load_sounds
 from models.fusion.train import FOLDS, Setting, Told, held_out_logits, load_sequences, separation, train_member
@@ -42,6 +45,8 @@ def rows() -> dict[str, Setting]:
         "calm of the fight's own camera": replace(plain, mix=Mix(same_camera=0.5)),
         "mixup": replace(plain, mixup=0.3),
         "film, a tenth, and mixup": replace(plain, mix=Mix(film=0.1), mixup=0.3),
+        "further clips of streets and rooms, a tenth of fights and of calm": replace(plain, more=STREET),
+        "further clips of streets and rooms, a quarter": replace(plain, more=STREET, mix=Mix(further=0.25)),
     }
 
 
@@ -120,10 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", help="only rows whose name has one of these in it, and the plain one")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--without-film", action="store_true", help="where no dev film was brought")
     options = parser.parse_args()
     torch.set_num_threads(1)
     senses = load_senses()
-    clips, sounds, running = [*load_sequences(senses), *load_film(senses)], load_sounds(senses), load_running(senses)
+    film = [] if options.without_film else load_film(senses)
+    clips, sounds, running = [*load_sequences(senses, further=True), *film], load_sounds(senses), load_running(senses)
     lines = [
         f"{len(clips)} sequences beside {versions(senses.vision.card, senses.hearing.card)}, {options.seeds} seeds",
         "",

@@ -17,6 +17,7 @@ example is learned beside its label.
 
 import argparse
 import json
+import os
 import pickle
 import zlib
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from agent.service.senses import Senses
-from models.fusion.clips import BUILD, folders, load_senses, trainable
+from models.fusion.clips import BUILD, folders, load_senses, more, trainable
+from models.fusion.more import sources
 from models.fusion.net import KINDS, LABELS, STREAMS, Kind, Member, Shape, normalise, unlowered
 from models.fusion.signals import Signals
 from models.fusion.sounds import load as load_sounds
@@ -65,6 +67,7 @@ class Setting:
     agreement: float = 0.0  # weight of the contrastive loss of sight and sound
     order: float = 0.0  # weight of telling shuffled windows from ordered ones
     distil: float = 0.0  # weight of what `TEACHERS` of the same kind and other seeds say of an example
+    more: tuple[str, ...] = ()  # sources of more_clips.csv that are learned from
     mixup: float = 0.0  # alpha of mixup (Zhang et al. 2018) of the examples of a batch; 0: none
     mix: Mix | None = None
     shape: Shape = field(default_factory=Shape)
@@ -80,21 +83,33 @@ def fold_of(group: str) -> int:
     return zlib.crc32(group.encode()) % FOLDS
 
 
-def load_sequences(senses: Senses, variants: int = VARIANTS) -> list[Sequence16]:
-    """Every training clip in every variant that is cached; the cut steps are kept beside the observations."""
+def load_sequences(senses: Senses, variants: int = VARIANTS, *, further: bool = False) -> list[Sequence16]:
+    """Every training clip in every variant that is cached; the cut steps are kept beside the observations.
+
+    With `further` those of models.fusion.more, too.
+    """
+    clips = [*trainable(), *(more() if further else [])]
     places = folders(senses)
     kept = BUILD / "steps" / f"{places['seen'].name}-{places['heard'].name}"
     found = []
     for variant in range(variants):
-        for clip in tqdm(trainable(), desc=f"steps, variant {variant}", leave=False, mininterval=10.0):
+        for clip in tqdm(clips, desc=f"steps, variant {variant}", leave=False, mininterval=10.0):
             if not (places["seen"] / f"{clip.name}.{variant}.jsonl.gz").exists():
                 continue
             path = kept / f"{clip.name}.{variant}.pickle"
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(pickle.dumps(sequence(clip, variant, places)))
+                whole = path.with_suffix(f".{os.getpid()}")  # another process may be making it, too
+                whole.write_bytes(pickle.dumps(sequence(clip, variant, places)))
+                whole.rename(path)
             found.append(pickle.loads(path.read_bytes()))
     return [one for one in found if one is not None]
+
+
+def chosen(clips: Sequence[Sequence16], more: Sequence[str] = ()) -> list[Sequence16]:
+    """The shared clips, and of more_clips.csv those of these sources."""
+    extra = sources()
+    return [one for one in clips if one.clip.name not in extra or extra[one.clip.name] in more]
 
 
 def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int, setting: Setting) -> Member:
@@ -104,7 +119,8 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
         for place in range(TEACHERS if setting.distil else 0)
     ]
     torch.manual_seed(1000 * setting.seed + fold)
-    mine = [one for one in clips if fold_of(one.clip.group) != fold and one.variant < setting.variants]
+    mine = [one for one in chosen(clips, setting.more) if fold_of(one.clip.group) != fold]
+    mine = [one for one in mine if one.variant < setting.variants]
     heard = [sound for sound in sounds if fold_of(sound.group) != fold]
     member, signals = Member(WIDTHS, setting.kind, setting.shape), Signals(setting.shape.width)
     for name in STREAMS:
@@ -266,8 +282,8 @@ def auc(truth: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
 
 
 def held_out_logits(members: Sequence[Member], clips: Sequence[Sequence16]) -> Told:
-    """Each clip as it is, judged by the member that never saw its group."""
-    plain = [one for one in clips if one.variant == 0]
+    """Each shared clip as it is, judged by the member that never saw its group."""
+    plain = [one for one in chosen(clips) if one.variant == 0]
     found: dict[int, NDArray[np.float32]] = {}
     for fold, member in enumerate(members):
         mine = [place for place, one in enumerate(plain) if fold_of(one.clip.group) == fold]

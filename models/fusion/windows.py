@@ -17,6 +17,7 @@ from agent.scene.camera import Camera
 from agent.scene.span import PEOPLE_WIDTH, STEP_NS
 from agent.types import FUSION_STEPS, FusionWindow, Heard, Seen
 from models.fusion.clips import CAMERA, Clip, read
+from models.fusion.more import sources
 from models.fusion.net import LABELS, STREAMS
 
 Floats = NDArray[np.float32]
@@ -123,6 +124,7 @@ class Mix:
     drop_step: float = 0.1
     noise: float = 0.1  # of each feature, by a factor that is the same in every step
     film: float = 0.0  # of all examples are dev film (models.fusion.film), instead of calm clips
+    further: float = 0.1  # of fights and of calm examples are of models.fusion.more, where such clips are learned from
     same_camera: float = 0.0  # of calm examples are of a group that has fights, too
     fitting: Mapping[str, float] = field(default_factory=lambda: {"fight": 0.3, "other": 0.1})
     """How often a paired sound is a scream, a crash or breaking glass. Screams are rare in ordinary life but not the
@@ -141,11 +143,14 @@ class Examples:
     def __init__(self, clips: Sequence[Sequence16], sounds: Sequence[Sound], seed: int, mix: Mix | None = None) -> None:
         self._rng = np.random.default_rng(seed)
         self._mix = mix or Mix()
-        self._calm = [c for c in clips if c.clip.kind == "normal"]
+        extra = sources()
+        self._calm = [c for c in clips if c.clip.kind == "normal" and c.clip.name not in extra]
         self._by_kind: dict[str, dict[str, list[Sequence16]]] = {}
+        self._further: dict[str, dict[str, list[Sequence16]]] = {}
         for one in clips:
             kind = one.clip.kind if one.clip.kind in ("fight", "normal", "fall", "fire", FILM) else "normal"
-            self._by_kind.setdefault(kind, {}).setdefault(one.clip.group, []).append(one)
+            kept = self._further if one.clip.name in extra else self._by_kind
+            kept.setdefault(kind, {}).setdefault(one.clip.group, []).append(one)
         self._beside_fights = [group for group in self._by_kind.get("normal", ()) if group in self._by_kind["fight"]]
         self._fitting = [s for s in sounds if s.labels & FITTING]
         self._other = [s for s in sounds if not s.labels & FITTING]
@@ -161,9 +166,16 @@ class Examples:
 
     def _one(self, kind: str) -> Example:
         rng, mix = self._rng, self._mix
-        groups = self._by_kind[kind]
+        further = kind in self._further and rng.random() < mix.further
+        groups = (self._further if further else self._by_kind)[kind]
         group = list(groups)[rng.integers(len(groups))]
-        if kind == "normal" and mix.same_camera and self._beside_fights and rng.random() < mix.same_camera:
+        if (
+            kind == "normal"
+            and not further
+            and mix.same_camera
+            and self._beside_fights
+            and rng.random() < mix.same_camera
+        ):
             group = self._beside_fights[rng.integers(len(self._beside_fights))]
         clips = groups[group]
         chosen = clips[rng.integers(len(clips))]

@@ -1,0 +1,103 @@
+"""More fights and calm near misses from public repositories: which, and how they get onto a disk.
+
+    python -m models.fusion.more fetch DIR     copy what more_clips.csv names from the git directories below DIR
+    python -m models.fusion.more list          how many fights and calm clips of which source, and how many lie here
+
+Nothing that ships learned from them: models.fusion.unseen judges the graph by them, models.fusion.recipes tries to
+learn from them. Of 900 clips from 49 repositories these are the ones in whose pictures (five to ten of each clip) a
+physical fight between people, or none, was plain to see: no drawn boxes, cartoons, screens, cuts or weapons. One that
+looks like a clip of ../shared/data/video or a film of benchmarks/footage.csv is left out, as are three clips of the
+match that one of validation is from. A group is a camera or a source video; ice hockey, of which nobody knows which
+clips are of one match, is grouped by forty numbers in a row. `events` are the fight's seconds, by eye (± 0.5 s);
+staged blows (UT-Interaction) last from 0.3 to 0.8 of a clip.
+"""
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from benchmarks.repositories import fetch
+
+LISTED = Path(__file__).with_name("more_clips.csv")
+CLIPS = Path(__file__).resolve().parents[2] / "build" / "fights" / "clips"
+
+STREET = ("BEHAVE", "RWF-2000", "Real Life Violence Situations", "single clips")
+"""Sources of streets and rooms, neither staged nor crowds nor sport."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of more_clips.csv: `events` as `start-end` in seconds, several with a semicolon between."""
+
+    sha256: str
+    group: str
+    source: str
+    kind: str
+    events: str
+    seconds: float
+    repository: str
+    commit: str
+    path: str
+    licence: str
+
+    @property
+    def medium(self) -> str:
+        """A film, always."""
+        return "video"
+
+    @property
+    def name(self) -> str:
+        """What its observations are called."""
+        return f"{self.kind}_more_{self.sha256[:12]}"
+
+    @property
+    def file(self) -> Path:
+        """Where `fetch` puts it."""
+        return CLIPS / f"{self.sha256[:16]}{PurePosixPath(self.path).suffix.lower()}"
+
+
+def listed(path: Path = LISTED) -> list[Row]:
+    """Return every row of the list."""
+    kinds: dict[str, Any] = {one.name: one.type for one in fields(Row)}
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(lines)]
+
+
+def sources() -> dict[str, str]:
+    """Return the source of each clip of the list, by the name of its observations."""
+    return {row.name: row.source for row in listed()}
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the Markdown table of what is listed, by source."""
+    lines = ["| source | fights | calm | groups | here |", "|---|---|---|---|---|"]
+    for source in sorted({row.source for row in rows}):
+        mine = [row for row in rows if row.source == source]
+        kinds, here = Counter(row.kind for row in mine), sum(row.file.exists() for row in mine)
+        groups = len({row.group for row in mine})
+        lines.append(f"| {source} | {kinds['fight']} | {kinds['normal']} | {groups} | {here} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    fetching = commands.add_parser("fetch", help="copy the clips from git directories")
+    fetching.add_argument("below", type=Path, metavar="DIR")
+    commands.add_parser("list", help="what there is")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "fetch":
+        faults = fetch(chosen.below, listed())
+        print("\n".join(faults), file=sys.stderr)
+        raise SystemExit(1 if faults else 0)
+    print(table(listed()))
+
+
+if __name__ == "__main__":
+    main()
