@@ -173,7 +173,7 @@ def write(head: nn.Linear, dev: ClipScores, later: ClipScores, trained: Sequence
     still_fit(ZOO / "fusion.json", before, [str(file["sha256"]) for file in sheet["files"]])
     sheet["training"]["rows"] = {
         "command": COMMAND, "rows": list(ROWS), "pull": PULL, "later_share": LATER_SHARE, "windows": WINDOWS,
-        "seed": SEED, "of": "0.6.0", "sources": sorted(catalogue.LATER - catalogue.KEPT),
+        "seed": SEED, "of": "0.6.0", "sources": sorted({piece.repo for piece in learned if piece.split == "train"}),
     }  # fmt: skip
     path.write_text(json.dumps(sheet, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(f"{path}: {', '.join(ROWS)} of {len(sheet['training']['rows']['sources'])} more sources")
