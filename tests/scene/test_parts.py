@@ -15,7 +15,7 @@ from agent.scene.policy import RULES, SUPPORTS, Policy
 from agent.scene.reorder import ReorderBuffer
 from agent.scene.rhythm import Beeping, Rhythm
 from agent.scene.sentences import sentence
-from agent.types import Box, Tick
+from agent.types import Blind, Box, Tick
 from tests.scene.observe import ASPECT, T3_BEEPS, T4_BEEPS, blind, heard, ns, person, seen, times
 
 SQUARE = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
@@ -121,6 +121,8 @@ def test_what_comes_too_late_is_dropped_and_counted() -> None:
     list(buffer.push(Tick(at_ns=ns(1.0))))
     list(buffer.push(Tick(at_ns=ns(2.0))))
     assert list(buffer.push(Tick(at_ns=ns(0.9)))) == []
+    assert buffer.dropped == 0, "that a time has passed is known by then"
+    assert list(buffer.push(Blind(camera="hall", at_ns=ns(0.9), modality="sound", reason="timeout"))) == []
     assert buffer.dropped == 1
 
 
