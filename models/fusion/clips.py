@@ -157,7 +157,7 @@ def extract(clip: Clip, senses: Senses, variant: int, *, only_listen: bool = Fal
     if not look and not clip.has_sound:
         _keep(_file(places["heard"], clip, 0), [])
         return
-    with open_media(replace(_spec(clip, senses), want_picture=look, want_sound=listen)) as media:
+    with open_media(replace(spec_of(clip, senses), want_picture=look, want_sound=listen)) as media:
         stream = observations(
             shown_as(media, clip, variant),
             camera=CAMERA,
@@ -180,7 +180,7 @@ def _move_again(clip: Clip, senses: Senses, variant: int, folder: Path) -> None:
     with gzip.open(kept[0], "rt", encoding="utf-8") as lines:
         seen = {one.at_ns: one for line in lines if isinstance(one := journal.decode(line), Seen)}
     motion, found = Motion(), []
-    with open_media(replace(_spec(clip, senses), want_sound=False)) as media:
+    with open_media(replace(spec_of(clip, senses), want_sound=False)) as media:
         for item in shown_as(media, clip, variant).read():
             if isinstance(item, Frame) and (one := seen.get(item.at_ns)) is not None:
                 people = None if one.detections is None else people_of(one.detections)
@@ -289,7 +289,7 @@ def versions(*cards: Card) -> str:
     return ", ".join(f"{card.name} {card.version}" for card in cards)
 
 
-def _spec(clip: Clip, senses: Senses) -> SourceSpec:
+def spec_of(clip: Clip, senses: Senses) -> SourceSpec:
     analysis = senses.config.analysis
     return SourceSpec(
         camera=CAMERA,
