@@ -34,12 +34,22 @@ from agent.types import FUSION_STEPS, NS_PER_S
 from models.fusion.clips import BUILD, ROOT, load_senses
 from models.fusion.net import LABELS, STREAMS, Fusion, Member, Shape
 from models.fusion.running import held_out_running, load_running
-from models.fusion.train import FOLDS, STEPS, Told, every_window, fold_of, held_out_logits, load_sequences, tensors
+from models.fusion.train import (
+    FOLDS,
+    STEPS,
+    Told,
+    chosen,
+    every_window,
+    fold_of,
+    held_out_logits,
+    load_sequences,
+    tensors,
+)
 from models.fusion.windows import WIDTHS, Sequence16
 
 Reals = NDArray[np.floating]
 ZOO = ROOT / "models" / "zoo"
-VERSION = "0.6.0"
+VERSION = "0.7.0"
 MOST_FALSE_FRAC = 0.04
 """Of the calm clips of dev, as they are and as a running camera shows them, in which the ledger may open a fight."""
 OPSET = 17
@@ -195,7 +205,8 @@ def main() -> None:
     record = json.loads((BUILD / "members.json").read_text())
     if record["models"] != senses.model_versions():
         raise SystemExit("the members were trained beside other graphs: python -m models.fusion.train")
-    clips = load_sequences(senses)
+    every = load_sequences(senses, further=True)
+    clips = chosen(every)
     running = {way: held_out_running(members, shown) for way, shown in load_running(senses).items()}
     fight, threshold = calibrate_fight(held_out_logits(members, clips), running)
     path = ZOO / "fusion.onnx"
@@ -227,7 +238,8 @@ def main() -> None:
         "training": {
             "command": "python -m models.fusion.clips && "
             "python -m models.fusion.clips --variants 1 --kinds fight,normal && "
-            "python -m models.fusion.clips --long --kinds fight,normal && python -m models.fusion.sounds && "
+            "python -m models.fusion.clips --long --kinds fight,normal && "
+            "python -m models.fusion.clips --only-more --variants 1 && python -m models.fusion.sounds && "
             f"python -m models.fusion.train --steps {record.get('steps', STEPS)} && python -m models.fusion.export",
             "kind": record["kind"],
             "members": FOLDS,
@@ -235,7 +247,7 @@ def main() -> None:
             "date": date.today().isoformat(),
             "auc_cross_fitted": round(record["auc"], 4),
             "teachers": ["hearing (soft labels of sounds)", "each stream's own head (KL)"],
-            "data": sources(clips),
+            "data": sources(every),
         },
         "figures": [],
         "intended_use": "Notice people fighting within a few seconds from how they move and what is heard, as evidence "

@@ -33,10 +33,10 @@ from agent.types import Frame, Seen, Uint8Array
 from benchmarks.repositories import git_directory
 from models.fusion.clips import BUILD, Clip, folders, load_senses, more, read, spec_of, trainable
 from models.fusion.more import sources
+from models.fusion.probe import Floats, judged, probe
 from models.fusion.train import FOLDS, auc, fold_of
 from models.fusion.unseen import UNSEEN
 
-Floats = NDArray[np.float32]
 FOUND = (
     "berlin0308/Raspberrypi-MoViNet-TFLite",
     "models/a0_v5_stream_b16_lr0.0004_g2.0_d0.1_sd0.0_92/a0_dynamic.tflite",
@@ -116,33 +116,6 @@ def played(pictures: Sequence[Uint8Array]) -> list[Uint8Array]:
     """A short clip to and fro once, a long one's beginning."""
     shown = list(pictures[: int(LONGEST_S * PER_S)])
     return shown + shown[::-1] if len(shown) < SHORT_S * PER_S else shown
-
-
-def probe(rows: Floats, truth: NDArray[np.bool_], pull: float) -> tuple[Floats, Floats, Floats, float]:
-    """A logistic regression on normalised rows [n, 480], both classes weighing alike: mean, scale, weights, offset."""
-    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    x = torch.from_numpy((rows - mean) / scale)
-    t = torch.from_numpy(truth.astype(np.float32))
-    each = torch.where(t > 0, len(t) / (2.0 * t.sum()), len(t) / (2.0 * (1.0 - t).sum()))
-    fit = torch.zeros(rows.shape[1] + 1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([fit], max_iter=300, line_search_fn="strong_wolfe")
-
-    def closure() -> torch.Tensor:
-        optimiser.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ fit[:-1] + fit[-1], t, each, reduction="sum")
-        loss = loss + 0.5 * pull * fit[:-1].square().sum()
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    told = fit.detach().numpy()
-    return mean, scale, told[:-1], float(told[-1])
-
-
-def judged(fit: tuple[Floats, Floats, Floats, float], rows: Floats) -> Floats:
-    """The probe's log odds of rows [n, 480]."""
-    mean, scale, weights, offset = fit
-    return np.asarray((rows - mean) / scale @ weights + offset, np.float32)
 
 
 def crossed(

@@ -8,7 +8,8 @@ One threshold's count depends on two or three calm clips, and one seed's on as m
 cross-fitted members as models.fusion.ablation has them, how many fights the scene's ledger opens where it may open in
 2 to 6 % of all calm clips as they are shown, in steps of half a percent; the mean of the nine, and of the seeds. The
 threshold of each budget is then put to dev film (models.fusion.film), also judged by members that never saw its group.
-Clips of more_clips.csv are learned from where a row says so and never counted here: models.fusion.unseen judges them.
+Clips of more_clips.csv are learned from where a row says so, by the glance always, and never counted here:
+models.fusion.unseen judges them.
 """
 
 import argparse
@@ -40,6 +41,9 @@ def rows() -> dict[str, Setting]:
     plain = Setting()
     return {
         PLAIN: plain,
+        "without a glance at the picture (0.6.0)": replace(plain, glance=0.0),
+        "half a glance": replace(plain, glance=0.5),
+        "a glance and a half": replace(plain, glance=1.5),
         "dev film among the calm, a tenth of all examples": replace(plain, mix=Mix(film=0.1)),
         "dev film among the calm, a fifth": replace(plain, mix=Mix(film=0.2)),
         "calm of the fight's own camera": replace(plain, mix=Mix(same_camera=0.5)),

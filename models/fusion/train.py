@@ -34,6 +34,7 @@ from tqdm import tqdm
 
 from agent.service.senses import Senses
 from models.fusion.clips import BUILD, folders, load_senses, more, trainable
+from models.fusion.glance import GLANCE, fit_glance
 from models.fusion.more import sources
 from models.fusion.net import KINDS, LABELS, STREAMS, Kind, Member, Shape, normalise, unlowered
 from models.fusion.signals import Signals
@@ -68,6 +69,7 @@ class Setting:
     order: float = 0.0  # weight of telling shuffled windows from ordered ones
     distil: float = 0.0  # weight of what `TEACHERS` of the same kind and other seeds say of an example
     more: tuple[str, ...] = ()  # sources of more_clips.csv that are learned from
+    glance: float = GLANCE  # how much a glance at the picture counts (models.fusion.glance), in its standard deviations
     mixup: float = 0.0  # alpha of mixup (Zhang et al. 2018) of the examples of a batch; 0: none
     mix: Mix | None = None
     shape: Shape = field(default_factory=Shape)
@@ -113,7 +115,10 @@ def chosen(clips: Sequence[Sequence16], more: Sequence[str] = ()) -> list[Sequen
 
 
 def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int, setting: Setting) -> Member:
-    """One network that never sees `fold`: its weights averaged over the last steps."""
+    """One network that never sees `fold`: its weights averaged over the last steps.
+
+    Clips of models.fusion.more are learned from as `setting.more` says, but a glance is fitted to all that are given.
+    """
     teachers = [
         train_member(clips, sounds, fold, replace(setting, distil=0.0, seed=setting.seed + 1 + place))
         for place in range(TEACHERS if setting.distil else 0)
@@ -150,7 +155,9 @@ def train_member(clips: Sequence[Sequence16], sounds: Sequence[Sound], fold: int
         with torch.no_grad():
             for name, value in member.state_dict().items():
                 smooth[name].lerp_(value, 1.0 - EMA)
-    return _with(setting, smooth)
+    member = _with(setting, smooth)
+    fit_glance(member, [one for one in clips if fold_of(one.clip.group) != fold], setting.glance)
+    return member
 
 
 def mixed(batch: Example, alpha: float, chance: np.random.Generator) -> Example:
@@ -305,14 +312,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     senses = load_senses()
-    clips, sounds = load_sequences(senses), load_sounds(senses)
+    clips, sounds = load_sequences(senses, further=True), load_sounds(senses)
     print(f"{len(clips)} sequences of {len({c.clip.name for c in clips})} clips, {len(sounds)} sounds")
     setting = Setting(kind=options.kind, steps=options.steps, seed=options.seed)
     members = []
     for fold in range(FOLDS):
         members.append(train_member(clips, sounds, fold, setting))
         print(f"fold {fold} trained", flush=True)
-    told = held_out_logits(members, clips)
+    told = held_out_logits(members, chosen(clips))
     for fold in range(FOLDS):
         mine = [(one, z) for one, z in told if fold_of(one.clip.group) == fold]
         print(f"fold {fold}: AUC {separation(mine):.3f} on {len(mine)} clips")

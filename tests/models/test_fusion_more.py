@@ -13,13 +13,13 @@ from benchmarks.repositories import digest
 from models.fusion import clips as clips_module
 from models.fusion import more as more_module
 from models.fusion import train as train_module
+from models.fusion import unseen as unseen_module
 from models.fusion import windows as windows_module
 from models.fusion.clips import Clip, manifest, more, trainable
-from models.fusion.evaluate import Told
 from models.fusion.more import Row, listed, main, sources, table
-from models.fusion.net import STREAMS
+from models.fusion.net import STREAMS, Member
 from models.fusion.train import FOLDS, Setting, train_member
-from models.fusion.unseen import UNSEEN
+from models.fusion.unseen import UNSEEN, judged
 from models.fusion.unseen import table as judged_table
 from models.fusion.windows import WIDTHS, Examples, Mix, Sequence16, _targets
 from models.hearing.exclude import hits, read_never_train
@@ -124,7 +124,7 @@ def test_only_the_sources_that_are_asked_for_are_learned_from(monkeypatch: pytes
     monkeypatch.setattr(train_module, "sources", lambda: {"m1": "street", "m2": "ice"})
 
     def weights(clips: list[Sequence16], *more: str) -> np.ndarray:
-        member = train_member(clips, [], FOLDS, Setting(steps=2, more=more))
+        member = train_member(clips, [], FOLDS, Setting(steps=2, more=more, glance=0.0))
         return np.concatenate([value.numpy().ravel() for value in member.state_dict().values()])
 
     without = weights(shared)
@@ -158,16 +158,29 @@ def test_of_fights_and_of_calm_as_many_are_listed_clips_as_their_share_says(
     assert set(np.unique(batch["people"][batch["people_known"] > 0])) == {2.0 - share}
 
 
-def test_unseen_fights_are_counted_by_kind_of_source() -> None:
-    def told(name: str, kind: str, llr: float, *opened: str) -> Told:
-        return Told(replace(made(name, kind, 1).clip, group=name), (llr,), opened, (), None)
+def test_a_kind_of_collection_is_judged_by_a_glance_that_has_not_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+    monkeypatch.setattr(
+        unseen_module, "fit_glance", lambda member, clips, share: seen.append({one.clip.name for one in clips})
+    )
+    of = {"a": "BEHAVE", "d": "Hockey Fights"}
+    clips = [made("c", "fight", 1), made("a", "fight", 2), made("d", "normal", 3)]
+    told = judged([Member(WIDTHS).eval()], clips, of, 1.0)
+    assert [[one.clip.name for one in asked] for asked, _ in told.values()] == [["a"], ["d"]]
+    assert list(told) == ["streets and rooms", "ice hockey"]
+    assert not seen[0] & {"a"}
+    assert not seen[1] & {"d"}
 
-    some = [told("a", "fight", 2.0, "fight"), told("b", "normal", 1.0), told("c", "normal", 0.0, "fight")]
-    ice = [told("d", "fight", 0.0), told("e", "normal", 1.0, "fall")]
-    of = dict.fromkeys("abc", "BEHAVE") | dict.fromkeys("de", "Hockey Fights")
-    lines = judged_table([*some, *ice], of)
+
+def test_unseen_fights_are_counted_by_kind_of_collection() -> None:
+    def told(kind: str, *levels: float) -> tuple[list[Sequence16], list[np.ndarray]]:
+        some = [made(f"{kind} {seed}", "normal" if seed else "fight", seed) for seed in range(len(levels))]
+        return some, [np.array([level]) for level in levels]
+
+    before = {"streets and rooms": told("s", 0.0, 1.0, 0.0), "ice hockey": told("i", 0.0, 1.0)}
+    after = {"streets and rooms": told("s", 2.0, 1.0, 0.0), "ice hockey": told("i", 0.0, 1.0)}
+    lines = judged_table(before, after, lambda z: bool(z.max() >= 1.0))
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| streets and rooms", "| ice hockey", "| all"]
-    assert "1.000" in lines[2]
-    assert "| 1 of 1 | 1 of 2 | 3 |" in lines[2]
-    assert "| 0 of 1 | 0 of 1 | 2 |" in lines[3]
-    assert "| 1 of 2 | 1 of 3 | 5 |" in lines[4]
+    assert lines[2].startswith("| streets and rooms | 0.250 | 0 of 1, 1 of 2 | 1.000 (")
+    assert lines[2].endswith("| 1 of 1 | 1 of 2 | 3 |")
+    assert lines[4].endswith("| 1 of 2 | 2 of 3 | 3 |")

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("torch")
 
 from agent.types import Box, Detection, PictureStats, Seen
-from models.fusion.movinet import SIZE_PX, WIDTH, crossed, cut, judged, played, probe, square
+from models.fusion.movinet import SIZE_PX, WIDTH, crossed, cut, played, square
+from models.fusion.probe import judged, probe
 from models.fusion.train import FOLDS
 
 
