@@ -3,13 +3,13 @@
     python -m models.fusion.more fetch DIR     copy what more_clips.csv names from the git directories below DIR
     python -m models.fusion.more list          how many fights and calm clips of which source, and how many lie here
 
-Nothing that ships learned from them: models.fusion.unseen judges the graph by them, models.fusion.recipes tries to
-learn from them. Of 900 clips from 49 repositories these are the ones in whose pictures (five to ten of each clip) a
-physical fight between people, or none, was plain to see: no drawn boxes, cartoons, screens, cuts or weapons. One that
-looks like a clip of ../shared/data/video or a film of benchmarks/footage.csv is left out, as are three clips of the
-match that one of validation is from. A group is a camera or a source video; ice hockey, of which nobody knows which
-clips are of one match, is grouped by forty numbers in a row. `events` are the fight's seconds, by eye (± 0.5 s);
-staged blows (UT-Interaction) last from 0.3 to 0.8 of a clip.
+Of what ships only the glance of the fusion graph learned from them (models.fusion.glance); models.fusion.unseen asks
+how it does without, models.fusion.recipes tries to learn more. Of 900 clips from 49 repositories these are the ones in
+whose pictures (five to ten of each clip) a physical fight between people, or none, was plain to see: no drawn boxes,
+cartoons, screens, cuts or weapons. One that looks like a clip of ../shared/data/video or a film of
+benchmarks/footage.csv is left out, as are three clips of the match that one of validation is from. A group is a camera
+or a source video; ice hockey, of which nobody knows which clips are of one match, is grouped by forty numbers in a row.
+`events` are the fight's seconds, by eye (± 0.5 s); staged blows (UT-Interaction) last from 0.3 to 0.8 of a clip.
 """
 
 import argparse
