@@ -146,16 +146,24 @@ def _say_card(card: "Card") -> None:
 
 
 def _lines(content: Any, path: str = "") -> Iterable[str]:
-    """Nested dictionaries and lists as lines `a.b: value`."""
+    """Nested dictionaries and lists as lines `a.b: value`; a row of a table and a sentence of a list have one each."""
+    head = f"{path}: " if path else ""
     if isinstance(content, dict):
         for key, value in content.items():
             yield from _lines(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(content, list) and any(isinstance(value, dict | list) for value in content):
+    elif not isinstance(content, list):
+        yield f"{head}{content}"
+    elif any(isinstance(value, dict | list) for value in content):
         for value in content:
-            yield from _lines(value, path)
+            if isinstance(value, dict) and not any(isinstance(cell, dict | list) for cell in value.values()):
+                yield head + ", ".join(f"{key} {cell}" for key, cell in value.items())
+            else:
+                yield from _lines(value, path)
+    elif any(" " in str(value) for value in content):
+        for value in content:
+            yield f"{head}{value}"
     else:
-        text = ", ".join(str(value) for value in content) if isinstance(content, list) else str(content)
-        yield f"{path}: {text}" if path else text
+        yield head + ", ".join(str(value) for value in content)
 
 
 def _cards(folder: Path | None) -> "list[Card]":

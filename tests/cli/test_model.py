@@ -51,6 +51,17 @@ def test_info_says_where_the_model_runs_and_why(zoo, tmp_path):
     assert card["schema"] == "vedette.card/1"
 
 
+def test_info_has_a_line_for_each_limit_and_each_source_of_data(tmp_path):
+    ended = vedette("model", "info", "fusion", cwd=tmp_path)
+    assert ended.code == 0
+    card = json.loads((zoo_folder() / "fusion.json").read_text("utf-8"))
+    lines = [line.strip() for line in ended.out.splitlines()]
+    assert set(card["limits"]) <= set(lines)
+    row = card["training"]["data"][0]
+    assert f"data: source {row['source']}, licence {row['licence']}, clips {row['clips']}" in lines
+    assert len(lines) < 40 + len(card["training"]["data"]) + len(card["figures"])
+
+
 def test_info_of_an_unknown_model_names_the_known_ones(tmp_path):
     ended = vedette("model", "info", "smell", cwd=tmp_path)
     assert ended.code == 2
