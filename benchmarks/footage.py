@@ -14,17 +14,13 @@ there may be looked at and mended. The others (`held`) are counted only; BENCHMA
 looked at.
 """
 
-import argparse
-import csv
 import hashlib
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from benchmarks.repositories import fetch
+from benchmarks.repositories import command_line, read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).with_name("footage.csv")
@@ -63,9 +59,7 @@ class Recording:
 
 def recordings(path: Path = MANIFEST) -> list[Recording]:
     """Return every row of the manifest."""
-    kinds: dict[str, Any] = {one.name: one.type for one in fields(Recording)}
-    with path.open(encoding="utf-8", newline="") as rows:
-        return [Recording(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(rows)]
+    return read_rows(Recording, path)
 
 
 def normal(part: str = "all") -> list[Recording]:
@@ -98,17 +92,7 @@ def table(rows: Sequence[Recording]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="copy the footage from git directories")
-    fetching.add_argument("below", type=Path, metavar="DIR")
-    commands.add_parser("list", help="what there is")
-    chosen = parser.parse_args(arguments)
-    if chosen.command == "fetch":
-        faults = fetch(chosen.below, [*normal(), *sounds()])
-        print("\n".join(faults), file=sys.stderr)
-        raise SystemExit(1 if faults else 0)
-    print(table(recordings()))
+    command_line(__doc__, lambda: [*normal(), *sounds()], lambda: table(recordings()), arguments)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,19 @@ directories (bare or not) lie below one folder as `<owner>+<name>/repo`, `<owner
 `<owner>+<name>/.git`.
 """
 
+import argparse
+import csv
 import hashlib
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
@@ -41,6 +48,33 @@ class Listed(Protocol):
     @property
     def file(self) -> Path:
         """Where it is to lie here."""
+
+
+Row = TypeVar("Row", bound="DataclassInstance")
+
+
+def read_rows(kind: type[Row], path: Path) -> list[Row]:
+    """Return the rows of a list, each field made what the dataclass says it is (str, int or float)."""
+    kinds: dict[str, Any] = {one.name: one.type for one in fields(kind)}
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [kind(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(lines)]
+
+
+def command_line(
+    about: str | None, wanted: Callable[[], Sequence[Listed]], table: Callable[[], str], arguments: Sequence[str] | None
+) -> None:
+    """`fetch DIR` brings what is wanted out of git directories (exit 1 where some fail); `list` shows the table."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    fetching = commands.add_parser("fetch", help="copy them from git directories")
+    fetching.add_argument("below", type=Path, metavar="DIR")
+    commands.add_parser("list", help="what there is")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "fetch":
+        faults = fetch(chosen.below, wanted())
+        print("\n".join(faults), file=sys.stderr)
+        raise SystemExit(1 if faults else 0)
+    print(table())
 
 
 def git_directory(below: Path, repository: str) -> Path | None:

@@ -12,16 +12,12 @@ or a source video; ice hockey, of which nobody knows which clips are of one matc
 `events` are the fight's seconds, by eye (± 0.5 s); staged blows (UT-Interaction) last from 0.3 to 0.8 of a clip.
 """
 
-import argparse
-import csv
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from benchmarks.repositories import fetch
+from benchmarks.repositories import command_line, read_rows
 
 LISTED = Path(__file__).with_name("more_clips.csv")
 CLIPS = Path(__file__).resolve().parents[2] / "build" / "fights" / "clips"
@@ -63,9 +59,7 @@ class Row:
 
 def listed(path: Path = LISTED) -> list[Row]:
     """Return every row of the list."""
-    kinds: dict[str, Any] = {one.name: one.type for one in fields(Row)}
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [Row(**{name: kinds[name](text) for name, text in row.items()}) for row in csv.DictReader(lines)]
+    return read_rows(Row, path)
 
 
 def sources() -> dict[str, str]:
@@ -86,17 +80,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="copy the clips from git directories")
-    fetching.add_argument("below", type=Path, metavar="DIR")
-    commands.add_parser("list", help="what there is")
-    chosen = parser.parse_args(arguments)
-    if chosen.command == "fetch":
-        faults = fetch(chosen.below, listed())
-        print("\n".join(faults), file=sys.stderr)
-        raise SystemExit(1 if faults else 0)
-    print(table(listed()))
+    command_line(__doc__, listed, lambda: table(listed()), arguments)
 
 
 if __name__ == "__main__":

@@ -41,11 +41,6 @@ Logits = list[np.ndarray]
 """The fight logits of each clip's windows."""
 
 
-def kind_of(source: str) -> str:
-    """The kind of a collection."""
-    return next(kind for kind, names in UNSEEN.items() if source in names)
-
-
 def judged(
     members: Sequence[Member], clips: Sequence[Sequence16], of: Mapping[str, str], share: float
 ) -> dict[str, tuple[list[Sequence16], Logits]]:
