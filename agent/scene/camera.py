@@ -71,7 +71,6 @@ class Camera:
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
         self._scene_ns: int | None = None
-        self._drill = False
 
     def observe(
         self, observation: Seen | Heard | Fused | Blind, wall_offset_ns: int = 0, *, calm: bool = True

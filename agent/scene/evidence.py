@@ -215,10 +215,14 @@ class Ledger:
             sums[sense] += llr
         return Level(sums["sight"], sums["sound"], sums["neither"])
 
-    def reset(self, now_ns: int) -> None:
-        """Forget the reasons (an incident is over); what still has a level may be a reason for the next."""
+    def forget(self, now_ns: int) -> None:
+        """Forget what has faded: it is no reason for what opens later, and a busy place has a track a minute."""
         for key in [key for key, entry in self._entries.items() if entry.level_at(now_ns, self._decay_s) < _GONE_LLR]:
             del self._entries[key]
+
+    def reset(self, now_ns: int) -> None:
+        """Forget the reasons (an incident is over); what still has a level may be a reason for the next."""
+        self.forget(now_ns)
         for entry in self._entries.values():
             entry.best = None
 

@@ -121,7 +121,16 @@ class Desk:
             changes += self._apply(case, self._event(case, standing, standings, now_ns), standing, now_ns)
         for key, standing in standings.items():
             changes += self._tell(self._cases[key], standing, now_ns)
+        self._forget(now_ns)
         return changes
+
+    def _forget(self, now_ns: int) -> None:
+        """Let go of what has faded; an open incident goes on telling all that was said for it."""
+        for case in self._cases.values():
+            if case.draft is None:
+                case.ledger.forget(now_ns)
+        for ledger in self._signals.values():
+            ledger.forget(now_ns)
 
     def end(
         self, camera: str | None, now_ns: int, reason: CloseReason, kinds: Iterable[str] = ()

@@ -1,9 +1,11 @@
 """Whether a microphone still hears: one that goes silent, is overdriven all the time, or repeats itself.
 
 A live microphone is never silent to the last bit and never twice as loud to the millionth of a decibel. Some are
-gated, though, and deliver silence in quiet rooms; so what counts is silence much longer than this one ever was
-silent before, after it was heard for a while. The same for a level that repeats.
+gated, though, and deliver silence in quiet rooms; so what counts is silence much longer than this one was silent of
+late, after it was heard for a while. The same for a level that repeats.
 """
+
+import math
 
 from agent.scene.evidence import Clue
 from agent.types import NS_PER_S, Heard
@@ -17,6 +19,9 @@ HEARD_S, HEARD_SHARE = 10.0, 0.5
 """Before a fault is told the microphone must have worked for this long, and for this share of the time."""
 FAULT_S, LONGER = 5.0, 3.0
 """A fault is told after this long, or after this many times the longest pause of the same sort before."""
+MEMORY_S = 7 * 24 * 3600.0
+"""Pauses are forgotten over this much of hearing: nights and weekends stay known, but a cable that was out for a day in
+spring does not keep the one of autumn from being told for three."""
 TOLD_LLR, MOST_LLR = 4.5, 8.0
 
 REASONS = {
@@ -53,6 +58,7 @@ class MicrophoneWatch:
         else:
             self._heard_s += elapsed_s
             self._well_s += 0.0 if fault else elapsed_s
+            self._forget(elapsed_s)
         return Clue(
             kind="mic_silent",
             signal=f"microphone_{fault or 'silent'}",
@@ -64,6 +70,11 @@ class MicrophoneWatch:
             begun_ns=since_ns,
             words={"reason": REASONS[fault]} if fault else {},
         )
+
+    def _forget(self, elapsed_s: float) -> None:
+        """Let the longest pauses fade."""
+        for name in self._longest_s:
+            self._longest_s[name] *= math.exp(-elapsed_s / MEMORY_S)
 
 
 def _fault(heard: Heard, before: Heard | None) -> str:

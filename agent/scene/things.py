@@ -30,6 +30,8 @@ KNOWN_S, KNOWN_SHARE = 8.0, 0.6
 """What stood for this long, found in most pictures, is missed when it is not there."""
 FORGET_S, KEPT_S = 1.0, 120.0
 """Something not found again for this long is forgotten: what never stood, what did."""
+TOLD_S = 60.0
+"""What somebody took is remembered for the dwell of the zone that asks for it, and so much longer."""
 UNSEEN_S = 4.0
 """A thing is still there while it was found this recently."""
 REACH_HEIGHTS, AWAY_HEIGHTS = 0.5, 1.2
@@ -76,6 +78,11 @@ class _Thing:
         """Whether it would be missed."""
         return self.seen_ns - self.since_ns >= KNOWN_S * NS_PER_S and self.seen_s >= KNOWN_SHARE * self.watched_s
 
+    @property
+    def was_taken(self) -> bool:
+        """Whether somebody other than its owner was within reach when it was last found."""
+        return self.stranger is not None and self.seen_ns - self.stranger_ns <= TOOK_S * NS_PER_S
+
 
 class ThingWatch:
     """The things before one camera."""
@@ -92,6 +99,7 @@ class ThingWatch:
             name: zone for name, zone in zones.items() if {"abandoned_object", "removed_object"} & set(zone.rules)
         }
         self._labels = frozenset(label for zone in self._zones.values() for label in zone.object_labels)
+        self._missed_s = missed_s(self._zones.values())
         self._hours = Timetable(self._zones)
 
     def watch(self, at_ns: int, wall_ns: int, present: Sequence[Followed], alive: Iterable[int]) -> Iterator[Clue]:
@@ -111,7 +119,7 @@ class ThingWatch:
                 for thing in self._things:
                     if thing.label in zone.object_labels and is_inside(ground_point(thing.box), zone.polygon):
                         yield from _clues(name, zone, thing, at_ns)
-        self._things = [thing for thing in self._things if not _is_forgotten(thing, at_ns)]
+        self._things = [thing for thing in self._things if not _is_forgotten(thing, at_ns, self._missed_s)]
 
     def _find(self, found: Iterable[Followed], at_ns: int, elapsed_s: float) -> None:
         free = list(self._things)
@@ -177,9 +185,8 @@ def _clues(name: str, zone: Zone, thing: _Thing, at_ns: int) -> Iterator[Clue]:
         words: dict[str, str | float] = {"variant": variant, "what": thing.label, "alone_s": alone_s}
         yield _clue("abandoned_object", name, thing, llr, thing.attended_ns, words)
     if "removed_object" in zone.rules and thing.is_known:
-        taken = thing.stranger is not None and thing.seen_ns - thing.stranger_ns <= TOOK_S * NS_PER_S
         gone_s = (at_ns - max(thing.seen_ns, thing.hidden_ns)) / NS_PER_S
-        llr = _llr(gone_s / zone.removed_dwell_s, thing) if taken and gone_s > 0.0 else 0.0
+        llr = _llr(gone_s / zone.removed_dwell_s, thing) if thing.was_taken and gone_s > 0.0 else 0.0
         words = {"variant": "named", "what": thing.label, "gone_s": gone_s}
         yield _clue("removed_object", name, thing, llr, thing.seen_ns, words)
 
@@ -190,8 +197,16 @@ def _llr(waited: float, thing: _Thing) -> float:
     return DONE_LLR + thing.presence_llr
 
 
-def _is_forgotten(thing: _Thing, at_ns: int) -> bool:
-    return at_ns - thing.seen_ns > (KEPT_S if thing.stands else FORGET_S) * NS_PER_S
+def _is_forgotten(thing: _Thing, at_ns: int, missed_s: float) -> bool:
+    kept_s = KEPT_S if thing.stands else FORGET_S
+    if thing.is_known and thing.was_taken:
+        kept_s = max(kept_s, missed_s)
+    return at_ns - thing.seen_ns > kept_s * NS_PER_S
+
+
+def missed_s(zones: Iterable[Zone]) -> float:
+    """For how long something that was taken has to be remembered, 0 where no zone asks for it."""
+    return max((zone.removed_dwell_s + TOLD_S for zone in zones if "removed_object" in zone.rules), default=0.0)
 
 
 def _reach(person: Followed, thing: _Thing) -> float:

@@ -17,7 +17,7 @@ from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import ground_point, is_inside, shared_frac
 from agent.scene.hours import Timetable
-from agent.scene.things import thing_clue
+from agent.scene.things import missed_s, thing_clue
 from agent.scene.whereabouts import ELSEWHERE_HEIGHTS, Whereabouts
 from agent.scene.zones import DONE_LLR, WAITING_LLR
 from agent.types import NS_PER_S, Box, Seen, Standing
@@ -76,6 +76,7 @@ class UnnamedWatch:
         """Watch other zones; what is known stays."""
         self._zones = {name: zone for name, zone in zones.items() if zone.watches_any_object}
         self._hours = Timetable(self._zones)
+        self._missed_s = missed_s(self._zones.values())
 
     def watch(
         self, seen: Seen, wall_ns: int, present: Sequence[Followed], alive: Iterable[int], *, well: bool
@@ -99,7 +100,12 @@ class UnnamedWatch:
                     if key not in best or clue.llr > best[key].llr:
                         best[key] = clue
         yield from best.values()
-        self._changes = [one for one in self._changes if at_ns - one.seen_ns <= FORGET_S * NS_PER_S and not one.ended]
+        self._changes = [one for one in self._changes if not self._is_forgotten(one, at_ns)]
+
+    def _is_forgotten(self, change: _Change, at_ns: int) -> bool:
+        taken = change.stranger is not None and change.seen_s >= KNOWN_S
+        kept_s = max(FORGET_S, self._missed_s) if taken else FORGET_S
+        return change.ended or at_ns - change.seen_ns > kept_s * NS_PER_S
 
     def _find(self, standing: Sequence[Standing], at_ns: int) -> None:
         free = list(self._changes)

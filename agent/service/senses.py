@@ -141,7 +141,8 @@ def _asked_for(camera: Camera) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def absorb_s(zones: Iterable[Zone]) -> float | None:
     """After what time a thing of no known kind belongs to the place; None where no zone asks for such things."""
-    return max((zone.abandoned_dwell_s + ABSORB_S for zone in zones if zone.watches_any_object), default=None)
+    asking = [zone for zone in zones if zone.watches_any_object]
+    return max((max(zone.abandoned_dwell_s, zone.removed_dwell_s) + ABSORB_S for zone in asking), default=None)
 
 
 def _first(

@@ -8,6 +8,7 @@ import pytest
 from agent.scene import Policy, Scene
 from agent.scene.behaviour import Body
 from agent.scene.groups import Group
+from agent.scene.microphone import TOLD_LLR, MicrophoneWatch
 from agent.types import Box, Detection, Heard
 from tests.scene.observe import ASPECT, falling, heard, kinds, ns, opened, person, play, times, watching
 
@@ -139,6 +140,27 @@ def test_a_microphone_that_is_gated_in_quiet_moments_is_not_told() -> None:
 def test_a_recording_that_is_silent_from_the_start_has_no_broken_microphone() -> None:
     quiet = [replace(room(t), level_dbfs=-120.0, peak_dbfs=-120.0) for t in times(0.5, 60, 0.5)]
     assert "mic_silent" not in kinds(play(quiet))
+
+
+def test_a_microphone_that_was_once_silent_for_long_is_told_sooner_as_days_go_by() -> None:
+    watch, newest_s = MicrophoneWatch(), 0.0
+    sounding, silent = room(1.0), replace(room(1.0), level_dbfs=-120.0, peak_dbfs=-120.0)
+
+    def hear(window: Heard, seconds: int) -> float:
+        nonlocal newest_s
+        told = [0.0]
+        for second in range(seconds):
+            newest_s += 1.0
+            level_dbfs = window.level_dbfs - (second % 7 if window is sounding else 0)
+            told.append(watch.hear(replace(window, at_ns=ns(newest_s), level_dbfs=level_dbfs)).llr)
+        return max(told)
+
+    hear(sounding, 60)
+    hear(silent, 600)
+    hear(sounding, 60)
+    assert hear(silent, 1700) < TOLD_LLR  # it has been silent for 600 s before, and that was no fault
+    hear(sounding, 2 * 86_400)
+    assert hear(silent, 4000) >= TOLD_LLR  # three times 1700 s, had nothing been forgotten
 
 
 def postures_of(looks: list[tuple[float, float, float] | None]) -> list[str | None]:

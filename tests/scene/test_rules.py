@@ -319,3 +319,30 @@ def test_a_line_counts_neither_the_small_nor_the_doubtful() -> None:
             size = {"height": one.box.height_frac, "prob": one.score_prob}
             crossed = counts(lambda t, size=size: [person(0.3 + 0.08 * t, 0.8, **size)], 5.0, line)  # type: ignore[misc]
             assert crossed.came_in + crossed.went_out == crossings
+
+
+# ---- years of passers-by
+
+
+def test_who_passed_by_before_is_no_reason_for_who_lingers_now() -> None:
+    def people(at_s: float) -> Sequence[Detection]:
+        if at_s >= 100.0:
+            return [person(0.5, 0.8)]
+        walked_s = at_s % 20.0  # across the picture in ten seconds, and then nobody for as long
+        return [person(0.1 + 0.08 * walked_s, 0.8)] if walked_s < 10.0 else []
+
+    policy = with_zone("loitering", loitering_dwell_s=30)
+    (incident,) = opened(play(watching(140.0, people), policy))
+    assert incident.started_ns >= ns(100.0)
+    assert len(incident.tracks) == 1
+    assert all(evidence.at_ns >= ns(100.0) for evidence in incident.evidence)
+
+
+# ---- things that are gone for long
+
+
+@pytest.mark.parametrize("dwell_s", [90.0, 200.0])
+def test_a_thing_is_missed_for_as_long_as_the_zone_asks(dwell_s: float) -> None:
+    policy = with_zone("removed_object", removed_dwell_s=dwell_s)
+    (incident,) = opened(play(watching(20.0 + dwell_s + 10.0, taking), policy))
+    assert ns(20.0 + dwell_s) <= incident.at_ns <= ns(20.0 + dwell_s + 8.0)

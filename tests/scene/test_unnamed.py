@@ -124,6 +124,13 @@ def test_what_another_one_takes_away_is_removed() -> None:
     assert kinds(changes) == ["removed_object"]
 
 
+def test_what_another_one_takes_away_is_missed_for_as_long_as_the_zone_asks() -> None:
+    people = lambda t: walker(t) if t < 30.0 else walker(t, there_s=40.0, leaves_s=41.0)  # noqa: E731
+    pictures = stream(170.0, people=people, until_s=40.5)
+    (incident,) = opened(play(pictures, policy("removed_object", removed_dwell_s=100)))
+    assert ns(140.0) <= incident.at_ns <= ns(145.0)
+
+
 def test_a_car_that_was_there_explains_it() -> None:
     def people(at_s: float) -> list[Detection]:
         car = Box(left_frac=0.4, top_frac=0.6, right_frac=0.6, bottom_frac=0.82)

@@ -7,10 +7,11 @@ import cv2
 import pytest
 
 from agent.config.load import of_data
+from agent.config.schema import Zone
 from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.card import load_card
-from agent.service.senses import Senses
+from agent.service.senses import ABSORB_S, Senses, absorb_s
 from tests.inference import tiny
 
 
@@ -86,6 +87,15 @@ def test_optical_flow_takes_as_many_threads_as_a_model() -> None:
             assert cv2.getNumThreads() == wanted
     finally:
         cv2.setNumThreads(threads)
+
+
+def test_a_thing_belongs_to_the_place_only_after_every_dwell_that_is_asked_for() -> None:
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+    left = Zone(polygon=whole, rules=("abandoned_object",), abandoned_dwell_s=60)
+    taken = Zone(polygon=whole, rules=("removed_object",), removed_dwell_s=7200)
+    assert absorb_s([left]) == 60 + ABSORB_S
+    assert absorb_s([left, taken]) == 7200 + ABSORB_S
+    assert absorb_s([]) is None
 
 
 def test_what_no_model_knows_is_told_by_zone_and_line() -> None:
