@@ -7,7 +7,7 @@ import numpy as np
 
 from agent.features.motion import MOTION_NAMES
 from agent.scene import Policy, Scene
-from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation, Opened
+from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation, Opened, Seen
 from tests.scene.observe import (
     closed,
     heard,
@@ -112,11 +112,13 @@ def fused(at_s: float, llr: float) -> Fused:
     return Fused(camera="cam", at_ns=ns(at_s), scores=(score("fight", llr),))
 
 
-def fought(llr: float, end_s: float = 5.0) -> list[tuple[float, str]]:
-    """When what opened, with the graph saying `llr` from 1 s on."""
+def fought(llr: float, end_s: float = 5.0, *, people_until_s: float = 100.0) -> list[tuple[float, str]]:
+    """When what opened, with the graph saying `llr` from 1 s on, and somebody there until `people_until_s`."""
     scene = Scene(Policy(), lateness_ns=0)
     found = []
     for picture in pictures(end_s):
+        if isinstance(picture, Seen) and picture.at_ns >= ns(people_until_s):
+            picture = replace(picture, detections=())  # noqa: PLW2901
         changes = list(scene.step(picture))
         for window in scene.windows():
             changes += scene.step(fused(window.at_ns / 1e9, llr if window.at_ns > ns(1.0) else -3.0))
@@ -138,6 +140,15 @@ def test_a_weak_fight_opens_later_within_the_contract() -> None:
 
 def test_what_the_graph_finds_unlikely_never_opens_however_long() -> None:
     assert fought(-0.05, end_s=20.0) == []
+
+
+def test_where_nobody_is_nobody_fights() -> None:
+    assert fought(6.0, people_until_s=0.0) == []
+
+
+def test_who_was_lost_from_sight_a_moment_ago_may_fight() -> None:
+    found = fought(6.0, people_until_s=1.0)
+    assert [kind for _, kind in found] == ["fight"]
 
 
 def believed(llr: float) -> float:
