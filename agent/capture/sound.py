@@ -11,6 +11,9 @@ from agent.capture.timeline import SoundClock
 from agent.types import NS_PER_S, SOUND_RATE_HZ, FloatArray
 
 BLOCK_SAMPLES = SOUND_RATE_HZ // 10
+LOUDEST = 1e6
+"""Full scale is 1. Files of floats may be scaled as whole numbers, and are heard; what a damaged stream decodes to may
+be anything, and a power that overflows would end whoever listens."""
 _NS_PER_SAMPLE = NS_PER_S // SOUND_RATE_HZ
 
 
@@ -75,7 +78,7 @@ class SoundCutter:
 
 def _resampled(run: _Run, frame: AudioFrame | None) -> Iterator[Sound]:
     for resampled in run.resampler.resample(frame):
-        samples = np.array(resampled.to_ndarray(), np.float32).reshape(-1)
+        samples = _bounded(np.array(resampled.to_ndarray(), np.float32).reshape(-1))
         run.held.append(samples)
         run.held_samples += samples.size
     while run.held_samples >= BLOCK_SAMPLES:
@@ -89,6 +92,13 @@ def _block(run: _Run, length: int) -> Sound:
     run.at_ns += length * _NS_PER_SAMPLE
     run.gap_before = False
     return block
+
+
+def _bounded(samples: FloatArray) -> FloatArray:
+    """The samples, silent where one is no number; none is beyond `LOUDEST`."""
+    if samples.size and not np.abs(samples).max() <= LOUDEST:
+        return np.asarray(np.clip(np.nan_to_num(samples, nan=0.0), -LOUDEST, LOUDEST), np.float32)
+    return samples
 
 
 def _to_mono() -> AudioResampler:

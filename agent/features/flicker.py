@@ -26,7 +26,8 @@ CHANGE_LEVELS = 18
 CELL_PX = 8
 HOLD_S = 2.0
 """A passer-by changes a cell once and is gone; over two seconds that is little."""
-LONGEST_GAP_S = 0.5
+LONGEST_GAP_S, FORGOTTEN_S = 0.5, 10.0
+"""Pictures further apart show no flicker; and after so long without one, as by day, nothing of before holds."""
 MARGIN_FRAC = 0.03
 
 
@@ -49,7 +50,7 @@ class Flicker:
         light = _small(picture)
         elapsed_s, self._at_ns = (at_ns - self._at_ns) / 1e9, at_ns
         before, self._before = self._before, light
-        if before is None or before.shape != light.shape or elapsed_s <= 0.0:
+        if before is None or before.shape != light.shape or not 0.0 < elapsed_s <= FORGOTTEN_S:
             self._start(light)
             return 0.0
         cv2.accumulateWeighted(_halved(light), self._glow, _share(elapsed_s, GLOW_S))

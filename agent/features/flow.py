@@ -17,7 +17,11 @@ from agent.types import FloatArray, Flow, Uint8Array
 FEATURE_VERSION = "flow/4"
 ROWS = 48
 """A cell is a 48th of the picture's height: a cyclist among walkers, some 30 pixels high, has cells of his own."""
-HEIGHT_PX = 192
+MOST_COLUMNS = 4 * ROWS
+"""Of a picture more than four times as wide as high the cells are wider than high: more of them would not be kept."""
+HEIGHT_PX, LEAST_WIDTH_PX = 192, 16
+MOST_ASPECT = 16.0
+"""What is wider still is a strip, of which flow would cost seconds and tell nothing."""
 REFERENCE_S = 0.15
 """The picture to compare with is the newest one at least this old."""
 PATCH_PX, PATCH_STRIDE_PX = 6, 3
@@ -50,14 +54,17 @@ class FlowCells:
         self._kept: deque[tuple[int, Uint8Array]] = deque()
 
     def see(self, picture: Uint8Array, at_ns: int, *, moving: bool = True) -> Flow | None:
-        """The moving cells of an RGB picture, uint8 [height, width, 3]; None where there is nothing to compare with.
+        """The moving cells of an RGB picture, uint8 [height, width, 3]; None of a strip, and where there is nothing to
+        compare with.
 
         `moving` False spares the work where the picture is known to stand still.
         """
+        if picture.shape[1] > MOST_ASPECT * picture.shape[0]:
+            return None
         grey = _grey(picture)
         before = self._reference(grey, at_ns)
         self._kept.append((at_ns, grey))
-        columns = max(1, round(ROWS * grey.shape[1] / grey.shape[0]))
+        columns = min(MOST_COLUMNS, max(1, round(ROWS * grey.shape[1] / grey.shape[0])))
         if before is None:
             return None
         if not moving:
@@ -76,9 +83,9 @@ class FlowCells:
 
 def _grey(picture: Uint8Array) -> Uint8Array:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if grey.shape[0] != HEIGHT_PX:
-        width_px = max(16, round(HEIGHT_PX * grey.shape[1] / grey.shape[0]))
-        grey = cv2.resize(grey, (width_px, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+    size_px = max(LEAST_WIDTH_PX, round(HEIGHT_PX * grey.shape[1] / grey.shape[0])), HEIGHT_PX
+    if grey.shape[1::-1] != size_px:
+        grey = cv2.resize(grey, size_px, interpolation=cv2.INTER_AREA)
     return np.asarray(grey, np.uint8)
 
 

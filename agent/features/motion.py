@@ -31,6 +31,8 @@ MOTION_NAMES: tuple[str, ...] = (
 `change` is the difference to the flow of the picture before, `strain` and `curl` are gradients, `directions` is the
 entropy of eight directions; a share is the part of all motion that is people's."""
 WIDTH_PX = 320
+LEAST_PX = 32
+"""DIS refuses sides below 12 pixels; others below 32 it may halve until its patches of 8 reach beyond them."""
 LONGEST_GAP_S = 0.35
 MOVING_HEIGHTS_PER_S = 0.1
 MOST_PEOPLE = 8
@@ -172,9 +174,13 @@ def _around(first: Box, second: Box) -> Box:
 
 
 def _small(picture: Uint8Array) -> Uint8Array:
-    if picture.shape[1] > WIDTH_PX:
-        high = max(16, round(WIDTH_PX * picture.shape[0] / picture.shape[1]))
-        picture = np.asarray(cv2.resize(picture, (WIDTH_PX, high), interpolation=cv2.INTER_AREA), np.uint8)
+    """Grey, at most `WIDTH_PX` wide and at least `LEAST_PX` wide and high."""
+    high, wide = picture.shape[:2]
+    if wide > WIDTH_PX:
+        high, wide = round(WIDTH_PX * high / wide), WIDTH_PX
+    size = max(LEAST_PX, wide), max(LEAST_PX, high)
+    if size != picture.shape[1::-1]:
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 

@@ -25,7 +25,7 @@ from agent.features.patch import Patch, patches_in
 from agent.types import Box, FloatArray, Standing, Uint8Array
 
 FEATURE_VERSION = "standing/1"
-COLUMNS = 160
+COLUMNS, MOST_ROWS = 160, 640
 LOOK_S = 0.5
 RESTED_S = 1.0
 """What did not change for this long stands now."""
@@ -71,7 +71,7 @@ class StandingChange:
         since_ns = None if self._at_ns is None else at_ns - self._at_ns
         if since_ns is not None and 0 <= since_ns < LOOK_S * 1e9:
             return None
-        shape = max(1, round(COLUMNS * picture.shape[0] / picture.shape[1])), COLUMNS
+        shape = min(MOST_ROWS, max(1, round(COLUMNS * picture.shape[0] / picture.shape[1]))), COLUMNS
         now = _colours(picture, shape)
         taken, self._busy = _mask(self._busy, shape), list(busy)
         self._at_ns = at_ns

@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +30,19 @@ KEPT = 2  # sets of one model: the one in use and the one before
 MAX_BYTES = 500_000_000  # of an archive's content; our own models have 16 MB together
 
 _ID_CHARACTERS = 12
+_DAMAGED: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,  # a zip with a password, or packed in a way that is unknown
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+with contextlib.suppress(ImportError):  # a Python without it reads no .xz either
+    from lzma import LZMAError
+
+    _DAMAGED = (*_DAMAGED, LZMAError)
 
 
 def used(state_folder: Path) -> Mapping[str, tuple[str, ...]]:
@@ -183,7 +197,7 @@ def _unpack(source: Path, into: Path) -> None:
             _unzip(source, into)
         else:
             _untar(source, into)
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except _DAMAGED as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ModelError(
             f"{source} holds no model", why=why, cure="Name a folder, a card (.json), a .zip or a .tar.gz."

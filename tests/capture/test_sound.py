@@ -84,3 +84,15 @@ def test_what_is_known_to_be_broken_is_marked() -> None:
     list(cutter.push(frame_of(tone(0.1, 16_000), 16_000), 0))
     after = list(cutter.push(frame_of(tone(0.1, 16_000), 16_000), NS_PER_S // 10, broken=True))
     assert after[-1].gap_before
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_a_damaged_stream_decodes_to_is_bounded(odd: float) -> None:
+    samples = np.full((1, 3200), 0.25, np.float32)
+    samples[0, 100] = odd
+    frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
+    frame.sample_rate = SOUND_RATE_HZ
+    cutter = SoundCutter()
+    heard = np.concatenate([block.samples for block in (*cutter.push(frame, 0), *cutter.flush())])
+    assert np.isfinite(np.square(heard)).all()
+    assert (heard == 0.25).sum() == 3199

@@ -76,3 +76,11 @@ def test_another_size_starts_over() -> None:
     for index in range(30):
         flicker.see(flame(index), index * STEP_NS, NOBODY)
     assert flicker.see(flame(30)[::2, ::2].copy(), 30 * STEP_NS, NOBODY) == 0.0
+
+
+def test_last_night_s_flame_is_forgotten_by_this_night() -> None:
+    flicker = Flicker()
+    for index in range(40):
+        flicker.see(flame(index), index * STEP_NS, NOBODY)
+    evening_ns = 12 * 3600 * 1_000_000_000  # by day the picture has colours, and is not looked at
+    assert [flicker.see(night(24), evening_ns + index * STEP_NS, NOBODY) for index in range(5)] == [0.0] * 5

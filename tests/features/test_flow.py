@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agent.features.flow import ROWS, FlowCells
+from agent.scene.normality.knowledge import MOST_CELLS
 from agent.types import Flow, Uint8Array
 
 HIGH_PX, WIDE_PX, STEP_NS = 192, 288, 100_000_000
@@ -70,3 +71,20 @@ def test_a_picture_known_to_stand_still_costs_no_flow() -> None:
     eye.see(street(60), 0)
     flow = eye.see(street(80), STEP_NS * 2, moving=False)
     assert flow == Flow(rows=ROWS, columns=72)
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (1, 192), (3, 192), (7, 5), (320, 40), (320, 21), (16, 16)])
+def test_pictures_of_every_size_have_flow(size_px: tuple[int, int]) -> None:
+    cells = FlowCells()
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        picture = rng.integers(0, 255, (size_px[1], size_px[0], 3), np.uint8)
+        flow = cells.see(picture, index * STEP_NS)
+    assert flow is not None
+    assert flow.rows * flow.columns <= MOST_CELLS  # what is learned of so many is kept over a restart
+
+
+def test_a_strip_has_no_flow() -> None:
+    cells = FlowCells()
+    strip = np.zeros((1, 320, 3), np.uint8)
+    assert [cells.see(strip, index * STEP_NS) for index in range(3)] == [None] * 3

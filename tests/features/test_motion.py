@@ -1,6 +1,7 @@
 """What optical flow says of pictures whose motion is known."""
 
 import numpy as np
+import pytest
 
 from agent.features.motion import MOTION_NAMES, Motion
 from agent.types import Box, Uint8Array
@@ -108,3 +109,10 @@ def test_all_numbers_are_finite_and_bounded() -> None:
     values = told([textured(0), textured(1), textured(2)], [BOX, BOX])
     assert np.isfinite(list(values.values())).all()
     assert max(values.values()) <= 50.0
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (2, 2), (1, 192), (320, 1), (320, 5), (8, 8), (11, 40), (640, 2)])
+def test_pictures_of_every_size_are_read(size_px: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    values = told([rng.integers(0, 255, (size_px[1], size_px[0], 3), np.uint8) for _ in range(3)], [BOX])
+    assert np.isfinite(list(values.values())).all()

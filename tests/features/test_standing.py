@@ -195,3 +195,12 @@ def test_another_size_and_a_time_that_runs_backwards_begin_anew() -> None:
 def test_the_same_pictures_tell_the_same() -> None:
     first, second = (look(*pictures_of()[:1], 20.0, pictures_of()[1]) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("size_px", [(1, 192), (320, 1), (1, 1), (108, 192)])
+def test_a_strip_costs_no_more_than_a_picture(size_px: tuple[int, int]) -> None:
+    change = StandingChange()
+    picture = np.zeros((size_px[1], size_px[0], 3), np.uint8)
+    assert change.see(picture, 0, []) == ()
+    assert change._looks is not None
+    assert change._looks.now.size <= 160 * 640 * 3

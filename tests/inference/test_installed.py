@@ -155,6 +155,25 @@ def test_what_is_no_archive_says_so(tmp_path: Path, content: bytes) -> None:
         pass
 
 
+@pytest.mark.parametrize("kind", ["gztar", "xztar", "zip", "locked zip"])
+def test_an_archive_that_was_damaged_on_its_way_says_so(tmp_path: Path, kind: str) -> None:
+    offered(tmp_path, "1.0.0")
+    made = Path(shutil.make_archive(str(tmp_path / "set"), kind.removeprefix("locked "), tmp_path / "offered-1.0.0"))
+    content = bytearray(made.read_bytes())
+    if kind == "locked zip":
+        for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            at = content.find(header)
+            while at >= 0:
+                content[at + flags] |= 1
+                at = content.find(header, at + 4)
+    else:
+        middle = len(content) // 2
+        content[middle : middle + 40] = bytes(range(200, 240))
+    made.write_bytes(content)
+    with pytest.raises(ModelError), installed.opened(made) as place:
+        installed.checked(place)
+
+
 def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
