@@ -68,6 +68,7 @@ class Camera:
         self._microphone = MicrophoneWatch()
         self._groups = GroupWatch()
         self.normality = normality
+        self.behind_ns = 0  # by how much its pictures are later than what else the scene is told
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
         self._scene_ns: int | None = None

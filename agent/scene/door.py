@@ -9,7 +9,7 @@ from agent.scene.lines import Crossings
 from agent.scene.normality import Normality
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS, ReorderBuffer
-from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, IncidentChange, Observation, Tick, Track
+from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, IncidentChange, Observation, Seen, Tick, Track
 
 
 def unlearned(camera: str) -> Normality | None:
@@ -21,7 +21,8 @@ class Scene:
     """Every camera of one box, understood together.
 
     Observations may come up to `lateness_ns` out of order; the changes do not depend on the order in which they
-    arrive, and the same observations always give the same changes. `step` never raises on an observation.
+    arrive, and the same observations always give the same changes. Those of a sense that is later than that, in their
+    own order, are taken as they come. `step` never raises on an observation.
     `wall_offset_ns` makes the time of observations that of the wall, for zones with hours; a Tick may correct it.
     `normality` gives each camera by name what is known of its normality, None where that is not to be judged.
     """
@@ -44,7 +45,7 @@ class Scene:
 
     @property
     def dropped(self) -> int:
-        """Observations so far that came too late to be of use."""
+        """Observations so far that came too late to be of any use."""
         return self._buffer.dropped
 
     def step(self, observation: Observation) -> tuple[IncidentChange, ...]:
@@ -109,13 +110,15 @@ class Scene:
     def tracks(self, camera: str) -> tuple[Track, ...]:
         """Who and what is in front of `camera` now."""
         known = self._cameras.get(camera)
-        return known.tracks(self._now_ns) if known else ()
+        return known.tracks(self._now_ns - known.behind_ns) if known else ()
 
     def _take(self, observation: Observation) -> list[IncidentChange]:
         self._now_ns = now_ns = max(self._now_ns, observation.at_ns)
         changes: list[IncidentChange] = []
         if not isinstance(observation, Tick):
             camera = self._camera(observation.camera)
+            if isinstance(observation, Seen):
+                camera.behind_ns = now_ns - observation.at_ns
             drill = not isinstance(observation, Blind) and observation.drill
             calm = not self._desk.open_kinds(camera.name)
             for clue in camera.observe(observation, self._wall_offset_ns, calm=calm):

@@ -94,6 +94,11 @@ class Span:
     def see(self, seen: Seen, known: Iterable[Followed]) -> None:
         """Take one picture and who was there, tracked up to it."""
         step = self._step(seen.at_ns)
+        self._look(step, seen, known)
+        if step is not self._steps[-1][1]:
+            step.finish()  # once more: the picture came after its sound
+
+    def _look(self, step: _Step, seen: Seen, known: Iterable[Followed]) -> None:
         self._drill = seen.drill
         step.lively |= seen.stats.moving_frac >= LIVELY_FRAC
         if seen.detections is None:
@@ -127,7 +132,8 @@ class Span:
                 self._finish(index)
             self._index = index
             self._steps.append((index, _Step()))
-        return self._steps[-1][1]
+        # What comes late belongs where it happened, as far as that is still known.
+        return next((step for at, step in reversed(self._steps) if at <= index), self._steps[0][1])
 
     def _finish(self, index: int) -> None:
         """The newest step is over; `index` is that of the next."""

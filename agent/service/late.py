@@ -5,7 +5,7 @@ from agent.types import NS_PER_S
 PERIOD_NS = 60 * NS_PER_S
 MANY = 60
 """So many in a minute, one a second, are no accident."""
-SAID = "much is seen or heard too late to be judged: picture and sound lie apart (`calibrate av-offset`), or overload"
+SAID = "much is seen or heard too late to be judged: the box is overloaded, or a camera sets its clock back"
 
 
 class Late:

@@ -81,6 +81,25 @@ def test_that_it_would_have_opened_without_the_sound_is_told_as_soon_as_it_is_tr
     assert closed(changes)[0].without_sound is True
 
 
+@pytest.mark.parametrize(("sound_late_s", "picture_late_s"), [(0.4, 0.0), (1.2, 0.0), (0.0, 0.6), (0.0, 1.2)])
+def test_a_camera_whose_sound_and_picture_come_apart_is_neither_deaf_nor_blind(
+    sound_late_s: float, picture_late_s: float
+) -> None:
+    pictures = watching(12.0, lambda t: [falling(t)])
+    sounds = bang("gunshot", 9.0, 9.0, 12.0)
+    arriving = [(one.at_ns + ns(picture_late_s), one) for one in pictures]
+    arriving += [(one.at_ns + ns(sound_late_s), one) for one in sounds]
+    scene, changes = Scene(Policy()), list[IncidentChange]()
+    present = []
+    for _, observation in sorted(arriving, key=lambda pair: (pair[0], pair[1].at_ns)):
+        changes += scene.step(observation)
+        if observation.at_ns > ns(3.0):
+            present.append(len(scene.tracks("cam")))
+    assert scene.dropped == 0
+    assert sorted(kinds(changes)) == ["fall", "gunshot"]
+    assert set(present) == {1}
+
+
 def test_who_was_found_lying_opens_within_2_5_s_as_fallen() -> None:
     changes = play(watching(8, lambda t: [person(0.5, 0.8, height=0.12, ratio=2.4)] if t >= 1 else []))
     incident = only(changes)

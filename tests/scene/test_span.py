@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from agent.features.motion import MOTION_NAMES
 from agent.scene import Policy, Scene
-from agent.types import FUSION_STEPS, Fused, FusionWindow, Observation, Opened, Seen
+from agent.types import FUSION_STEPS, NS_PER_S, Fused, FusionWindow, Heard, Observation, Opened, Seen
 from tests.scene.observe import (
     closed,
     heard,
@@ -98,6 +99,20 @@ def test_the_windows_do_not_depend_on_the_order_of_arrival() -> None:
         assert first.at_ns == second.at_ns
         assert np.array_equal(first.people, second.people)
         assert np.array_equal(first.sound, second.sound)
+
+
+@pytest.mark.parametrize(("sound_late_s", "picture_late_s"), [(1.0, 0.0), (0.0, 1.0)])
+def test_what_comes_late_stands_in_the_half_second_in_which_it_happened(
+    sound_late_s: float, picture_late_s: float
+) -> None:
+    late_s = {Seen: picture_late_s, Heard: sound_late_s}
+    moment = lambda one: replace(one, embedding=(one.at_ns / NS_PER_S, 1.0))  # noqa: E731
+    stream = in_order(map(moment, pictures(8.0)), map(moment, sounds(8.0)))
+    aligned = shown(stream)[-4]
+    arriving = sorted(stream, key=lambda one: one.at_ns + ns(late_s[type(one)]))
+    late = next(window for window in reversed(shown(arriving)) if window.at_ns == aligned.at_ns + ns(1.5))
+    for name in ("scene", "people", "sound"):
+        assert np.array_equal(getattr(late, name)[:10], getattr(aligned, name)[3:13])
 
 
 def test_windows_nobody_asks_for_do_not_pile_up() -> None:
