@@ -76,6 +76,14 @@ class Scene:
         """
         return tuple(window for _, camera in sorted(self._cameras.items()) for window in camera.span.taken())
 
+    def last_windows(self, ended: Blind) -> tuple[FusionWindow, ...]:
+        """What the fusion graph should judge of a recording that ends, before the scene is told so and closes it."""
+        camera = self._cameras.get(ended.camera)
+        if camera is None:
+            return ()
+        camera.span.end(ended.at_ns)
+        return camera.span.taken()
+
     def adopt(self, policy: Policy) -> tuple[IncidentChange, ...]:
         """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""
         self._policy = policy

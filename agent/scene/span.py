@@ -1,7 +1,8 @@
 """The last eight seconds of one camera in steps of half a second: what the fusion graph is shown.
 
 Steps lie on a grid of time, so what is in one does not depend on when anybody asks. A step is over with the first
-observation beyond it; if anything moved or sounded in the newest two seconds, a `FusionWindow` is then due.
+observation beyond it, or with the end of the recording; if anything moved or sounded in the newest two seconds, a
+`FusionWindow` is then due.
 """
 
 import math
@@ -16,6 +17,8 @@ from agent.scene.following import Followed
 from agent.types import FUSION_STEPS, NS_PER_S, FloatArray, FusionWindow, Heard, Seen
 
 STEP_NS = NS_PER_S // 2
+LEAST_STEP_NS = STEP_NS // 2
+"""Of its last step a recording must show this much for it to be judged: means over less are noise."""
 LIVELY_STEPS = 4
 LIVELY_FRAC, LIVELY_DBFS = 2.0 / 960.0, -55.0
 """Something moves: two cells of a picture changed; something sounds: louder than a quiet room."""
@@ -120,6 +123,11 @@ class Span:
             odds = tuple(_bounded(score.llr) for score in heard.scores)
             step.sound = (*heard.embedding, *odds, heard.level_dbfs / 20.0 + 2.0, heard.peak_dbfs / 20.0 + 2.0)
 
+    def end(self, at_ns: int) -> None:
+        """Nothing more comes: the step that is going on is over with what it has."""
+        if self._steps and self._steps[-1][1].rows is None and at_ns - self._steps[-1][0] * STEP_NS >= LEAST_STEP_NS:
+            self._finish(at_ns)
+
     def taken(self) -> tuple[FusionWindow, ...]:
         """The windows that came due since this was last asked."""
         due, self._due = tuple(self._due), []
@@ -129,22 +137,22 @@ class Span:
         index = at_ns // STEP_NS
         if self._index is None or index > self._index:
             if self._index is not None:
-                self._finish(index)
+                self._finish((self._steps[-1][0] + 1) * STEP_NS)
             self._index = index
             self._steps.append((index, _Step()))
         # What comes late belongs where it happened, as far as that is still known.
         return next((step for at, step in reversed(self._steps) if at <= index), self._steps[0][1])
 
-    def _finish(self, index: int) -> None:
-        """The newest step is over; `index` is that of the next."""
+    def _finish(self, ends_ns: int) -> None:
+        """The newest step is over at `ends_ns`."""
         newest = self._steps[-1][0]
         self._steps[-1][1].finish()
         while self._steps[0][0] <= newest - FUSION_STEPS:
             self._steps.popleft()
         if any(step.lively for at, step in self._steps if at > newest - LIVELY_STEPS):
-            self._due = [*self._due[1 - MOST_DUE :], self._window(newest)]
+            self._due = [*self._due[1 - MOST_DUE :], self._window(newest, ends_ns)]
 
-    def _window(self, newest: int) -> FusionWindow:
+    def _window(self, newest: int, ends_ns: int) -> FusionWindow:
         places = {at - newest + FUSION_STEPS - 1: step for at, step in self._steps if at <= newest}
         rows = {place: step.rows for place, step in places.items() if step.rows is not None}
         scenes = {place: scene for place, (scene, _) in rows.items() if scene is not None}
@@ -152,7 +160,7 @@ class Span:
         sounds = {place: np.asarray(step.sound, np.float32) for place, step in places.items() if step.sound}
         return FusionWindow(
             camera=self._camera,
-            at_ns=(newest + 1) * STEP_NS,
+            at_ns=ends_ns,
             scene=_rows(scenes),
             people=_rows(people),
             sound=_rows(sounds),

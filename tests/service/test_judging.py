@@ -6,7 +6,7 @@ from agent.scene import Policy, Scene
 from agent.service import journal
 from agent.service.judging import judged
 from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
-from tests.scene.observe import kinds
+from tests.scene.observe import blind, closed, kinds, ns
 from tests.scene.test_span import pictures
 
 
@@ -36,6 +36,33 @@ def test_a_recording_with_its_judgements_replays_to_the_same_incidents_without_t
     again += scene.finish(4_000_000_000, "stopped")
     assert kinds(live) == ["fight"]
     assert again == live
+
+
+def judged_until(end_s: float) -> list[int]:
+    """When the windows end that are judged in a recording that ends so."""
+    scene, asked = Scene(Policy(), lateness_ns=0), list[int]()
+
+    def note(window: FusionWindow) -> Fused:
+        asked.append(window.at_ns)
+        return violent(window)
+
+    for observation in (*pictures(end_s), blind(end_s, "ended")):
+        judged(scene, observation, note)
+    return asked
+
+
+def test_what_a_recording_shows_last_is_judged_before_it_is_closed() -> None:
+    assert judged_until(1.4) == [ns(0.5), ns(1.0), ns(1.4)]
+    assert judged_until(1.2) == [ns(0.5), ns(1.0)]  # a fifth of a second tells too little
+
+
+def test_a_fight_may_open_with_the_last_of_a_recording() -> None:
+    scene, changes = Scene(Policy(), lateness_ns=0), list[IncidentChange]()
+    for observation in (*pictures(1.0), blind(1.0, "ended")):
+        changes += judged(scene, observation, violent)
+    assert kinds(changes) == ["fight"]
+    (end,) = closed(changes)
+    assert end.close_reason == "source_ended"
 
 
 def read(folder: Path) -> list[Observation]:
