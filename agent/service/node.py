@@ -9,8 +9,6 @@ from typing import Literal
 from agent import __version__
 from agent.capture.live import LiveSource, Microphone, SourceState
 from agent.config.schema import Config
-from agent.inference.hear import Listener
-from agent.inference.see import Seer
 from agent.scene import Policy, Scene, unlearned
 from agent.service import clock
 from agent.service.cameras import Cameras
@@ -23,7 +21,7 @@ from agent.service.incident_clips import Clips
 from agent.service.journal import Journal
 from agent.service.judging import judged
 from agent.service.late import Late
-from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
+from agent.service.load import Load
 from agent.service.measures import Measures
 from agent.service.metrics import Metrics
 from agent.service.normality_files import SAVE_EVERY_S, NormalityFiles
@@ -31,6 +29,7 @@ from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
 from agent.service.report import Report
 from agent.service.senses import Senses
+from agent.service.sensing import TAKE_TIMEOUT_S, Sensing
 from agent.service.snapshots import Snapshots
 from agent.service.sources import Feeds, lateness_ns, live_sources
 from agent.service.tallies import Tallies
@@ -39,7 +38,6 @@ from agent.types import (
     NS_PER_S,
     Blind,
     Closed,
-    Frame,
     Heard,
     IncidentChange,
     Observation,
@@ -51,7 +49,6 @@ from agent.types import (
 )
 from agent.uplink.door import Uplink
 
-TAKE_TIMEOUT_S = 0.1
 TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
 WALL_EVERY_NS = 60 * NS_PER_S  # how often the scene is told the time on the wall
 STOP_STEP_S = 1.2
@@ -129,9 +126,25 @@ class Node:
             once=self._uplink.answer,
             wall_offset_ns=clock.wall_offset_ns,
         )
-        self._seers: dict[str, Seer] = {}
-        self._listeners: dict[str, Listener] = {}
         self._drills = Drills(self._rig())
+        self._sensing = Sensing(
+            with_flow=config.normality.enabled,
+            frames=self._channels.frames,
+            sound=self._channels.sound,
+            tell=self._channels.observations.put,
+            senses=self._senses,
+            source_of=self._cameras.picture_of,
+            snapshots=self._snapshots,
+            clips=self._clips,
+            report=self._report,
+            measures=self._measures,
+            drift=self._drift,
+            drills=self._drills,
+            load=self._load,
+            beat=self._progress.beat,
+            clock_s=_clock_s,
+            witness=options.witness,
+        )
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
         if options.record_folder and config.normality.enabled:
@@ -166,7 +179,8 @@ class Node:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
         senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()
         control_stop, learned_stop, clips_stop = threading.Event(), threading.Event(), threading.Event()
-        senses = [self._worker("see", self._see, senses_stop), self._worker("hear", self._hear, senses_stop)]
+        sensing = self._sensing
+        senses = [self._worker("see", sensing.see, senses_stop), self._worker("hear", sensing.hear, senses_stop)]
         judge = self._worker("judge", self._judge, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
@@ -233,8 +247,7 @@ class Node:
     def _switch(self, camera: str, on: bool) -> None:
         """Begin or end to watch a camera; one that is off is neither lost nor dark."""
         if on:
-            self._seers.pop(camera, None)
-            self._listeners.pop(camera, None)
+            self._sensing.forget(camera)
             self._report.watch(camera)
             self._cameras.start(camera)
             return
@@ -273,67 +286,6 @@ class Node:
         for modality in state.modalities:
             blind = Blind(camera=state.camera, at_ns=clock.now_ns(), modality=modality, reason=reason)
             self._channels.observations.put(blind)
-
-    def _see(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._progress.beat("see")
-            if self._channels.sound.waiting > SOUND_BEHIND_BLOCKS:
-                stop.wait(YIELD_S)  # sound goes before pictures
-            frame = self._channels.frames.take(TAKE_TIMEOUT_S)
-            started_s = _clock_s()
-            if frame is not None and frame.drill:
-                self._drills.look(frame)
-            elif frame is not None:
-                self._channels.observations.put(self._look(frame))
-            self._weigh(started_s, pictures=0 if frame is None else 1)
-
-    def _weigh(self, started_s: float, *, pictures: int) -> None:
-        """Note how the eyes keep up."""
-        now_s, replaced = _clock_s(), self._channels.frames.replaced_all
-        if self._load.note(now_s, pictures=pictures, busy_s=now_s - started_s, replaced=replaced):
-            _LOG.warning("%s", "; ".join(self._load.reasons()) or "no overload any more: every picture is looked at")
-
-    def _look(self, frame: Frame) -> Seen:
-        if frame.camera not in self._seers:
-            self._seers[frame.camera] = self._senses.seer(frame.camera, with_flow=self._config.normality.enabled)
-        source = self._cameras.picture_of(frame.camera)
-        if self._options.witness is not None and source is not None:
-            self._options.witness.frame(frame, source.latest_picture)
-        if source is not None:
-            picture = source.picture_of(frame.at_ns)
-            self._snapshots.looking(frame.camera, frame.at_ns, picture)
-            if not self._load.smaller:  # films give way to what is looked at
-                sparsely = self._load.level != "none"
-                self._clips.looking(frame.camera, frame.at_ns, picture, sparsely=sparsely)
-        with self._measures.timing("see"):
-            seen = self._seers[frame.camera].see(frame, smaller=self._load.smaller, closely=self._load.level == "none")
-        self._report.seen(seen)
-        self._measures.seen(seen)
-        if not self._load.smaller:  # the smaller export says something else of the same picture
-            self._drift.seen(seen)
-        return seen
-
-    def _hear(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._progress.beat("hear")
-            block = self._channels.sound.take(TAKE_TIMEOUT_S)
-            if block is not None:
-                self._listen(block)
-        for block in drained(self._channels.sound.take):
-            self._listen(block)
-
-    def _listen(self, block: SoundBlock) -> None:
-        if block.drill:
-            self._drills.listen(block)
-            return
-        if block.camera not in self._listeners:
-            self._listeners[block.camera] = self._senses.listener()
-        with self._measures.timing("hear"):
-            windows = list(self._listeners[block.camera].hear(block))
-        for heard in windows:
-            self._report.heard(heard)
-            self._drift.heard(heard)
-            self._channels.observations.put(heard)
 
     def _judge(self, stop: threading.Event) -> None:
         while not stop.is_set():
