@@ -1,4 +1,4 @@
-"""`vedette camera`: add, list, remove, probe, snapshot."""
+"""`vedette camera`: add, list, find, remove, probe, snapshot."""
 
 import sys
 import time
@@ -158,6 +158,33 @@ def _list_found(as_json: bool) -> None:
         [(camera.name, camera.device, camera.url) for camera in cameras],
         empty="No camera is plugged in that may be asked; `ls -l /dev/video*` tells who may.",
     )
+
+
+@app.command()
+def find(
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Ask only this one, where others are not reached.")] = "",
+    user: Annotated[
+        str, typer.Option(metavar="U", help="Login name, for those that tell their streams to users only.")
+    ] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin, or ask for it on a terminal.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, max=30, help="How long to wait for answers.")] = 3.0,
+    as_json: AsJson = False,
+) -> None:
+    """Find the cameras of this network that speak ONVIF, and the addresses of their streams.
+
+    A login is shown to each camera that answers, as a digest good for one request: name one by --host where you do not
+    trust all.
+    """
+    from agent.cli.find import find_cameras
+
+    if bool(user) != password_stdin:
+        raise typer.BadParameter("a login has two parts: --user NAME --password-stdin.", param_hint="--user")
+    if "@" in host or ("://" in host and not host.startswith(("http://", "https://"))):
+        raise typer.BadParameter("ADDRESS is HOST, HOST:PORT or http://…, without a login.", param_hint="--host")
+    password = read_password() if password_stdin else ""
+    find_cameras(seconds=seconds, host=host, user=user, password=password, as_json=as_json)
 
 
 def _told(camera: "Camera") -> dict[str, Any]:
