@@ -4,7 +4,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.output import print_json, print_table, remark, warn
+from agent.cli.output import print_json, print_stories, remark, warn
 
 if TYPE_CHECKING:
     from agent.capture.onvif import Login, NetworkCamera, Stream
@@ -33,7 +33,7 @@ def find_cameras(*, seconds: float, host: str, user: str, password: str, as_json
         print_json([_as_json(*one) for one in told])
         return
     rows = [row for camera, streams, why in told for row in _rows(camera, streams, why)]
-    print_table(
+    print_stories(
         ("host", "camera", "stream", "url"),
         rows,
         empty="No camera answered. Is ONVIF switched on in it? In another network, name it: --host ADDRESS.",
