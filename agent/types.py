@@ -25,7 +25,8 @@ FUSION_STEPS = 16
 Modality = Literal["vision", "sound", "fusion", "rule", "normality", "sensor"]
 Severity = Literal["notice", "warning", "critical"]
 CloseReason = Literal["quiet", "absorbed", "source_ended", "source_lost", "timeout", "stopped", "disarmed"]
-BlindReason = Literal["not_found", "refused", "login", "codec", "timeout", "ended", "silent"]
+SourceReason: TypeAlias = Literal["not_found", "refused", "login", "codec", "timeout", "ended", "silent"]
+BlindReason: TypeAlias = SourceReason | Literal["cut"]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -246,7 +247,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
-    """A source delivers nothing (any more); its next Seen or Heard ends that. `ended` is a source's own end."""
+    """A source delivers nothing (any more); its next Seen or Heard ends that.
+
+    `ended` is the end of a recording, or of the watching; a camera that ends its connection is `cut` off.
+    """
 
     camera: str
     at_ns: int

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.types import BlindReason
+from agent.types import SourceReason
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ class SourceState:
     camera: str
     status: Status
     modalities: tuple[Modality, ...]
-    reason: BlindReason | None = None
+    reason: SourceReason | None = None
     why: str = ""
 
     @property
-    def blind_reason(self) -> BlindReason | None:
+    def blind_reason(self) -> SourceReason | None:
         """Why nothing comes; None while something comes, or may."""
         return self.reason
 
@@ -43,10 +43,10 @@ class Herald:
     def __init__(self, camera: str, on_state: Callable[[SourceState], None]) -> None:
         self._camera = camera
         self._on_state = on_state
-        self._known: dict[Modality, tuple[Status, BlindReason | None]] = {}
+        self._known: dict[Modality, tuple[Status, SourceReason | None]] = {}
 
     def tell(
-        self, status: Status, modalities: tuple[Modality, ...], reason: BlindReason | None = None, why: str = ""
+        self, status: Status, modalities: tuple[Modality, ...], reason: SourceReason | None = None, why: str = ""
     ) -> None:
         """Say how `modalities` are; those that were so before are left out."""
         changed = tuple(modality for modality in modalities if self._known.get(modality) != (status, reason))

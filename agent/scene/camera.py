@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 
 from agent.config.schema import Line, Zone
@@ -99,7 +100,8 @@ class Camera:
             self._blind.pop(observation.modality, None)
         else:
             self._alive.add(observation.modality)
-            self._blind.setdefault(observation.modality, observation)
+            first = self._blind.get(observation.modality, observation)
+            self._blind[observation.modality] = replace(observation, at_ns=first.at_ns)  # since then, and why now
 
     def pass_time(self, now_ns: int) -> Iterator[Clue]:
         """Yield what time alone says: a source that is gone stays gone."""

@@ -80,6 +80,7 @@ REASONS: Mapping[str, str] = {
     "login": "it refuses the login",
     "codec": "its picture or sound cannot be decoded",
     "timeout": "it stopped answering",
+    "cut": "it ended the connection",
     "ended": "it ended",
     "silent": "no sound arrives",
 }

@@ -31,7 +31,7 @@ from agent.service.report import Report
 from agent.service.senses import Senses
 from agent.service.sensing import TAKE_TIMEOUT_S, Sensing
 from agent.service.snapshots import Snapshots
-from agent.service.sources import Feeds, lateness_ns, live_sources
+from agent.service.sources import Feeds, blinds_of, lateness_ns, live_sources
 from agent.service.tallies import Tallies
 from agent.service.workers import Worker, end
 from agent.types import (
@@ -280,11 +280,7 @@ class Node:
 
     def _source_changed(self, state: SourceState) -> None:
         self._report.source_changed(state)
-        reason = state.blind_reason
-        if reason is None:
-            return
-        for modality in state.modalities:
-            blind = Blind(camera=state.camera, at_ns=clock.now_ns(), modality=modality, reason=reason)
+        for blind in blinds_of(state, clock.now_ns()):
             self._channels.observations.put(blind)
 
     def _judge(self, stop: threading.Event) -> None:

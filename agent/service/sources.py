@@ -1,6 +1,6 @@
 """From a camera's configuration to the live sources that feed it: its own stream, and sound from elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ from agent.capture.spec import SourceSpec
 from agent.config.schema import Analysis, Camera, Config
 from agent.scene import LATENESS_NS
 from agent.service import clock
-from agent.types import NS_PER_S, Frame, SoundBlock
+from agent.types import NS_PER_S, Blind, BlindReason, Frame, SoundBlock
 
 DEVICE_PREFIX = "device:"
 
@@ -45,6 +45,19 @@ def aligned(camera: Camera, on_sound: Callable[[SoundBlock], None]) -> Callable[
     if not late_ns:
         return on_sound
     return lambda block: on_sound(replace(block, at_ns=block.at_ns - late_ns))
+
+
+def blinds_of(state: SourceState, at_ns: int) -> Iterator[Blind]:
+    """Yield what the scene is to know of a change of state: which senses deliver nothing from now on.
+
+    A camera that ends its connection is lost, or back within seconds; only a recording that is over has ended.
+    """
+    reason: BlindReason | None = state.blind_reason
+    if reason is not None:
+        if state.status == "lost" and reason == "ended":
+            reason = "cut"
+        for modality in state.modalities:
+            yield Blind(camera=state.camera, at_ns=at_ns, modality=modality, reason=reason)
 
 
 def sound_late_ns(camera: Camera) -> int:

@@ -466,6 +466,20 @@ def test_a_lost_source_opens_within_5_s_and_nothing_else() -> None:
     assert incident.summary == "Camera cam is lost: it stopped answering."
 
 
+def test_what_is_told_of_a_lost_source_is_why_it_does_not_come_back() -> None:
+    changes = play([*watching(5), blind(5, "cut"), blind(6, "refused"), *ticks(20, start_s=6)])
+    assert opened(changes)[0].summary == "Camera cam is lost: it refuses the connection."
+
+
+def test_an_incident_outlasts_a_camera_that_ends_its_connection_and_is_back() -> None:
+    def walker(at_s: float) -> list[Detection]:
+        return [person(0.75, 0.8)]
+
+    before, after = watching(5.0, walker), watching(15.0, walker, start_s=6.5)
+    changes = play(in_order(before, [blind(5.0, "cut")], ticks(6.5, start_s=5.0), after), zones("intrusion"))
+    assert kinds(changes) == ["intrusion"]
+
+
 def test_a_source_that_is_back_at_once_was_not_lost() -> None:
     assert play(in_order(watching(5), [blind(5, "timeout")], ticks(6.5, start_s=5), watching(20, start_s=6.5))) == []
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from agent.capture.state import SourceState, Status
 from agent.config.load import of_data
 from agent.config.schema import Analysis, Camera
 from agent.service import sources
-from agent.service.sources import Feeds, aligned, lateness_ns, live_sources, snapshot_spec, source_spec
-from agent.types import SoundBlock
+from agent.service.sources import Feeds, aligned, blinds_of, lateness_ns, live_sources, snapshot_spec, source_spec
+from agent.types import BlindReason, SoundBlock
 
 SUB = "rtsp://192.0.2.10/sub"
 
@@ -68,3 +69,16 @@ def test_sound_that_comes_late_is_put_back_in_time_and_waited_for() -> None:
     assert [one.at_ns for one in heard] == [1_600_000_000, 2_000_000_000]
     cameras = {"hall": {"url": SUB, "sound_late_s": -0.4}, "door": {"url": SUB, "sound_late_s": 0.1}}
     assert lateness_ns(of_data({"cameras": cameras})) == lateness_ns(of_data({})) + 400_000_000
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "told"),
+    [("lost", "ended", "cut"), ("lost", "timeout", "timeout"), ("ended", "ended", "ended"), ("running", None, None)],
+)
+def test_a_camera_that_ends_its_connection_has_not_come_to_its_end(
+    status: Status, reason: BlindReason | None, told: BlindReason | None
+) -> None:
+    state = SourceState(camera="hall", status=status, modalities=("vision", "sound"), reason=reason)
+    assert [(one.modality, one.reason, one.at_ns) for one in blinds_of(state, 7)] == (
+        [("vision", told, 7), ("sound", told, 7)] if told else []
+    )
