@@ -95,8 +95,9 @@ class Login:
 
 
 def service_of(host: str) -> str:
-    """The address of the device service of a host, HOST or HOST:PORT, or of a whole URL as it is."""
-    return host if "://" in host else f"http://{host}{_SERVICE}"
+    """The address of the device service of HOST or HOST:PORT; of what names a path, as it is."""
+    url = host if "://" in host else f"http://{host}"
+    return url if urlsplit(url).path.strip("/") else url.rstrip("/") + _SERVICE
 
 
 def found_on_network(seconds: float, group: tuple[str, int] = GROUP) -> list[NetworkCamera]:

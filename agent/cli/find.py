@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from agent.cli.output import print_json, print_stories, remark, warn
 
@@ -21,7 +22,7 @@ def find_cameras(*, seconds: float, host: str, user: str, password: str, as_json
     login = Login(user, password) if user else None
     if host:
         service = service_of(host)
-        told = [(NetworkCamera(host=host, service=service), streams_of(service, login), "")]
+        told = [(NetworkCamera(host=urlsplit(service).netloc, service=service), streams_of(service, login), "")]
     else:
         told = []
         for camera in found_on_network(seconds):

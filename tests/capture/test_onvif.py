@@ -84,5 +84,18 @@ def test_nobody_there_is_told_with_a_cure() -> None:
         streams_of(service_of(host))
 
 
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("192.0.2.1", "http://192.0.2.1/onvif/device_service"),
+        ("192.0.2.1:8000", "http://192.0.2.1:8000/onvif/device_service"),
+        ("https://cam/", "https://cam/onvif/device_service"),
+        ("cam:80/onvif/other", "http://cam:80/onvif/other"),
+    ],
+)
+def test_where_a_host_is_asked(host: str, service: str) -> None:
+    assert service_of(host) == service
+
+
 def test_a_login_does_not_show() -> None:
     assert PASSWORD not in repr(Login(USER, PASSWORD))
