@@ -186,6 +186,14 @@ class Closer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sunken:
+    """A closer look at the square around somebody who stood and is low now: where, and whom it shows there."""
+
+    box: Box
+    person: Detection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one picture showed; `detections` is None where the picture stood still and was not analysed.
 
@@ -195,6 +203,7 @@ class Seen:
     that was not looked for. `flicker` is how restless the edges of what glows are (`agent.features.flicker`), None
     where the picture has colours or was not analysed. `closer` is a second look at a part of it, where there was one;
     what was found there is apart from `detections`, because not all that reads those may read it (decision 027).
+    `sunken` is a closer look at somebody who went down, where there was one: for falls alone (decision 038).
     """
 
     camera: str
@@ -210,6 +219,7 @@ class Seen:
     standing: tuple[Standing, ...] | None = None
     flicker: float | None = None
     closer: Closer | None = None
+    sunken: Sunken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

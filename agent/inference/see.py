@@ -9,6 +9,7 @@ from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
 from agent.inference.closer import CloserLooks
+from agent.inference.sunken import SunkenLooks
 from agent.inference.vision import VisionModel
 from agent.types import Box, Detection, Frame, PictureStats, Seen, Standing
 
@@ -37,6 +38,7 @@ class Seer:
         self._model = model
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
         self._closer = CloserLooks(model, analysis.closer_looks_per_s)
+        self._sunken = SunkenLooks(model) if analysis.closer_looks_per_s > 0.0 else None
         self._motion = Motion()
         self._flicker = Flicker()
         self._flow = FlowCells() if with_flow else None
@@ -60,6 +62,7 @@ class Seer:
         sight = self._model.look(frame.picture, size_px=size_px) if looked else None
         self._closer.note(picture.grey, frame.at_ns)
         closer = self._closer.see(frame, sight.detections) if sight and closely else None
+        sunken = self._sunken.see(frame, sight.detections) if self._sunken and sight and closely else None
         people = people_of(sight.detections) if sight else None
         return Seen(
             camera=frame.camera,
@@ -75,6 +78,7 @@ class Seer:
             standing=self._stands(frame, sight.detections if sight else None),
             flicker=self._flickers(frame, stats, sight.detections) if sight else None,
             closer=closer,
+            sunken=sunken,
         )
 
     def _flickers(self, frame: Frame, stats: PictureStats, detections: Sequence[Detection]) -> float | None:

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from agent.scene.association import Floats, Ints
 from agent.scene.behaviour import UPRIGHT_RATIO, Body
+from agent.scene.closely import Closely
 from agent.scene.clutter import Clutter, Flags
-from agent.scene.geometry import gap_between
+from agent.scene.geometry import gap_between, shared_frac
 from agent.scene.tracker import Tracker, TrackerSettings
-from agent.types import NS_PER_S, Box, Detection, Seen, Track
+from agent.types import NS_PER_S, Box, Detection, Seen, Sunken, Track
 
 LIVE_SETTINGS = TrackerSettings(
     # The live detector is surer at lower scores than the one of MOT17: 0.35 is a confident person (NanoDet-Plus).
@@ -46,6 +47,8 @@ TEACHING_PROB = 0.2
 """A weaker look may be of half a person, or of a chair: it does not tell how tall somebody stands, and where."""
 UPRIGHT_PROB_MEMORY_S = 4.0
 """Who was surely a person a moment ago is one: detectors lose people while they go down, and beside furniture."""
+SUNKEN_OVERLAP_IOU, SUNKEN_NEAR_HEIGHTS, SUNKEN_LOST_S = 0.3, 0.7, 2.0
+"""A closer look is at whom it overlaps by this much, or who is so near, also if they were lost so long ago."""
 SHOWN_S = 1.0
 """A track is shown as present this long after it was last detected."""
 
@@ -73,6 +76,7 @@ class Followed:
     upright_box: Box | None = None  # the box then
     doubles: set[int] = field(default_factory=set)  # other tracks that stood in it then
     is_replaced: bool = False  # whether one of these, or another that stood there since, still stands
+    closely: Closely = field(default_factory=Closely)  # what closer looks at a low one show
     fell: bool = False  # whether anything spoke for a fall since it was last seen up
 
     def vote(self, label: str, weight: float) -> None:
@@ -101,7 +105,7 @@ class Followed:
 
     def start_over(self) -> None:
         """Forget what this did: what is seen from now on is another place."""
-        self.body, self.upright_prob, self.upright_box = Body(), 0.0, None
+        self.body, self.upright_prob, self.upright_box, self.closely = Body(), 0.0, None, Closely()
         self.doubles, self.is_replaced = set(), False
 
     def as_track(self, camera: str) -> Track:
@@ -177,6 +181,8 @@ class Following:
         free = (~usual & (ids == 0)).tolist()
         self.unclaimed = tuple(detection for detection, is_free in zip(detections, free, strict=True) if is_free)
         self._forget(velocity_of.keys())
+        if seen.sunken is not None:
+            self._see_closely(seen.at_ns, seen.sunken, seen.aspect_ratio)
         nobody = weak & (ids == 0)
         self._learn_clutter(seen, boxes[nobody], scores[nobody])
         self._at_ns = seen.at_ns
@@ -233,11 +239,43 @@ class Following:
             lost = max(near, key=lambda one: (one.upright_prob, one.track_id))  # people have two tracks at times
             newborn.body.inherit(lost.body)
             newborn.upright_prob, newborn.upright_box = lost.upright_prob, lost.upright_box
+            newborn.closely = replace(lost.closely)
             newborn.doubles, newborn.is_replaced = lost.doubles, lost.is_replaced
+
+    def _see_closely(self, at_ns: int, sunken: Sunken, aspect_ratio: float) -> None:
+        """Tell whoever is, or was a moment ago, where a closer look was asked for what it shows.
+
+        One who was lost while going down is not where the box was: near is enough, of those who stand no longer.
+        """
+        boxes = [sunken.box] if sunken.person is None else [sunken.box, sunken.person.box]
+        known = [
+            one
+            for one in self.known.values()
+            if one.label == "person" and at_ns - one.seen_ns <= SUNKEN_LOST_S * NS_PER_S
+        ]
+        whose = max(known, key=lambda one: (_most_shared(one.box, boxes), -one.track_id), default=None)
+        if whose is None or _most_shared(whose.box, boxes) < SUNKEN_OVERLAP_IOU:
+            low = [one for one in known if one.body.upright_ns not in (None, one.seen_ns)]
+            whose = min(low, key=lambda one: (_apart(one, boxes[-1], aspect_ratio), one.track_id), default=None)
+            if whose is None or _apart(whose, boxes[-1], aspect_ratio) > SUNKEN_NEAR_HEIGHTS:
+                return
+        whose.closely.see(at_ns, sunken, aspect_ratio)
 
     def _forget(self, alive: Set[int]) -> None:
         if not self.known.keys() <= alive:
             self.known = {track_id: followed for track_id, followed in self.known.items() if track_id in alive}
+
+
+def _most_shared(box: Box, boxes: Iterable[Box]) -> float:
+    """The most that `box` shares with one of `boxes`."""
+    return max(shared_frac(box, other) for other in boxes)
+
+
+def _apart(followed: Followed, box: Box, aspect_ratio: float) -> float:
+    """How far the middle of `box` is from somebody's, in their heights."""
+    across = followed.box.left_frac + followed.box.right_frac - box.left_frac - box.right_frac
+    down = followed.box.top_frac + followed.box.bottom_frac - box.top_frac - box.bottom_frac
+    return math.hypot(across * aspect_ratio, down) / 2 / max(followed.body.standing_height or 0.0, 1e-3)
 
 
 def _went_down_at(lost: Followed, box: Box, at_ns: int) -> bool:

@@ -23,6 +23,7 @@ from agent.inference.closer import CloserLooks
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
+from agent.inference.sunken import SunkenLooks
 from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
@@ -152,6 +153,7 @@ class _Run:
         self._scene = Scene(Policy.of(config), normality=lambda _: learned)
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
         self._closer = CloserLooks(senses.vision, config.analysis.closer_looks_per_s)
+        self._sunken = SunkenLooks(senses.vision) if config.analysis.closer_looks_per_s > 0.0 else None
         self._motion = Motion()
         self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
@@ -199,6 +201,10 @@ class _Run:
         if corners is not None:
             with self.stages.timed("closer looks"):
                 closer = self._closer.look(frame, corners, sight.detections)
+        low, sunken = self._sunken.choose(frame, sight.detections) if self._sunken else None, None
+        if self._sunken is not None and low is not None:
+            with self.stages.timed("closer looks"):
+                sunken = self._sunken.look(frame, low)
         with self.stages.timed("motion"):
             motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
         flow = None
@@ -209,7 +215,7 @@ class _Run:
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
                 detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
-                closer=closer,
+                closer=closer, sunken=sunken,
             )
         )  # fmt: skip
 

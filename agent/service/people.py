@@ -24,7 +24,8 @@ class People:
         if seen.detections is not None:  # a picture that stood still was not looked at: who was there still is
             self._found = tuple(found.box for found in seen.detections if _is_person(found))
         closer = seen.closer.detections if seen.closer is not None else ()
-        closely = tuple(found.box for found in closer if _is_person(found))
+        sunken = (seen.sunken.person,) if seen.sunken is not None and seen.sunken.person is not None else ()
+        closely = tuple(found.box for found in (*closer, *sunken) if _is_person(found))
         followed = tuple(track.box for track in tracks if track.label == PERSON)
         self._noted.append((seen.at_ns, self._found + closely + followed))
         while self._noted[0][0] < seen.at_ns - KEEP_S * NS_PER_S:

@@ -145,7 +145,7 @@ def test_what_the_posture_head_takes_for_somebody_crouching_did_not_fall() -> No
 
 
 def test_a_doubtful_fall_does_not_become_sure_by_lasting() -> None:
-    doubtful = stands(prob=0.3)
+    doubtful = stands(prob=0.45)
     assert 2.0 < levels(12, falls_at_2(lies(), doubtful))[1] < OPENS_LLR
 
 

@@ -64,7 +64,7 @@ def test_a_fall_opens_within_0_8_s_on_the_floor_and_says_how() -> None:
 
 
 def test_a_thud_makes_a_fall_open_sooner_and_is_told() -> None:
-    people = watching(8, lambda t: [falling(t, prob=0.46)])
+    people = watching(8, lambda t: [falling(t, prob=0.6)])
     alone = only(play(in_order(people, listening(8))))
     both = only(play(in_order(people, bang("crash", 3.4, 4.5, 8))))
     assert both.kind == "fall"
@@ -75,7 +75,7 @@ def test_a_thud_makes_a_fall_open_sooner_and_is_told() -> None:
 
 
 def test_that_it_would_have_opened_without_the_sound_is_told_as_soon_as_it_is_true() -> None:
-    changes = play(in_order(watching(9, lambda t: [falling(t, prob=0.46)]), bang("crash", 3.4, 4.5, 9)))
+    changes = play(in_order(watching(9, lambda t: [falling(t, prob=0.6)]), bang("crash", 3.4, 4.5, 9)))
     updates = [change.incident for change in changes if isinstance(change, Updated)]
     assert updates[0].without_sound is True
     assert closed(changes)[0].without_sound is True

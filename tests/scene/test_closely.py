@@ -1,0 +1,116 @@
+"""What closer looks at somebody who went down add to falls, and what they leave alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.scene.closely import Closely
+from agent.scene.falls import falls
+from agent.scene.following import Following
+from agent.service import journal
+from agent.types import Box, Detection, Seen, Sunken
+from tests.scene.observe import ASPECT, ns, person, seen
+
+UPRIGHT, CROUCHED, LYING = (0.96, 0.02, 0.02), (0.02, 0.96, 0.02), (0.02, 0.02, 0.96)
+OPENS_LLR, HARDLY_LLR = 4.0, 0.5
+STANDS = person(0.5, 0.7, height=0.4, prob=0.75)
+BENDS = person(0.5, 0.71, height=0.28, ratio=0.9, prob=0.6)
+ALONG = person(0.5, 0.72, height=0.25, ratio=0.65, prob=0.4)
+"""A body along the camera's axis: no wider than high."""
+
+
+def shown(at: Detection, posture: tuple[float, float, float] | None, prob: float = 0.5) -> Sunken:
+    if posture is None:
+        return Sunken(box=at.box, person=None)
+    return Sunken(box=at.box, person=replace(at, score_prob=prob, posture_probs=posture))
+
+
+def goes_down(low: Detection | None, look: Sunken | None, *, every: int = 3, stands: Detection = STANDS) -> float:
+    """The most said for a fall of somebody who stands for 2 s and then shows as `low`, looked at closely or not."""
+    following, most = Following(), 0.0
+    for step in range(50):
+        at_s = step / 10
+        found = [stands] if at_s < 2.0 else [BENDS] if at_s < 2.3 else [low] if low is not None else []
+        closely = look if at_s >= 2.0 and step % every == 0 else None
+        one = replace(seen(at_s, found), sunken=closely)
+        following.see(one)
+        for clue in falls(ns(at_s), following.known.values()):
+            most = max(most, clue.llr)
+    return most
+
+
+def test_a_body_along_the_cameras_axis_is_a_fall_by_closer_looks_alone() -> None:
+    assert goes_down(ALONG, None) < HARDLY_LLR
+    assert goes_down(ALONG, shown(ALONG, LYING)) > OPENS_LLR
+
+
+@pytest.mark.parametrize("posture", [UPRIGHT, CROUCHED, None])
+def test_no_fall_where_they_show_something_else(posture: tuple[float, float, float] | None) -> None:
+    assert goes_down(ALONG, shown(ALONG, posture)) < HARDLY_LLR
+
+
+def test_a_faint_look_says_nothing() -> None:
+    assert goes_down(ALONG, shown(ALONG, LYING, prob=0.15)) < HARDLY_LLR
+
+
+def test_who_was_hardly_a_person_while_upright_did_not_fall() -> None:
+    faint = replace(STANDS, score_prob=0.36)
+    assert goes_down(ALONG, shown(ALONG, LYING), stands=faint) < HARDLY_LLR
+
+
+def test_somebody_lost_while_going_down_is_still_seen_by_closer_looks() -> None:
+    look = shown(person(0.5, 0.75, height=0.2, ratio=1.5), LYING)
+    assert goes_down(None, None) < HARDLY_LLR
+    assert goes_down(None, look) > OPENS_LLR
+
+
+def test_who_stands_next_to_the_place_is_not_meant() -> None:
+    following = Following()
+    for step in range(40):
+        look = shown(ALONG, LYING) if step >= 20 and step % 3 == 0 else None
+        one = replace(seen(step / 10, [replace(STANDS, box=person(0.62, 0.7, height=0.4).box)]), sunken=look)
+        following.see(one)
+        assert not list(falls(ns(step / 10), following.known.values()))
+
+
+def test_where_looks_show_nobody_lying_the_box_counts_for_less() -> None:
+    lies = person(0.5, 0.72, height=0.16, ratio=1.7, prob=0.4)
+    assert goes_down(lies, None) > OPENS_LLR
+    assert goes_down(lies, shown(lies, CROUCHED)) < HARDLY_LLR
+
+
+def test_looks_in_a_row_tell_since_when_and_one_that_shows_nobody_ends_it() -> None:
+    closely = Closely()
+    for at_s in (1.0, 1.3, 1.6):
+        closely.see(ns(at_s), shown(ALONG, LYING), ASPECT)
+    assert closely.lying_s(ns(1.6)) == pytest.approx(0.6)
+    assert closely.lying_s(ns(2.7)) is None, "long ago"
+    closely.see(ns(1.9), shown(ALONG, None), ASPECT)
+    assert closely.lying_s(ns(1.9)) is None
+
+
+def test_who_moves_on_does_not_lie() -> None:
+    closely = Closely()
+    for step in range(5):
+        where = person(0.5, 0.6 + 0.1 * step, height=0.25, ratio=0.65)
+        closely.see(ns(step * 0.3), shown(where, LYING), ASPECT)
+    assert closely.lying_s(ns(1.2)) == 0.0
+
+
+def test_a_look_is_recorded_and_old_recordings_have_none() -> None:
+    one = replace(seen(1.0, [STANDS]), sunken=shown(ALONG, LYING))
+    assert journal.decode(journal.encode(one)) == one
+    old = journal.encode(seen(1.0, [STANDS])).replace(',"sunken":null', "")
+    told = journal.decode(old)
+    assert isinstance(told, Seen)
+    assert told.sunken is None
+    assert "sunken" not in old
+
+
+def test_no_box_of_no_size_is_divided_by() -> None:
+    nothing = Box(left_frac=0.5, top_frac=0.5, right_frac=0.5, bottom_frac=0.5)
+    closely = Closely()
+    dot = replace(STANDS, box=nothing, posture_probs=LYING)
+    for at_s in (1.0, 1.3):
+        closely.see(ns(at_s), Sunken(box=nothing, person=dot), ASPECT)
+    assert closely.lying_s(ns(1.3)) == pytest.approx(0.3)
