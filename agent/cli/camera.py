@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.address import Address, sound_source, source_address
-from agent.cli.look import described, lasting_name, measured, snapshot_spec_of, spec_of, take_picture, write_jpeg
+from agent.cli.look import described, lasting_name, measured, snapshot_spec_of, spec_of, take_picture, write_picture
 from agent.cli.options import AsJson, ConfigFile, known, name
 from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
@@ -235,10 +235,10 @@ def snapshot(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Take one picture, masks blackened, and write it as JPEG; of a camera's main stream, if it has one.
+    """Take one picture, masks blackened, and write it (JPEG, or PNG by the name); of a camera's main stream, if any.
 
     People are not blurred in it: it stays on this machine.
     """
     target = out or Path(f"{source if '/' not in source and ':' not in source else 'snapshot'}.jpg")
-    write_jpeg(take_picture(snapshot_spec_of(source, config)), target)
+    write_picture(take_picture(snapshot_spec_of(source, config)), target)
     say(f"{target}")

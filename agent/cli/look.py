@@ -85,17 +85,20 @@ def take_picture(spec: "SourceSpec") -> "Uint8Array":
     )
 
 
-def write_jpeg(picture: "Uint8Array", path: Path) -> None:
-    """Write an RGB picture to `path` as JPEG. Raises VedetteError."""
+def write_picture(picture: "Uint8Array", path: Path) -> None:
+    """Write an RGB picture to `path`: as PNG where it is named so, else as JPEG. Raises VedetteError."""
     import cv2
 
-    done, coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    form = ".png" if path.suffix.lower() == ".png" else ".jpg"
+    done, coded = cv2.imencode(form, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
     try:
         if not done:
             raise OSError("the picture could not be coded")
         path.write_bytes(coded.tobytes())
     except OSError as error:
-        raise VedetteError(f"{path} was not written", why=str(error), cure="Name another file with --out.") from error
+        raise VedetteError(
+            f"{path} was not written", why=error.strerror or str(error), cure="Name another file with --out."
+        ) from error
     remark(f"{picture.shape[1]} × {picture.shape[0]} pixels")
 
 

@@ -1,13 +1,15 @@
 """`vedette zone`: parts of the picture with rules, and lines; `vedette mask` (its twin) is in mask.py."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.look import spec_of, take_picture, write_jpeg
+from agent.cli.look import spec_of, take_picture, write_picture
 from agent.cli.options import AsJson, ConfigFile, known, name, polygon, polyline
-from agent.cli.output import print_json, print_table, say
+from agent.cli.output import print_json, print_table, say, warn
+from agent.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +133,29 @@ def add(
     else:
         values = {"polygon": polygon(corners or "")} | values
         put_part(camera, "zones", zone, values, replace=replace, config=config)
+    for unknown in _unknown((*(label or ()), *(object_label or ()))):
+        warn(unknown)
     say(f"{camera} has the {'zone' if line is None else 'line'} {zone}. Look at it: vedette zone draw {camera}")
+
+
+def _unknown(labels: Iterable[str]) -> Iterator[str]:
+    """Yield in words which labels the vision model does not know: what they stand for would never come."""
+    from difflib import get_close_matches
+
+    from agent.config.places import state_dir
+    from agent.inference.card import load_card
+    from agent.inference.installed import candidates
+
+    asked = dict.fromkeys(labels)
+    try:
+        known_labels = load_card("vision", candidates("vision", state_dir())[0]).labels if asked else ()
+    except ModelError:
+        return  # `vedette doctor` says what is wrong with it
+    for label in asked:
+        if label not in known_labels:
+            near = get_close_matches(label.lower(), known_labels, 1)
+            hint = f"did you mean {near[0]}?" if near else "`vedette model info vision` lists what there is."
+            yield f"the vision model knows no {label!r}: {hint}"
 
 
 def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, replace: bool, config: Path | None) -> None:
@@ -227,7 +251,7 @@ def draw(
     its = cameras_of(camera, config)[camera]
     picture = take_picture(spec_of(camera, config))
     target = out or Path(f"{camera}-zones.jpg")
-    write_jpeg(drawn(picture, its), target)
+    write_picture(drawn(picture, its), target)
     say(f"{target}")
 
 

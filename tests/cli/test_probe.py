@@ -36,6 +36,12 @@ def test_a_snapshot_is_a_jpeg_of_the_camera_with_its_masks(vedette: Vedette, tmp
     assert picture[24, 56, 2] > 200
 
 
+@pytest.mark.parametrize(("name", "begins"), [("a.png", b"\x89PNG"), ("a.jpeg", b"\xff\xd8"), ("a", b"\xff\xd8")])
+def test_a_snapshot_is_what_its_name_says(vedette: Vedette, tmp_path: Path, name: str, begins: bytes) -> None:
+    assert vedette("camera", "snapshot", RED, "--out", str(tmp_path / name)).code == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
 def test_a_snapshot_is_of_the_main_stream_where_there_is_one(vedette: Vedette, tmp_path: Path) -> None:
     vedette("camera", "add", "door", RED, "--snapshot-url", "lavfi:color=blue:size=128x96:rate=10")
     vedette("mask", "add", "door", "left", "--polygon", "0,0 0.5,0 0.5,1 0,1")

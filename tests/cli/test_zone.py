@@ -153,3 +153,11 @@ def test_the_drawing_shows_a_line_with_an_arrow_to_its_inner_side() -> None:
     assert tuple(picture[50, 150]) == (240, 220, 0)
     assert tuple(picture[55, 100]) == (240, 220, 0)
     assert tuple(picture[45, 105]) == (0, 0, 0)
+
+
+def test_a_label_that_the_model_does_not_know_is_told_at_once(with_camera: Vedette) -> None:
+    added = with_camera("zone", "add", "door", "yard", "--polygon", SQUARE, "--label", "preson", "--label", "car")
+    assert added.code == 0
+    assert "knows no 'preson': did you mean person?" in added.err
+    assert "'car'" not in added.err
+    assert with_camera("zone", "add", "door", "path", "--line", "0.1,0.5 0.9,0.5").err == ""

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,7 @@ from agent.service.viewing.page import Desk, Drawing, Live, Page
 from agent.service.viewing.review import Review
 from agent.service.viewing.run import run_view
 from agent.service.viewing.screens import Screens
-from agent.types import NS_PER_S, Box, Closer, Frame, PictureStats, Seen
+from agent.types import NS_PER_S, Blind, Box, Closer, Frame, PictureStats, Seen
 
 CLIP = str(files("agent") / "service" / "clips" / "fall.mp4")
 TRIANGLE = [[0.1, 0.2], [0.9, 0.2], [0.5, 0.9]]
@@ -67,6 +68,23 @@ def page(tmp_path: Path, kept: list[Drawing]) -> Iterator[Page]:
     made.start()
     yield made
     made.close()
+
+
+def test_the_page_is_told_whether_there_is_a_picture_and_when_something_happened(tmp_path: Path) -> None:
+    config = tmp_path / "vedette.toml"
+    config.write_text('[cameras.hall]\nurl = "rtsp://192.0.2.1/x"\n')
+    screens, scene = Screens(load(config)), Scene(Policy(), lateness_ns=0)
+    assert screens.state("hall")["picture_age_s"] is None
+    for at_s in range(5):
+        lost = Blind(camera="hall", at_ns=at_s * NS_PER_S, modality="vision", reason="refused")
+        screens.stepped(scene, lost, scene.step(lost))
+    (line,) = screens.state("hall")["story"]
+    assert line["kind"] == "source_lost"
+    time.strptime(line["at"], "%H:%M:%S")
+    stats = PictureStats(brightness_frac=0.5, contrast_frac=0.2, sharpness_frac=0.1, moving_frac=0.0)
+    seen = Seen(camera="hall", at_ns=9 * NS_PER_S, aspect_ratio=1.5, stats=stats, detections=())
+    screens.stepped(scene, seen, scene.step(seen))
+    assert 0.0 <= screens.state("hall")["picture_age_s"] < 5.0
 
 
 def test_the_address_lets_one_browser_in_once(page: Page) -> None:

@@ -1,6 +1,7 @@
 """A witness that keeps, per camera, the newest annotated picture and what was said lately; for the page."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class _Screen:
     watchers: int = 0
     heard: Heard | None = None
     since_ns: int | None = None
+    seen_s: float | None = None  # monotonic: when a picture was last looked at
     looks: deque[tuple[int, Box]] = field(default_factory=deque)  # lately, where it was looked at closer
     open: dict[int, Incident] = field(default_factory=dict)
     story: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=STORY_LINES))
@@ -114,6 +116,7 @@ class Screens:
         return {
             "camera": camera,
             "picture_share": screen.picture_share,
+            "picture_age_s": None if screen.seen_s is None else round(time.monotonic() - screen.seen_s, 1),
             "level_dbfs": None if heard is None else round(heard.level_dbfs, 1),
             "labels": [] if heard is None else _likeliest(heard),
             "story": story[::-1],
@@ -121,6 +124,7 @@ class Screens:
 
     def _draw(self, scene: Scene, seen: Seen) -> None:
         screen = self._screens[seen.camera]
+        screen.seen_s = time.monotonic()
         if screen.since_ns is None:
             screen.since_ns = seen.at_ns
         if not screen.watchers or screen.picture is None:
@@ -163,6 +167,7 @@ class Screens:
             if not isinstance(change, Updated):
                 closed = isinstance(change, Closed)
                 line = {
+                    "at": time.strftime("%H:%M:%S"),
                     "kind": incident.kind,
                     "severity": incident.severity,
                     "phase": "close" if closed else "open",
