@@ -23,6 +23,7 @@ REPORT = REPOSITORY / "BENCHMARKS.md"
 SECTIONS: dict[str, list[str]] = {
     "video": ["benchmarks.clips", "video", "--split", "val"],
     "night": ["benchmarks.night"],
+    "falls": ["benchmarks.falls"],
     "audio": ["benchmarks.clips", "audio", "--split", "val"],
     "detect": ["benchmarks.detection"],
     "track": ["benchmarks.tracking"],
