@@ -42,11 +42,16 @@ def _without_logins(value: Any) -> Any:
 def get(key: Key, as_json: AsJson = False, config: ConfigFile = None) -> None:
     """Print the value of one key, or of a table as JSON."""
     from agent.config.load import load, no_such_key
+    from agent.config.problems import names_in
 
     value: Any = load(config).model_dump(mode="json")
-    for part in key.split("."):
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        if isinstance(value, dict) and part not in value and not names_in(parts[:depth]):
+            cure = f"There are {', '.join(value)}." if value else "There is none yet."
+            raise ConfigError(f"{key}: nothing is named {part!r} in {'.'.join(parts[:depth])}", cure=cure)
         if not isinstance(value, dict) or part not in value:
-            raise no_such_key(key.split("."))
+            raise no_such_key(parts)
         value = value[part]
     value = _without_logins(value)
     if isinstance(value, str) and not as_json:
@@ -55,7 +60,7 @@ def get(key: Key, as_json: AsJson = False, config: ConfigFile = None) -> None:
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})  # a value may begin with a minus
 def set_(
     key: Key,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Quotes may be left out.")],

@@ -76,7 +76,10 @@ def _date(typed: str, today: date) -> date:
     if typed in ("today", "yesterday"):
         return today - timedelta(days=typed == "yesterday")
     try:
-        return date.fromisoformat(typed)
+        found = date.fromisoformat(typed)
+        if 1970 <= found.year <= 9000:
+            return found
+        raise ValueError
     except ValueError:
         raise typer.BadParameter(
             f"{typed!r} is no day. Write today, yesterday or 2026-11-21.", param_hint="--day"

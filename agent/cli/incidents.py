@@ -193,12 +193,13 @@ def _clip(message: dict[str, Any], folder: Path) -> str:
 
 def _show(messages: list[dict[str, Any]], clip: str, delivered: str) -> None:
     newest = messages[-1]
+    part = "line" if newest["kind"] == "line_crossing" else "zone"
     say(newest["summary"])
     say("")
     facts = [
         ("id", newest["id"]),
         ("kind", f"{newest['kind']}, {newest['severity']}" + (", a drill" if newest["drill"] else "")),
-        ("where", ", ".join(newest["cameras"]) + "".join(f", zone {zone}" for zone in newest["zones"])),
+        ("where", ", ".join(newest["cameras"]) + "".join(f", {part} {zone}" for zone in newest["zones"])),
         ("started", f"{local(newest['started_at'])} (clock {newest['clock']})"),
         ("lasted", lasted(newest) + (f", closed: {newest['close_reason']}" if newest["close_reason"] else "")),
         ("confidence", f"{newest['confidence']:.2f}"),

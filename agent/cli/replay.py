@@ -37,7 +37,9 @@ def replay(
     camera: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose zones and masks apply; the only camera by default.")
     ] = None,
-    fps: Annotated[float | None, typer.Option(metavar="F", help="Pictures per second of a picture folder.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="F", min=0.01, max=1000.0, help="Pictures per second of a picture folder.")
+    ] = None,
     every_frame: Annotated[
         bool, typer.Option("--every-frame", help="Analyse every picture, not some per second.")
     ] = False,
@@ -53,6 +55,8 @@ def replay(
     """Run recordings through the whole pipeline and report every incident."""
     from agent.service.replay_files import Destinations, Request, replay_files
 
+    if "" in sources:
+        raise typer.BadParameter("the name of a source is empty.", param_hint="SOURCE")
     request = Request(
         sources=sources,
         destinations=Destinations(json_lines=json_lines, scores=scores, video=video, plot=plot),

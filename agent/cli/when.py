@@ -16,10 +16,14 @@ def moment(text: str | None, now: datetime) -> str | None:
     """
     if text is None:
         return None
-    found = _moment(text.strip().lower(), text, now)
-    if found is None:
+    try:
+        found = _moment(text.strip().lower(), text, now)
+        utc = None if found is None else found.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        utc = None
+    if utc is None:
         raise typer.BadParameter(f"{text!r} is not a time. Write 90m, 2d, today, 08:30 or 2026-11-21T08:30.")
-    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{found.microsecond // 1000:03d}Z"
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
 
 
 def _moment(text: str, typed: str, now: datetime) -> datetime | None:

@@ -199,6 +199,8 @@ def _unpack(source: Path, into: Path) -> None:
             _untar(source, into)
     except _DAMAGED as error:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, tarfile.ReadError):
+            why = "it is no archive, or was damaged on its way"  # tarfile tells what each packer said
         raise ModelError(
             f"{source} holds no model", why=why, cure="Name a folder, a card (.json), a .zip or a .tar.gz."
         ) from error

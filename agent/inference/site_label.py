@@ -111,7 +111,7 @@ def _require_labels(names: Sequence[str], card: Card, path: Path) -> None:
 def _why(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return f"{'.'.join(str(part) for part in first['loc']) or 'the file'}: {first['msg']}"
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "it is not JSON"

@@ -18,6 +18,7 @@ from typing import Any
 from agent.capture.source import SourceSpec, open_media
 from agent.config.schema import Broker, Camera, Config, Snapshots, Zone
 from agent.config.schema import Node as NodeSettings
+from agent.errors import StoreError
 from agent.service.broker import EmbeddedBroker
 from agent.service.filming import Filming
 from agent.service.node import Node
@@ -47,6 +48,11 @@ def run_demo(
     if source is not None:
         # A demo of a source that cannot be opened would only show that it is lost: say why instead.
         open_media(SourceSpec(camera=OWN_CAMERA, url=_own_camera(source).url)).close()
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StoreError(f"nothing can be kept in {keep}", why=why, cure="Name another folder with --keep.") from error
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-demo-")))
         broker = stack.enter_context(EmbeddedBroker())

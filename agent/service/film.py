@@ -22,17 +22,25 @@ BIT_RATE = 900_000
 FILM_ENCODERS: tuple[tuple[str, Options], ...] = (("libx264", {"preset": "veryfast"}), *ENCODERS[1:])
 
 
+def _require_writable(path: Path) -> None:
+    """Raise OSError now where the container, which is opened with its first picture, would later."""
+    was_there = path.exists()
+    with path.open("ab"):
+        pass
+    if not was_there:
+        path.unlink()
+
+
 class Film:
     """One MP4 (H.264 where this build of FFmpeg has it, AAC): `picture` and `sound` as they come, `develop` once the
     scene is past a moment."""
 
     def __init__(self, path: Path, *, with_sound: bool, encoder: tuple[str, Options] | None = None) -> None:
         try:
+            _require_writable(path)
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         except OSError as error:
-            raise StoreError(
-                f"cannot write {path.name}", why=str(error.strerror), cure="Choose another file."
-            ) from error
+            raise StoreError(f"cannot write {path}", why=str(error.strerror), cure="Choose another file.") from error
         self._with_sound = with_sound
         self._encoder = encoder or encoder_of(FILM_ENCODERS)
         self._video: av.VideoStream | None = None

@@ -52,9 +52,7 @@ class Timeline:
         try:
             path.write_bytes(data.tobytes() if written else b"")
         except OSError as error:
-            raise StoreError(
-                f"cannot write {path.name}", why=str(error.strerror), cure="Choose another file."
-            ) from error
+            raise StoreError(f"cannot write {path}", why=str(error.strerror), cure="Choose another file.") from error
 
     def picture(self) -> Uint8Array:
         """Return the drawing, uint8 [h, w, 3] RGB."""

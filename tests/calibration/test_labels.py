@@ -113,6 +113,9 @@ def test_a_taught_sound_of_another_model_is_refused_with_a_cure(tmp_path: Path) 
     path.write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         HearingModel.load(Models(device="cpu", folder=str(tmp_path), site_labels=(str(path),)))
+    path.write_text("[1, 2]")
+    with pytest.raises(ModelError, match="cannot be read: the file: "):
+        HearingModel.load(Models(device="cpu", folder=str(tmp_path), site_labels=(str(path),)))
 
 
 @pytest.mark.parametrize("arguments", [["alarm"], ["Our Bell"], ["doorbell", "--not-a", "moose"]])

@@ -106,3 +106,19 @@ def test_the_written_file_is_plain_toml(vedette: Vedette, config: Path) -> None:
     vedette("init", "--yes")
     vedette("config", "set", "policy.disabled_kinds", "fall,fire")
     assert tomllib.loads(config.read_text())["policy"] == {"disabled_kinds": ["fall", "fire"]}
+
+
+def test_a_value_may_begin_with_a_minus(vedette: Vedette, config: Path) -> None:
+    vedette("camera", "add", "door", "rtsp://192.0.2.1/")
+    assert vedette("config", "set", "cameras.door.sound_late_s", "-0.4").code == 0
+    assert load(config).cameras["door"].sound_late_s == -0.4
+    ended = vedette("config", "set", "analysis.fps", "-3")
+    assert (ended.code, "found -3" in ended.err) == (3, True)
+
+
+def test_a_name_that_is_not_there_is_no_table(vedette: Vedette) -> None:
+    vedette("camera", "add", "door", "rtsp://192.0.2.1/")
+    assert "There is none yet." in vedette("config", "get", "cameras.door.zones.yard.rules").err
+    ended = vedette("config", "get", "cameras.dor.url")
+    assert ended.code == 3
+    assert "nothing is named 'dor' in cameras. There are door." in ended.err

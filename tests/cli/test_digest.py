@@ -65,3 +65,10 @@ def test_what_is_no_day_and_what_is_no_place_are_refused(vedette: Vedette) -> No
     ended = vedette("digest", "--out", "nowhere/day.html")
     assert ended.code == 1
     assert "Name another file" in ended.err
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_at_the_end_of_time_is_refused(vedette: Vedette, day: str) -> None:
+    ended = vedette("digest", "--day", day)
+    assert ended.code == 2
+    assert "is no day" in ended.err

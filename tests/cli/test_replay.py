@@ -168,3 +168,19 @@ def test_no_installed_configuration_is_read(tmp_path: Path, short_clip: Path, mo
     (tmp_path / "broken.toml").write_text("this is not TOML")
     monkeypatch.setenv("VEDETTE_CONFIG", str(tmp_path / "broken.toml"))
     assert replay(tmp_path, str(short_clip)).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--fps", "0"], ["--fps", "-3"], ["--fps", "nan"], ["--fps", "inf"]])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    assert replay(tmp_path, str(tmp_path), *arguments).returncode == 2
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(tmp_path: Path) -> None:
+    assert replay(tmp_path, "").returncode == 2
+
+
+def test_a_film_that_cannot_be_written_says_so(tmp_path: Path, short_clip: Path) -> None:
+    target = tmp_path / "nothere" / "film.mp4"
+    ended = replay(tmp_path, str(short_clip), "--video", str(target))
+    assert ended.returncode == 1
+    assert f"cannot write {target}" in ended.stderr

@@ -151,7 +151,7 @@ def test_nothing_in_an_archive_is_written_anywhere_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"PK\x03\x04 broken"])
 def test_what_is_no_archive_says_so(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "set.zip").write_bytes(content)
-    with pytest.raises(ModelError, match="holds no model"), installed.opened(tmp_path / "set.zip"):
+    with pytest.raises(ModelError, match="holds no model: it is no archive"), installed.opened(tmp_path / "set.zip"):
         pass
 
 
