@@ -24,6 +24,7 @@ SECTIONS: dict[str, list[str]] = {
     "video": ["benchmarks.clips", "video", "--split", "val"],
     "night": ["benchmarks.night"],
     "falls": ["benchmarks.falls"],
+    "fires": ["benchmarks.fires", "play"],
     "audio": ["benchmarks.clips", "audio", "--split", "val"],
     "detect": ["benchmarks.detection"],
     "track": ["benchmarks.tracking"],

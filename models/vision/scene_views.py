@@ -18,6 +18,8 @@ from models.vision.records import Record
 STILLS = ROOT / "build/stills"
 LABELS = ("fire", "smoke")
 SIDE_PX = 320
+SQUARE = (SIDE_PX, SIDE_PX)
+CELL_PX = 16
 CAMERAS = ("seymanurakti/fight-detection-surv-dataset",)
 """Frames of cameras without fire, many alike."""
 QUIET_FRAMES = 500
@@ -42,16 +44,18 @@ def chosen(rows: list[Record], seed: int) -> list[Record]:
     return rest
 
 
-def cells_of(record: Record, boxes: np.ndarray, side: int, *, ours: bool = False) -> np.ndarray:
-    """What is known of each cell of a `side`×`side` map; `boxes` in fractions of the canvas.
+def cells_of(record: Record, boxes: np.ndarray, size: tuple[int, int], *, ours: bool = False) -> np.ndarray:
+    """What is known of each cell of a map of `size` (columns, rows); `boxes` in fractions of the canvas.
 
     A cell outside every box of a label that somebody told holds none of it (0). Somewhere in its boxes it is
     (`SOMEWHERE`); flames of `ours` have tight boxes: the middle of theirs, half as wide and high, is flame (1).
     """
-    cells = np.full((len(LABELS), side, side), np.nan, np.float32)
+    cells = np.full((len(LABELS), *size[::-1]), np.nan, np.float32)
     for index, label in enumerate(LABELS):
         value = getattr(record, label)
-        drawn = [box * side for row, box in zip(record.scene_boxes, boxes, strict=True) if int(row[0]) == index]
+        drawn = [
+            box * np.tile(size, 2) for row, box in zip(record.scene_boxes, boxes, strict=True) if int(row[0]) == index
+        ]
         if value is None or (value == 1 and not drawn):
             continue
         cells[index] = 0.0
@@ -76,17 +80,27 @@ def prepare(record: Record, random: np.random.Generator | None, *, infrared: boo
     return framed(picture, boxes_of(record), record)
 
 
-def viewed(picture: np.ndarray, record: Record, random: np.random.Generator, *, ours: bool = False) -> View:
+def viewed(
+    picture: np.ndarray,
+    record: Record,
+    random: np.random.Generator,
+    *,
+    ours: bool = False,
+    size_px: tuple[int, int] = SQUARE,
+) -> View:
     """A camera's view of a picture; what is `ours` is small as it is, and nothing is said of it where it is cut off."""
     boxes, widest = boxes_of(record), 1.0 if ours else WIDEST
     picture, boxes, visible = augment.camera_view(picture, boxes, random, keep_colour=True, widest=widest)
-    return framed(picture, boxes, unseen(record, visible) if ours else record, ours=ours)
+    return framed(picture, boxes, unseen(record, visible) if ours else record, ours=ours, size_px=size_px)
 
 
-def framed(picture: np.ndarray, boxes: np.ndarray, record: Record, *, ours: bool = False) -> View:
-    canvas, fit = letterbox(picture, SIDE_PX, SIDE_PX)
+def framed(
+    picture: np.ndarray, boxes: np.ndarray, record: Record, *, ours: bool = False, size_px: tuple[int, int] = SQUARE
+) -> View:
+    canvas, fit = letterbox(picture, *size_px)
     labels = tuple(float("nan") if value is None else float(value) for value in (record.fire, record.smoke))
-    return canvas, cells_of(record, fit.to_canvas(boxes) / SIDE_PX, SIDE_PX // 16, ours=ours), labels
+    size = size_px[0] // CELL_PX, size_px[1] // CELL_PX
+    return canvas, cells_of(record, fit.to_canvas(boxes) / np.tile(size_px, 2), size, ours=ours), labels
 
 
 def boxes_of(record: Record) -> np.ndarray:
@@ -100,7 +114,15 @@ def unseen(record: Record, visible: np.ndarray) -> Record:
     return replace(record, fire=None if 0 in lost else record.fire, smoke=None if 1 in lost else record.smoke)
 
 
-def burning_views(quiet: list[Record], moments: list[Plume], fires: int, lamps: int, seed: int) -> Iterator[View]:
+def burning_views(
+    quiet: list[Record],
+    moments: list[Plume],
+    fires: int,
+    lamps: int,
+    seed: int,
+    *,
+    size_px: tuple[int, int] = SQUARE,
+) -> Iterator[View]:
     """`fires` quiet pictures with flames of our own, each with the same view of it without, and `lamps` with a lamp."""
     random = np.random.default_rng((seed, 2))
     for number in range(fires + lamps):
@@ -108,12 +130,13 @@ def burning_views(quiet: list[Record], moments: list[Plume], fires: int, lamps: 
         picture = sources.read_picture(BUILD / "pictures" / record.file)
         infrared = bool(random.random() < BURNING_INFRARED) or colourless(picture)
         if number >= fires:
-            yield grey_if(infrared, viewed(lamp(picture, random, infrared=infrared), record, random, ours=True))
+            glowing = lamp(picture, random, infrared=infrared)
+            yield grey_if(infrared, viewed(glowing, record, random, ours=True, size_px=size_px))
             continue
         picture, without, said = burning(picture, record, moments, random, infrared=infrared)
         again = copy.deepcopy(random)
-        yield grey_if(infrared, viewed(picture, said, random, ours=True))
-        yield grey_if(infrared, viewed(without, record, again, ours=True))
+        yield grey_if(infrared, viewed(picture, said, random, ours=True, size_px=size_px))
+        yield grey_if(infrared, viewed(without, record, again, ours=True, size_px=size_px))
 
 
 def grey_if(infrared: bool, view: View) -> View:

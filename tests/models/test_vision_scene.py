@@ -59,13 +59,13 @@ def test_the_middle_of_our_flames_is_flame_their_rim_unknown_and_the_rest_none(q
 
 def test_somewhere_in_a_real_box_is_what_its_label_says() -> None:
     record = Record("a.png", "theirs", "a", "MIT", "g", fire=1, smoke=0, scene_boxes=[[0, 0.25, 0.25, 0.5, 0.75]])
-    cells = scene_views.cells_of(record, scene_views.boxes_of(record), 8)
+    cells = scene_views.cells_of(record, scene_views.boxes_of(record), (8, 8))
     assert (cells[0, 2:6, 2:4] == scene_views.SOMEWHERE).all()
     assert np.isnan(cells[0, 1, 1:5]).all()
     assert (cells[0, 0] == 0).all()
     assert (cells[1] == 0).all()
     undrawn = Record("a.png", "theirs", "a", "MIT", "g", fire=1)
-    assert np.isnan(scene_views.cells_of(undrawn, np.zeros((0, 4), np.float32), 8)).all()
+    assert np.isnan(scene_views.cells_of(undrawn, np.zeros((0, 4), np.float32), (8, 8))).all()
 
 
 def test_a_box_whose_cells_say_nothing_costs_more_than_one_with_a_sure_cell() -> None:
