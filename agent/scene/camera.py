@@ -10,7 +10,7 @@ from agent.scene.afar import Afar
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
 from agent.scene.following import Followed, Following
-from agent.scene.fusing import SOMEBODY_S, Fusing
+from agent.scene.fusing import Fusing
 from agent.scene.groups import Group, GroupWatch
 from agent.scene.hearing import Ear
 from agent.scene.integrity import PictureWatch
@@ -92,9 +92,8 @@ class Camera:
             if self.normality is not None and not observation.drill:
                 yield from self.normality.hear(observation, calm=calm)
         elif isinstance(observation, Fused):
-            people = (one for one in self.following.known.values() if one.label == "person")
-            somebody = any(observation.at_ns - one.seen_ns <= SOMEBODY_S * NS_PER_S for one in people)
-            yield from self._fusing.take(observation, somebody=somebody)
+            people = (one.seen_ns for one in self.following.known.values() if one.label == "person")
+            yield from self._fusing.take(observation, people)
         elif observation.reason == "ended":
             self._alive.discard(observation.modality)
             self._blind.pop(observation.modality, None)

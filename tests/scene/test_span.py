@@ -166,6 +166,24 @@ def test_who_was_lost_from_sight_a_moment_ago_may_fight() -> None:
     assert [kind for _, kind in found] == ["fight"]
 
 
+def opens_among(people: int, llr: float) -> bool:
+    """Whether a fight opens where the graph says `llr` of so many people."""
+    scene = Scene(Policy(), lateness_ns=0)
+    found = []
+    for picture in pictures(4.0):
+        crowd = tuple(person(0.05 + 0.9 * place / people, 0.8, height=0.1) for place in range(people))
+        found += scene.step(replace(picture, detections=crowd) if isinstance(picture, Seen) else picture)
+        for window in scene.windows():
+            found += scene.step(fused(window.at_ns / 1e9, llr))
+    return "fight" in kinds(found)
+
+
+def test_among_many_people_a_fight_has_to_be_surer() -> None:
+    assert opens_among(8, 0.6)
+    assert not opens_among(20, 0.6)
+    assert opens_among(20, 0.6 + 1.0)  # ln(20 / 8) = 0.92
+
+
 def believed(llr: float) -> float:
     scene = Scene(Policy(), lateness_ns=0)
     for picture in pictures(2.0):
