@@ -1,7 +1,6 @@
 """`vedette camera`: add, list, find, remove, probe, snapshot."""
 
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.address import Address, sound_source, source_address
-from agent.cli.look import described, lasting_name, measured, snapshot_spec_of, spec_of, take_picture, write_picture
+from agent.cli.look import lasting_name, looked_through, snapshot_spec_of, spec_of, take_picture, write_picture
 from agent.cli.options import AsJson, ConfigFile, known, name
 from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
@@ -215,12 +214,8 @@ def probe(
     config: ConfigFile = None,
 ) -> None:
     """Open a camera and tell what comes: codec, size, pictures per second, sound."""
-    from agent.capture.source import open_media
-
-    spec = spec_of(source, config)
-    started_s = time.monotonic()
-    with open_media(spec) as media:
-        found = {**described(media), **measured(media, seconds, started_s)}
+    told, came = looked_through(spec_of(source, config), seconds)
+    found = {**told, **came}
     if as_json:
         print_json(found)
         return

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from agent.cli.look import described, measured, snapshot_spec_of, spec_of, take_picture
+from agent.cli.look import looked_through, snapshot_spec_of, spec_of, take_picture
 from agent.cli.mic import SILENT_DBFS, peak_of
 from agent.errors import StoreError, VedetteError
 
@@ -94,11 +94,7 @@ def cameras(config: "Config", file: Path | None, seconds: float) -> Iterator[Fin
 
 
 def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
-    from agent.capture.source import open_media
-
-    started_s = time.monotonic()
-    with open_media(spec_of(name, file)) as media:
-        told, found = described(media), measured(media, seconds, started_s)
+    told, found = looked_through(spec_of(name, file), seconds)
     size = f"{told['picture']} {told['width_px']}×{told['height_px']}"
     rate = f", {found['measured_fps']:g} pictures a second" if found["measured_fps"] else ""
     if told["width_px"]:
@@ -141,7 +137,6 @@ def _sound_of(name: str, codec: str, peak_dbfs: float | None) -> Finding:
 def _other_sound(
     name: str, camera: "Camera", analysis: "Analysis", file: Path | None, seconds: float
 ) -> Iterator[Finding]:
-    from agent.capture.source import open_media
     from agent.config.credentials import read_credential
     from agent.service.sources import DEVICE_PREFIX, sound_spec
 
@@ -151,10 +146,10 @@ def _other_sound(
         device = camera.sound.removeprefix(DEVICE_PREFIX)
         yield _sound_of(name, f"microphone {device}", peak_of(device, seconds))
     elif camera.sound != "same":
-        started_s = time.monotonic()
-        with open_media(sound_spec(name, camera, analysis, read_credential(f"sound-{name}", file))) as media:
-            peak_dbfs = measured(media, seconds, started_s)["sound_peak_dbfs"]
-            yield _sound_of(name, str(described(media)["sound"]), peak_dbfs)
+        told, found = looked_through(
+            sound_spec(name, camera, analysis, read_credential(f"sound-{name}", file)), seconds
+        )
+        yield _sound_of(name, str(told["sound"]), found["sound_peak_dbfs"])
 
 
 def models(config: "Config") -> Iterator[Finding]:

@@ -248,6 +248,8 @@ def export(
     try:
         with nullcontext(sys.stdout) if out == "-" else Path(out).open("w", encoding="utf-8", newline="") as file:
             _write(file, found, as_csv)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise VedetteError(f"{out} cannot be written", why=error.strerror or "", cure="Name another file.") from error
     remark(f"{len(found)} incidents exported.")

@@ -1,10 +1,12 @@
 """Looking through a camera for a moment: how to open it, what it delivers, one picture."""
 
 import os
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.cli.address import source_address
 from agent.cli.options import known
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from agent.capture.spec import SourceSpec
     from agent.config.schema import Config
     from agent.types import Uint8Array
+
+WAIT_S = 0.2
+
+Found = TypeVar("Found")
 
 
 def spec_of(source: str, config: Path | None) -> "SourceSpec":
@@ -70,8 +76,35 @@ def looks_like_a_name(source: str) -> bool:
     return not source.isdecimal() and not any(mark in source for mark in "/:.") and not os.path.exists(source)
 
 
+def interruptibly(work: Callable[[], Found]) -> Found:
+    """Return what `work` returns, or raise what it raises, from a thread that dies with the process.
+
+    A camera that never answers is waited for in FFmpeg, and Python hears no Ctrl-C there.
+    """
+    answers: list[Found] = []
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            answers.append(work())
+        except (VedetteError, OSError, ValueError, RuntimeError) as error:
+            faults.append(error)
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(WAIT_S)
+    if faults:
+        raise faults[0]
+    return answers[0]
+
+
 def take_picture(spec: "SourceSpec") -> "Uint8Array":
     """Return one full-size picture (RGB) of a source. Raises SourceError."""
+    return interruptibly(lambda: _picture_of(spec))
+
+
+def _picture_of(spec: "SourceSpec") -> "Uint8Array":
     from agent.capture.source import open_media
     from agent.types import Frame
 
@@ -100,6 +133,18 @@ def write_picture(picture: "Uint8Array", path: Path) -> None:
             f"{path} was not written", why=error.strerror or str(error), cure="Name another file with --out."
         ) from error
     remark(f"{picture.shape[1]} × {picture.shape[0]} pixels")
+
+
+def looked_through(spec: "SourceSpec", seconds: float) -> "tuple[dict[str, Any], dict[str, Any]]":
+    """Return what a source says of itself, and what came of it in so many seconds. Raises SourceError."""
+    from agent.capture.source import open_media
+
+    def look() -> tuple[dict[str, Any], dict[str, Any]]:
+        started_s = time.monotonic()
+        with open_media(spec) as media:
+            return described(media), measured(media, seconds, started_s)
+
+    return interruptibly(look)
 
 
 def described(media: "Media") -> dict[str, Any]:

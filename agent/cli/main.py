@@ -9,6 +9,7 @@ Other distributions add commands through the entry point group `vedette.commands
 """
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -198,6 +199,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _own_fault(error: Exception) -> VedetteError:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return VedetteError("nothing more can be written", why=error.strerror or "", cure="Make room on the disk.")
     reason = str(error).splitlines()[0] if str(error) else "no further message"
     return VedetteError(
         "a fault in Vedette itself",
@@ -219,6 +222,10 @@ def run() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_stdout()
+    except OSError as error:  # a full disk, found out only now
+        _drop_stdout()
+        print_error(_own_fault(error))
+        code = code or 1
     sys.exit(code)
 
 

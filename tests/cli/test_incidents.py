@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from agent.cli import incidents
 from agent.cli.when import moment
 from agent.config.schema import Config, Node
 from agent.uplink.door import Uplink
@@ -187,3 +188,13 @@ def test_times_are_understood_as_people_type_them(typed: str, meant: str) -> Non
 def test_what_is_no_time_is_refused(typed: str) -> None:
     with pytest.raises(typer.BadParameter):
         moment(typed, NOW)
+
+
+def test_a_reader_of_the_export_may_leave(vedette: Vedette, raised: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Left(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Left())
+    with pytest.raises(BrokenPipeError):
+        incidents.export("-", as_csv=False, only_open=False)

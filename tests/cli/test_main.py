@@ -206,3 +206,16 @@ def test_linear_algebra_starts_no_thread_that_nobody_asked_for(given: dict[str, 
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True, env=environment | given
     )
     assert int(shown.stdout) == threads
+
+
+@pytest.mark.parametrize("word", ["schema", "path"])
+def test_a_full_disk_is_no_fault_of_ours(repository: Path, word: str) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "agent.cli.main", "config", word],
+            cwd=repository, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    assert "nothing more can be written: No space left on device" in ended.stderr
+    assert "fault in Vedette" not in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,6 +1,10 @@
 """`vedette camera probe`, `camera snapshot`, `zone draw`: looking through a camera for a moment."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -86,3 +90,16 @@ def test_a_file_that_is_no_medium_is_a_source_error(content: bytes, vedette: Ved
     ended = vedette("camera", "probe", "x.mp4")
     assert ended.code == 4
     assert "x.mp4" in ended.err
+
+
+@pytest.mark.parametrize("arguments", [["camera", "probe"], ["camera", "snapshot"]])
+def test_ctrl_c_is_heard_while_a_camera_does_not_answer(arguments: list[str], repository: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
+        command = [sys.executable, "-m", "agent.cli.main", *arguments, address]
+        asking = subprocess.Popen(command, cwd=repository, stderr=subprocess.DEVNULL)
+        silent.settimeout(30)
+        connection, _ = silent.accept()  # it waits for an answer now
+        with connection:
+            asking.send_signal(signal.SIGINT)
+            assert asking.wait(5) == 130
