@@ -1,6 +1,7 @@
 """`vedette run`: the service."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,4 +26,12 @@ def run(
 
     if logging.getLogger().level > logging.INFO:
         logging.getLogger("agent").setLevel(logging.INFO)
+    if sys.stderr.isatty():
+        tell_times()
     run_service(path=config, overrides=set_ or [], record=record, on_ready=remark)
+
+
+def tell_times() -> None:
+    """Put the time of day before each line of the log: journals have their own, a terminal has not."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))

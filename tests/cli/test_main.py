@@ -1,7 +1,10 @@
 """The frame of the command line: every failure ends in one line and its own exit code."""
 
+import io
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +15,7 @@ import typer
 
 from agent import __version__
 from agent.cli import main as frame
+from agent.cli.run import tell_times
 from agent.errors import ConfigError, ModelError, SourceError, StoreError, UplinkError, VedetteError, WorkerError
 
 HEAVY = (
@@ -219,3 +223,11 @@ def test_a_full_disk_is_no_fault_of_ours(repository: Path, word: str) -> None:
     assert "nothing more can be written: No space left on device" in ended.stderr
     assert "fault in Vedette" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_on_a_terminal_the_log_of_run_tells_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(stream)])
+    tell_times()
+    logging.getLogger("agent").warning("door: vision lost")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d WARNING door: vision lost\n", stream.getvalue())
