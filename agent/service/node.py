@@ -18,6 +18,7 @@ from agent.service.drift_watch import DriftWatch, bases
 from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
 from agent.service.incident_clips import Clips
+from agent.service.incident_log import IncidentLog
 from agent.service.journal import Journal
 from agent.service.judging import judged
 from agent.service.late import Late
@@ -92,6 +93,7 @@ class Node:
             _LOG.warning("%s", unknown)
         self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
         self._late = Late()
+        self._incident_log = IncidentLog()
         self._measures = Measures()
         fuse = self._senses.fuse
         self._fuse = None if fuse is None else self._measures.timed("fuse", fuse)
@@ -294,6 +296,7 @@ class Node:
             if _clock_s() - self._normality_saved_s >= SAVE_EVERY_S:
                 self._offer_normality()
             self._drills.tend()
+            self._incident_log.tend(_clock_s())
             for incident, picture in self._snapshots.arrived():
                 self._uplink.show(incident, picture)
         rest: list[Observation] = drained(self._channels.observations.take)
@@ -345,6 +348,7 @@ class Node:
             )
             self._clips.follow(change, incident_id)
             self._measures.raised(change)
+            self._incident_log.note(change, incident_id, _clock_s())
             if isinstance(change, Opened):
                 self._snapshots.seek(change.incident)
 
