@@ -176,11 +176,11 @@ def find(
     A login is shown to each camera that answers, as a digest good for one request: name one by --host where you do not
     trust all.
     """
-    from agent.cli.find import find_cameras
+    from agent.cli.find import find_cameras, is_http_host
 
     if bool(user) != password_stdin:
         raise typer.BadParameter("a login has two parts: --user NAME --password-stdin.", param_hint="--user")
-    if "@" in host or ("://" in host and not host.startswith(("http://", "https://"))):
+    if host and not is_http_host(host):
         raise typer.BadParameter("ADDRESS is HOST, HOST:PORT or http://…, without a login.", param_hint="--host")
     password = read_password() if password_stdin else ""
     find_cameras(seconds=seconds, host=host, user=user, password=password, as_json=as_json)

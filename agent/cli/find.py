@@ -47,6 +47,16 @@ def find_cameras(*, seconds: float, host: str, user: str, password: str, as_json
         remark(f"Next: {command_for(chosen, login)}")
 
 
+def is_http_host(text: str) -> bool:
+    """Whether this is HOST, HOST:PORT or an http(s) URL without a login."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # half a bracket, a port that is none
+        return False
+    return named and parts.scheme in ("http", "https") and "@" not in text and not any(map(str.isspace, text))
+
+
 def command_for(streams: "list[Stream]", login: "Login | None") -> str:
     """What to type to add the camera of these streams: the smallest that is large enough, pictures from the largest."""
     by_size = sorted(streams, key=lambda stream: stream.pixels)

@@ -41,7 +41,21 @@ def test_a_camera_that_wants_a_login_says_so(vedette: Vedette) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--user", "admin"), ("--password-stdin",), ("--host", "http://a:b@192.0.2.1/"), ("--host", "rtsp://192.0.2.1/")],
+    [
+        ("--user", "admin"),
+        ("--password-stdin",),
+        *(
+            ("--host", address)
+            for address in (
+                "http://a:b@192.0.2.1/",
+                "rtsp://192.0.2.1/",
+                " ",
+                "a b",
+                "http://[::1",
+                "192.0.2.1:99999",
+            )
+        ),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(vedette: Vedette, arguments: tuple[str, ...]) -> None:
     assert vedette("camera", "find", *arguments).code == 2
