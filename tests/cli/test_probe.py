@@ -97,7 +97,12 @@ def test_ctrl_c_is_heard_while_a_camera_does_not_answer(arguments: list[str], re
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
         command = [sys.executable, "-m", "agent.cli.main", *arguments, address]
-        asking = subprocess.Popen(command, cwd=repository, stderr=subprocess.DEVNULL)
+        # A shell that runs tests in the background has them ignore Ctrl-C, and so whatever they start.
+        heeds = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            asking = subprocess.Popen(command, cwd=repository, stderr=subprocess.DEVNULL)
+        finally:
+            signal.signal(signal.SIGINT, heeds)
         silent.settimeout(30)
         connection, _ = silent.accept()  # it waits for an answer now
         with connection:
