@@ -1,6 +1,7 @@
 """Looking through a camera for a moment: how to open it, what it delivers, one picture."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.types import Uint8Array
 
 WAIT_S = 0.2
+INTERRUPTED = 130  # as shells tell of Ctrl-C
 
 Found = TypeVar("Found")
 
@@ -92,8 +94,14 @@ def interruptibly(work: Callable[[], Found]) -> Found:
 
     worker = threading.Thread(target=run, daemon=True)
     worker.start()
-    while worker.is_alive():
-        worker.join(WAIT_S)
+    try:
+        while worker.is_alive():
+            worker.join(WAIT_S)
+    except KeyboardInterrupt:
+        # The other thread is still inside FFmpeg: taking the interpreter down around it crashes now and then.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
     if faults:
         raise faults[0]
     return answers[0]
