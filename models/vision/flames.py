@@ -52,7 +52,7 @@ from models.vision.data import (
 from models.vision.frozen import Example, Look, View, examples
 from models.vision.network import SceneHead
 from models.vision.records import Record
-from models.vision.scene import DEV_PLUMES, DEV_SHARE, blend, calibration, dev_figures, loss_of
+from models.vision.scene import DEV_PLUMES, DEV_SHARE, calibration, dev_figures, learn_once
 from models.vision.scene_views import boxes_of, burning_views, chosen, framed, viewed
 from models.vision.teachers import session
 
@@ -356,17 +356,9 @@ def learn(head: SceneHead, seen: dict[str, list[Example]], epochs: int = EPOCHS,
     print("before", judged(average, seen), flush=True)
     best, best_sum = copy.deepcopy(average), 0.0
     for epoch in range(epochs):
-        head.train()
-        order = random.permutation(len(train))
-        for step in range(steps):
-            loss = loss_of(head, [train[index] for index in order[step * BATCH : (step + 1) * BATCH]])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            blend(average, head)
+        loss = learn_once(head, average, train, random, optimiser, schedule)
         figures = judged(average, seen)
-        print("epoch", epoch, "loss", round(float(loss.detach()), 3), figures, flush=True)
+        print("epoch", epoch, "loss", round(loss, 3), figures, flush=True)
         if sum(figures.values()) > best_sum:
             best, best_sum = copy.deepcopy(average), sum(figures.values())
     return best

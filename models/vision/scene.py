@@ -178,22 +178,35 @@ def fit_head(
     average = copy.deepcopy(head)
     best: tuple[float, dict[str, Tensor], dict[str, float]] | None = None
     for epoch in range(epochs):
-        head.train()
-        order = random.permutation(len(train))
-        for step in range(steps):
-            loss = loss_of(head, [train[index] for index in order[step * BATCH : (step + 1) * BATCH]])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            blend(average, head)
+        loss = learn_once(head, average, train, random, optimiser, schedule)
         figures = dev_figures(average, dev) | {"burning_fire_ap": dev_figures(average, burning_dev)["fire_ap"]}
-        print(f"epoch {epoch} loss {float(loss.detach()):.3f}", figures, flush=True)
+        print(f"epoch {epoch} loss {loss:.3f}", figures, flush=True)
         if best is None or sum(figures.values()) > best[0]:
             best = (sum(figures.values()), copy.deepcopy(average.state_dict()), figures)
     assert best is not None
     head.load_state_dict(best[1])
     return best[2]
+
+
+def learn_once(
+    head: SceneHead,
+    average: SceneHead,
+    train: list[Example],
+    random: np.random.Generator,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    """One epoch in shuffled batches, `average` running along; the loss of its last batch."""
+    head.train()
+    order, loss = random.permutation(len(train)), torch.zeros(())
+    for step in range(len(train) // BATCH):
+        loss = loss_of(head, [train[index] for index in order[step * BATCH : (step + 1) * BATCH]])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        blend(average, head)
+    return float(loss.detach())
 
 
 def blend(average: SceneHead, head: SceneHead) -> None:
