@@ -12,12 +12,12 @@ incident within 10 s finds it; UP-Fall's clips say that there is one. Those with
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from benchmarks.clips import EARLY_S, IN_TIME_S
 from benchmarks.footage import REPOSITORY
 from benchmarks.hours import provenance, replayed, senses_of_default
-from benchmarks.repositories import command_line, read_rows
+from benchmarks.repositories import command_line, place_in, read_rows
 
 LISTED = Path(__file__).with_name("falls.csv")
 CLIPS = REPOSITORY / "build" / "falls" / "clips"
@@ -46,8 +46,7 @@ class Row:
     @property
     def file(self) -> Path:
         """Where `fetch` puts it: a file, or a folder of pictures."""
-        suffix = "" if self.medium == "pictures" else PurePosixPath(self.path).suffix.lower()
-        return CLIPS / f"{self.sha256[:16]}{suffix}"
+        return place_in(CLIPS, self)
 
     def finds(self, at_s: float) -> bool:
         """Whether an incident at this time is the fall of this clip."""

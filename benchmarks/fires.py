@@ -19,10 +19,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from benchmarks.clips import EARLY_S, IN_TIME_S, WANTED, Clip, play
-from benchmarks.repositories import fetch, read_rows
+from benchmarks.repositories import fetch, place_in, read_rows
 
 LISTED = Path(__file__).with_name("fires.csv")
 CLIPS = Path(__file__).resolve().parents[1] / "build" / "fires" / "clips"
@@ -52,7 +52,7 @@ class Row:
     @property
     def file(self) -> Path:
         """Where `fetch` puts it."""
-        return CLIPS / f"{self.sha256[:16]}{PurePosixPath(self.path).suffix.lower()}"
+        return place_in(CLIPS, self)
 
     @property
     def half(self) -> str:

@@ -18,9 +18,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from benchmarks.repositories import command_line, read_rows
+from benchmarks.repositories import command_line, place_in, read_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MANIFEST = Path(__file__).with_name("footage.csv")
@@ -53,8 +53,7 @@ class Recording:
     @property
     def file(self) -> Path:
         """Where `fetch` puts it: a file, or a folder of pictures."""
-        suffix = "" if self.medium == "pictures" else PurePosixPath(self.path).suffix.lower()
-        return CLIPS / f"{self.sha256[:16]}{suffix}"
+        return place_in(CLIPS, self)
 
 
 def recordings(path: Path = MANIFEST) -> list[Recording]:

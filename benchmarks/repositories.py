@@ -50,6 +50,12 @@ class Listed(Protocol):
         """Where it is to lie here."""
 
 
+def place_in(folder: Path, one: Listed) -> Path:
+    """Where `fetch` puts a recording: a file, or a folder of pictures, by the sha256 of its bytes."""
+    suffix = "" if one.medium == "pictures" else PurePosixPath(one.path).suffix.lower()
+    return folder / f"{one.sha256[:16]}{suffix}"
+
+
 Row = TypeVar("Row", bound="DataclassInstance")
 
 

@@ -15,9 +15,9 @@ or a source video; ice hockey, of which nobody knows which clips are of one matc
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from benchmarks.repositories import command_line, read_rows
+from benchmarks.repositories import command_line, place_in, read_rows
 
 LISTED = Path(__file__).with_name("more_clips.csv")
 CLIPS = Path(__file__).resolve().parents[2] / "build" / "fights" / "clips"
@@ -54,7 +54,7 @@ class Row:
     @property
     def file(self) -> Path:
         """Where `fetch` puts it."""
-        return CLIPS / f"{self.sha256[:16]}{PurePosixPath(self.path).suffix.lower()}"
+        return place_in(CLIPS, self)
 
 
 def listed(path: Path = LISTED) -> list[Row]:
