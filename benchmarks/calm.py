@@ -23,7 +23,7 @@ import av
 from scipy.stats import chi2
 
 from agent.errors import SourceError
-from agent.service.replay_files import Destinations, Request, replay_files
+from agent.service.recordings.replay_files import Destinations, Request, replay_files
 from benchmarks.clips import SHARED
 
 VIDEO = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg"})

@@ -26,7 +26,7 @@ from urllib.request import urlopen
 from agent.capture.pictures import LazyPicture
 from agent.capture.source import SourceSpec, open_media
 from agent.config.load import of_data
-from agent.service.incident_clips import Clips
+from agent.service.evidence.incident_clips import Clips
 from agent.types import NS_PER_S, Box, Closed, Detection, Frame, Incident, Opened, PictureStats, Seen
 from agent.uplink.clips import film_of
 from agent.uplink.payload import uuid7

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import SourceError
-from agent.service.replay_files import Destinations, Request, replay_files
+from agent.service.recordings.replay_files import Destinations, Request, replay_files
 from models.resampling import Rows, group_interval
 
 SHARED = Path(os.environ.get("VEDETTE_SHARED", Path(__file__).resolve().parents[2] / "shared"))

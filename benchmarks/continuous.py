@@ -47,7 +47,7 @@ from agent.config.load import of_data
 from agent.scene import Policy, Scene
 from agent.service.judging import judged
 from agent.service.observe import observations
-from agent.service.replay import Outputs, ReplayScene, Settings
+from agent.service.recordings.replay import Outputs, ReplayScene, Settings
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Blind, Observation, Seen
 from benchmarks.clips import EARLY_S, EVENT_KINDS, IN_TIME_S, SHARED, Clip, clips_of

@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from agent.service.demo import INTRUDE_ZONE
-from agent.service.replay_files import Destinations, Request, replay_files
+from agent.service.recordings.replay_files import Destinations, Request, replay_files
 
 CLIPS = Path(__file__).resolve().parents[1] / "agent" / "service" / "clips"
 _FIRE, _GLASS = {"crackle": 1.0, "smoke_alarm": 6.0}, {"glass_break": 2.5}

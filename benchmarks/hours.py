@@ -29,7 +29,7 @@ from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.load import of_data
 from agent.errors import SourceError
 from agent.service.observe import observations
-from agent.service.replay import DEFAULT_CAMERA, Outputs, ReplayScene, Settings
+from agent.service.recordings.replay import DEFAULT_CAMERA, Outputs, ReplayScene, Settings
 from agent.service.senses import Senses
 from agent.types import Observation
 from benchmarks.calm import SEVERITIES, bound_per_day

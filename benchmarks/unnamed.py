@@ -26,7 +26,7 @@ from agent.errors import SourceError
 from agent.features.standing import StandingChange
 from agent.inference.see import alive_of
 from agent.scene import Policy, Scene
-from agent.service.replay import DEFAULT_CAMERA
+from agent.service.recordings.replay import DEFAULT_CAMERA
 from agent.service.senses import ABSORB_S, Senses
 from agent.types import Blind, Box, Frame, Observation, Opened, Seen
 from benchmarks.calm import bound_per_day, manifest_clips

@@ -14,8 +14,8 @@ from agent.config.schema import Config
 from agent.errors import SourceError, VedetteError
 from agent.scene.following import Following
 from agent.scene.normality import Knowledge, Normality
-from agent.service import journal
 from agent.service.observe import observations
+from agent.service.recordings import journal
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Heard, Observation, Seen
 

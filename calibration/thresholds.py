@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.config.schema import Config
 from agent.errors import SourceError
-from agent.service.replay import DEFAULT_CAMERA, Outputs, Replayer, Settings
+from agent.service.recordings.replay import DEFAULT_CAMERA, Outputs, Replayer, Settings
 from agent.service.senses import Senses
 from agent.types import NS_PER_S
 

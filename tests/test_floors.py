@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ STRANGERS = {"torch", "models", "calibration", "tests"}  # these import agent, n
 HOME_OF = {
     "onnxruntime": ("agent/inference/onnx_runtime.py",),
     "openvino": ("agent/inference/openvino_runtime.py",),
-    "av": ("agent/capture/", "agent/service/film.py", "agent/service/clip_film.py", "agent/service/fragments.py"),
+    "av": (
+        "agent/capture/",
+        "agent/service/rendering/film.py",
+        "agent/service/evidence/clip_film.py",
+        "agent/service/evidence/fragments.py",
+    ),
     "sounddevice": ("agent/capture/",),
     "paho": ("agent/uplink/",),
-    "prometheus_client": ("agent/service/metrics.py",),
+    "prometheus_client": ("agent/service/telemetry/metrics.py",),
     "sqlite3": ("agent/uplink/",),
     "amqtt": ("agent/service/",),
     "typer": ("agent/cli/",),
@@ -66,8 +72,8 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             module = absolute(path, node)
             yield node.lineno, module
-            if module == "agent":
-                known = (f"agent.{alias.name}" for alias in node.names)
+            if module.split(".")[0] == "agent":
+                known = (f"{module}.{alias.name}" for alias in node.names)
                 yield from ((node.lineno, name) for name in known if is_part(name))
 
 
@@ -125,6 +131,21 @@ def test_neighbours_on_a_floor_do_not_know_each_other() -> None:
     assert not may_import("agent.capture", "agent.inference")
     assert not may_import("agent.uplink", "agent.capture")
     assert may_import("agent.uplink", "agent.scene")
+
+
+def test_the_folders_within_a_package_depend_on_each_other_one_way() -> None:
+    needs: dict[str, set[str]] = {}
+    for path in SOURCES:
+        for _, module in imports(path):
+            mine, other = folder_of(name_of(path)), folder_of(module)
+            if other.startswith("agent.") and other != package_of(other) and mine != other:
+                needs.setdefault(mine, set()).add(other)
+    TopologicalSorter(needs).prepare()  # raises CycleError
+
+
+def folder_of(module: str) -> str:
+    """Return agent.x.y for everything below that folder; a module that lies in agent.x itself is its own."""
+    return ".".join(module.split(".")[:3])
 
 
 def test_only_two_places_catch_everything() -> None:

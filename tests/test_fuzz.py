@@ -26,7 +26,7 @@ from agent.config.schema import Config
 from agent.config.template import template
 from agent.errors import ConfigError, ModelError, SourceError, VedetteError
 from agent.inference.card import CARD_NAMES, load_card, zoo_folder
-from agent.service import journal
+from agent.service.recordings import journal
 from agent.types import NS_PER_S
 from agent.uplink.connection import Received
 from agent.uplink.outbox import HEAL_EVERY_NS

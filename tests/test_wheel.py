@@ -93,7 +93,7 @@ def test_the_wheel_holds_models_schemas_clips_and_licence_and_nothing_else(wheel
 
 
 def test_the_unit_in_the_wheel_is_the_one_at_the_top_of_the_checkout(wheel: Path, repository: Path) -> None:
-    content = zipfile.ZipFile(wheel).read("agent/service/vedette.service")
+    content = zipfile.ZipFile(wheel).read("agent/service/installation/vedette.service")
     assert content == (repository / "systemd" / "vedette.service").read_bytes()
 
 

@@ -219,8 +219,8 @@ def disk(config: "Config", folder: Path) -> Iterator[Finding]:
 
 def drift(config: "Config", folder: Path) -> Iterator[Finding]:
     """What the models say of each camera is what they said in its first days, as far as the service has noted it."""
-    from agent.service.drift import NOTABLE
-    from agent.service.drift_watch import FILE, figures, read
+    from agent.service.telemetry.drift import NOTABLE
+    from agent.service.telemetry.drift_watch import FILE, figures, read
 
     try:
         known = read(folder / FILE)

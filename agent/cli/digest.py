@@ -12,7 +12,7 @@ from agent.cli.output import print_json, remark
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
-    from agent.service.digest import Day
+    from agent.service.digest.day import Day
 
 
 def digest(
@@ -37,8 +37,8 @@ def digest(
     this box, or put into it with --clips.
     """
     from agent.config.places import state_dir
-    from agent.service.digest import gathered, summary
-    from agent.service.digest_page import page
+    from agent.service.digest.day import gathered, summary
+    from agent.service.digest.page import page
 
     now = datetime.now(UTC)
     wanted = _date(day, now.astimezone().date())
@@ -54,7 +54,7 @@ def digest(
 
 
 def _film(told: "Day", video: Path) -> None:
-    from agent.service.reel import write_reel
+    from agent.service.digest.reel import write_reel
 
     shown = write_reel(told, video)
     remark(

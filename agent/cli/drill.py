@@ -10,7 +10,7 @@ from agent.cli.options import AsJson, ConfigFile, known
 from agent.cli.output import console, print_json, remark
 
 if TYPE_CHECKING:
-    from agent.service.drill import Drilled, Reached
+    from agent.service.drills.client import Drilled, Reached
 
 
 def drill(
@@ -34,7 +34,7 @@ def drill(
     from agent.config.credentials import read_credential
     from agent.config.load import load
     from agent.config.places import state_dir
-    from agent.service.drill import run_drill
+    from agent.service.drills.client import run_drill
     from agent.service.drills.plans import PLANS
 
     known(dict(PLANS), kind, "drill")

@@ -53,7 +53,7 @@ def replay(
     ] = "1970-01-01T00:00:00Z",
 ) -> None:
     """Run recordings through the whole pipeline and report every incident."""
-    from agent.service.replay_files import Destinations, Request, replay_files
+    from agent.service.recordings.replay_files import Destinations, Request, replay_files
 
     if "" in sources:
         raise typer.BadParameter("the name of a source is empty.", param_hint="SOURCE")

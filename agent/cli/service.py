@@ -14,8 +14,8 @@ from agent.cli.output import print_json, remark, say
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
-    from agent.service.install import Step, Wish
-    from agent.service.machine import Places
+    from agent.service.installation.install import Step, Wish
+    from agent.service.installation.machine import Places
 
 app = typer.Typer(help="Run Vedette under systemd: from boot on, restarted, watched, and shut in.")
 
@@ -45,8 +45,8 @@ def install(
     yes: Yes = False,
 ) -> None:
     """Install or upgrade the service; state and configuration stay as they are."""
-    from agent.service.install import has_camera, install_plan, require_fit
-    from agent.service.machine import Places, ThisMachine
+    from agent.service.installation.install import has_camera, install_plan, require_fit
+    from agent.service.installation.machine import Places, ThisMachine
 
     wish, machine, places = _wish(source, wheels, python, rebuild), ThisMachine(), Places()
     require_fit(wish, machine, systemd=True)
@@ -64,8 +64,8 @@ def install(
 
 
 def _wish(source: str | None, wheels: Path | None, python: Path | None, rebuild: bool) -> "Wish":
-    from agent.service import distribution
-    from agent.service.install import Wish, default_python
+    from agent.service.installation import distribution
+    from agent.service.installation.install import Wish, default_python
 
     return Wish(
         source=distribution.named(source) if source else distribution.running(),
@@ -85,8 +85,8 @@ def uninstall(
     yes: Yes = False,
 ) -> None:
     """Stop the service and remove it; asks whether state, configuration and passwords go, too."""
-    from agent.service.install import uninstall_plan
-    from agent.service.machine import Places, ThisMachine
+    from agent.service.installation.install import uninstall_plan
+    from agent.service.installation.machine import Places, ThisMachine
 
     machine, places = ThisMachine(), Places()
     if purge is None:
@@ -137,7 +137,7 @@ def _sudo_line() -> str:
 
 
 def _do(steps: "list[Step]") -> None:
-    from agent.service.install import apply
+    from agent.service.installation.install import apply
 
     apply(steps, lambda what: remark(f"{what} …"))
 
@@ -145,8 +145,8 @@ def _do(steps: "list[Step]") -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Say whether the service runs and how it is; exit code 1 where it does not run."""
-    from agent.service.machine import ThisMachine
-    from agent.service.status import described, service_status
+    from agent.service.installation.machine import ThisMachine
+    from agent.service.installation.status import described, service_status
 
     told = service_status(ThisMachine())
     if as_json:

@@ -26,8 +26,8 @@ def support_bundle(
     import json
 
     from agent.config.places import state_dir
-    from agent.service.bundle import Scrubber, collected, known_secrets, write
-    from agent.service.machine import ThisMachine
+    from agent.service.installation.machine import ThisMachine
+    from agent.service.installation.support_bundle import Scrubber, collected, known_secrets, write
 
     place = out or Path(time.strftime("vedette-support-%Y%m%d-%H%M%S.tar.gz"))
     texts = collected(config, state_dir(), ThisMachine())

@@ -20,9 +20,9 @@ from agent.config.schema import Broker, Camera, Config, Snapshots, Zone
 from agent.config.schema import Node as NodeSettings
 from agent.errors import StoreError
 from agent.service.broker import EmbeddedBroker
-from agent.service.filming import Filming
 from agent.service.node import Node
 from agent.service.options import Options
+from agent.service.rendering.filming import Filming
 from agent.uplink.subscriber import Subscriber
 
 NODE_NAME = "demo"

@@ -14,27 +14,27 @@ from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
 from agent.service.compiled import Compiled
-from agent.service.control import Control, Errands, Levers
-from agent.service.drift_watch import DriftWatch, bases
 from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
-from agent.service.incident_clips import Clips
-from agent.service.incident_log import IncidentLog
-from agent.service.journal import Journal
+from agent.service.evidence.incident_clips import Clips
+from agent.service.evidence.snapshots import Snapshots
 from agent.service.judging import judged
 from agent.service.late import Late
 from agent.service.load import Load
-from agent.service.measures import Measures
-from agent.service.metrics import Metrics
 from agent.service.normality_files import SAVE_EVERY_S, NormalityFiles
 from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
-from agent.service.report import Report
+from agent.service.recordings.journal import Journal
+from agent.service.remote.control import Control, Errands, Levers
 from agent.service.senses import Senses
 from agent.service.sensing import TAKE_TIMEOUT_S, Sensing
-from agent.service.snapshots import Snapshots
 from agent.service.sources import Feeds, blinds_of, live_sources
-from agent.service.tallies import Tallies
+from agent.service.telemetry.drift_watch import DriftWatch, bases
+from agent.service.telemetry.incident_log import IncidentLog
+from agent.service.telemetry.measures import Measures
+from agent.service.telemetry.metrics import Metrics
+from agent.service.telemetry.report import Report
+from agent.service.telemetry.tallies import Tallies
 from agent.service.workers import Worker, end
 from agent.types import (
     NS_PER_S,

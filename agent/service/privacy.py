@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from agent import __version__
 from agent.config.schema import Camera, Config
-from agent.service import settings
+from agent.service.remote import settings
 from agent.service.sources import DEVICE_PREFIX
 from agent.uplink import control, homeassistant
 from agent.uplink.topics import Topics

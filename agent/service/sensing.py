@@ -11,15 +11,15 @@ from agent.capture.live import LiveSource
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.service.channels import NewestFrames, SoundQueue, drained
-from agent.service.drift_watch import DriftWatch
 from agent.service.drills.shadow import Drills
-from agent.service.incident_clips import Clips
+from agent.service.evidence.incident_clips import Clips
+from agent.service.evidence.snapshots import Snapshots
 from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
-from agent.service.measures import Measures
 from agent.service.options import Witness
-from agent.service.report import Report
 from agent.service.senses import Senses
-from agent.service.snapshots import Snapshots
+from agent.service.telemetry.drift_watch import DriftWatch
+from agent.service.telemetry.measures import Measures
+from agent.service.telemetry.report import Report
 from agent.types import Frame, Observation, Seen, SoundBlock
 
 TAKE_TIMEOUT_S = 0.1

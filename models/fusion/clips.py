@@ -35,8 +35,8 @@ from agent.inference.device import TRUSTED, Chosen
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
 from agent.inference.vision import VisionModel
-from agent.service import journal
 from agent.service.observe import observations
+from agent.service.recordings import journal
 from agent.service.senses import Senses
 from agent.types import Frame, Heard, Observation, Seen, SoundBlock, Uint8Array
 from models.fusion.more import Row, listed

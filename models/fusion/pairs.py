@@ -24,8 +24,8 @@ import numpy as np
 
 from agent.capture.source import SourceSpec, open_media
 from agent.inference.fusion import FusionModel
-from agent.service import journal
 from agent.service.observe import observations
+from agent.service.recordings import journal
 from agent.service.senses import Senses
 from agent.types import Closed, Heard, Opened, Seen
 from models.fusion.clips import BUILD, CAMERA, SHARED, Clip, extract, folders, load_senses, manifest, read, versions

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from agent.kinds import KINDS
-from agent.service import journal
+from agent.service.recordings import journal
 from agent.types import Tick
 
 SCENES = Path(str(files("agent.service") / "clips"))

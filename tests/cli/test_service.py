@@ -9,9 +9,9 @@ import pytest
 from agent.cli import service as command
 from agent.config.credentials import write_credential
 from agent.errors import VedetteError
-from agent.service import machine as machines
-from agent.service.bundle import Scrubber
-from agent.service.status import described, service_status
+from agent.service.installation import machine as machines
+from agent.service.installation.status import described, service_status
+from agent.service.installation.support_bundle import Scrubber
 from agent.uplink.door import Uplink
 from tests.cli.conftest import Vedette
 from tests.service.installation import NotedMachine, plain_python, tiny_wheel
@@ -39,7 +39,7 @@ def computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shown:
     shown = Shown()
     monkeypatch.setattr(machines, "ThisMachine", lambda: shown)
     monkeypatch.setattr(machines, "Places", lambda root=tmp_path / "root": _RealPlaces(root=root))
-    monkeypatch.setattr("agent.service.install.require_fit", lambda *_, **__: None)
+    monkeypatch.setattr("agent.service.installation.install.require_fit", lambda *_, **__: None)
     return shown
 
 

@@ -10,7 +10,7 @@ from agent.inference.card import load_card
 from agent.inference.closer import CloserLooks
 from agent.inference.see import Seer
 from agent.inference.vision import Sight, VisionModel, box_of
-from agent.service import journal
+from agent.service.recordings import journal
 from agent.types import NS_PER_S, Detection, Frame
 from tests.inference import tiny
 from tests.inference.machines import machine

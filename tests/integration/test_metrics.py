@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.service.drift_watch import FILE, SENSES, read
+from agent.service.telemetry.drift_watch import FILE, SENSES, read
 from tests.servers.agent import CONFIG, PATIENCE_S, Agent, running
 from tests.servers.mosquitto import free_port
 from tests.service.test_metrics import scraped

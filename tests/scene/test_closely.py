@@ -7,7 +7,7 @@ import pytest
 from agent.scene.closely import Closely
 from agent.scene.falls import falls
 from agent.scene.following import Following
-from agent.service import journal
+from agent.service.recordings import journal
 from agent.types import Box, Detection, Seen, Sunken
 from tests.scene.observe import ASPECT, ns, person, seen
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agent.config.schema import Line, Zone
 from agent.scene import LATENESS_NS, Policy, Scene
-from agent.service import journal
 from agent.service.judging import Fuse, judged
+from agent.service.recordings import journal
 from agent.types import (
     KINDS,
     Blind,

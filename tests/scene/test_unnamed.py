@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.config.schema import Zone
 from agent.scene import Policy
-from agent.service.journal import decode, encode
+from agent.service.recordings.journal import decode, encode
 from agent.types import Box, Detection, PictureStats, Seen, Standing
 from tests.scene.observe import STATS, blind, closed, kinds, ns, opened, person, play, seen, times, watching
 

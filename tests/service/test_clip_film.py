@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.service.clip_film import ENCODERS, ClipFilm, encoder_of
-from agent.service.film import Film
-from agent.service.overlay import View
+from agent.service.evidence.clip_film import ENCODERS, ClipFilm, encoder_of
+from agent.service.rendering.film import Film
+from agent.service.rendering.overlay import View
 from agent.types import NS_PER_S, SOUND_RATE_HZ
 
 STEP_NS = NS_PER_S // 10

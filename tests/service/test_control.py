@@ -18,10 +18,11 @@ from agent.config.schema import Policy as PolicyTable
 from agent.errors import WorkerError
 from agent.kinds import KINDS
 from agent.scene import Policy
-from agent.service import clock, settings
-from agent.service.control import WAITING_MOST, Control, Errands, Levers
-from agent.service.loglimit import MOST_LINES, WINDOW_S
-from agent.service.retained import Retained
+from agent.service import clock
+from agent.service.remote import settings
+from agent.service.remote.control import WAITING_MOST, Control, Errands, Levers
+from agent.service.remote.retained import Retained
+from agent.service.telemetry.loglimit import MOST_LINES, WINDOW_S
 from agent.types import Uint8Array
 from agent.uplink.answers import Answer
 from agent.uplink.connection import Received
@@ -384,7 +385,7 @@ def test_whoever_sends_for_ever_does_not_fill_the_log(
     box: Box, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [1000.0]
-    monkeypatch.setattr("agent.service.control._now_s", lambda: now_s[0])
+    monkeypatch.setattr("agent.service.remote.control._now_s", lambda: now_s[0])
     with caplog.at_level(logging.INFO):
         for _ in range(500):
             box.control.obey(Received(topic="vedette/box/set/armed", payload=b"maybe", qos=1, retain=False))

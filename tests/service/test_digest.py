@@ -9,9 +9,9 @@ import pytest
 
 from agent.config.schema import Config, Node, Snapshots
 from agent.errors import StoreError
-from agent.service import digest_page
-from agent.service.digest import Day, gathered, quiet, rows, summary
-from agent.service.digest_page import MOST_CARDS, page
+from agent.service.digest import page as digest_page
+from agent.service.digest.day import Day, gathered, quiet, rows, summary
+from agent.service.digest.page import MOST_CARDS, page
 from agent.types import NS_PER_S, Closed, IncidentChange, Opened, Updated
 from agent.uplink import history
 from agent.uplink.door import DATABASE, Uplink

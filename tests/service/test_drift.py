@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from agent.cli import checks
 from agent.config.load import of_data
-from agent.service.drift import BANDS, FORGET_S, LEAST_RECENT, REFERENCE_SAMPLES, SAMPLE_EVERY_NS, Drift, psi
-from agent.service.drift_watch import FILE, MOST_BYTES, DriftWatch, bases, read
+from agent.service.telemetry.drift import BANDS, FORGET_S, LEAST_RECENT, REFERENCE_SAMPLES, SAMPLE_EVERY_NS, Drift, psi
+from agent.service.telemetry.drift_watch import FILE, MOST_BYTES, DriftWatch, bases, read
 from agent.types import NS_PER_S, Box, Detection, Heard, PictureStats, Score, Seen
 
 STATS = PictureStats(brightness_frac=0.5, contrast_frac=0.1, sharpness_frac=0.1, moving_frac=0.1)

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from agent.service.film import Film
-from agent.service.overlay import View
+from agent.service.rendering.film import Film
+from agent.service.rendering.overlay import View
 from agent.types import NS_PER_S, SOUND_RATE_HZ, SoundBlock
 
 

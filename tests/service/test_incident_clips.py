@@ -12,9 +12,9 @@ import pytest
 from agent.capture.pictures import LazyPicture
 from agent.config.load import of_data
 from agent.errors import StoreError
-from agent.service.darkroom import Still
-from agent.service.footage import RING_MAX_BYTES, Ring
-from agent.service.incident_clips import MOST_AT_ONCE, Clips
+from agent.service.evidence.darkroom import Still
+from agent.service.evidence.footage import RING_MAX_BYTES, Ring
+from agent.service.evidence.incident_clips import MOST_AT_ONCE, Clips
 from agent.types import (
     NS_PER_S,
     Box,
@@ -436,7 +436,7 @@ def test_a_coder_that_fails_after_the_incident_is_over_leaves_nothing_in_memory(
     def refuse(*_: object) -> None:
         raise StoreError("a film cannot be coded", why="the coder is broken")
 
-    monkeypatch.setattr("agent.service.clip_film.ClipFilm.picture", refuse)
+    monkeypatch.setattr("agent.service.evidence.clip_film.ClipFilm.picture", refuse)
     stage.show(3, 10)
     assert stage.film() is None
     assert stage.clips.remarks()

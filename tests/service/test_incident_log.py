@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from agent.service.incident_log import IncidentLog
-from agent.service.loglimit import MOST_LINES, WINDOW_S
+from agent.service.telemetry.incident_log import IncidentLog
+from agent.service.telemetry.loglimit import MOST_LINES, WINDOW_S
 from agent.types import IncidentChange
 from tests.scene.observe import falling, play, watching
 

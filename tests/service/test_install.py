@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import VedetteError
-from agent.service import distribution, install
-from agent.service.install import Wish, apply, install_plan, uninstall_plan
-from agent.service.machine import Places
+from agent.service.installation import distribution, install
+from agent.service.installation.install import Wish, apply, install_plan, uninstall_plan
+from agent.service.installation.machine import Places
 from tests.service.installation import NotedMachine, plain_python, tiny_wheel
 
 CAMERA = '[cameras.yard]\nurl = "rtsp://192.0.2.1/"\n'

@@ -10,7 +10,7 @@ from agent.config.load import of_data
 from agent.config.schema import Config
 from agent.errors import SourceError, StoreError
 from agent.scene import Policy
-from agent.service import journal
+from agent.service.recordings import journal
 from agent.types import Attention, Blind, Box, Detection, Fused, Heard, Observation, PictureStats, Score, Seen, Tick
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from agent.scene import Policy, Scene
-from agent.service import journal
 from agent.service.judging import judged
+from agent.service.recordings import journal
 from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
 from tests.scene.observe import blind, closed, kinds, ns
 from tests.scene.test_span import pictures

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from agent.config.load import of_data
 from agent.config.schema import listening_at
 from agent.service import clock
-from agent.service.measures import BOUNDS_S, Measures
-from agent.service.metrics import Metrics
+from agent.service.telemetry.measures import BOUNDS_S, Measures
+from agent.service.telemetry.metrics import Metrics
 from agent.types import Closed, Opened, PictureStats, Seen, Updated
 from agent.uplink.mqtt import Health
 from tests.uplink.made import incident
@@ -172,7 +172,7 @@ def test_the_buckets_of_a_histogram_add_up(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_port_that_is_taken_is_told_once_and_taken_when_it_is_free(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("agent.service.metrics.AGAIN_S", 0.05)
+    monkeypatch.setattr("agent.service.telemetry.metrics.AGAIN_S", 0.05)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

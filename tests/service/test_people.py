@@ -1,4 +1,4 @@
-from agent.service.people import KEEP_S, LEAST_PROB, People
+from agent.service.evidence.people import KEEP_S, LEAST_PROB, People
 from agent.types import NS_PER_S, Box, Detection, PictureStats, Seen, Track
 
 STATS = PictureStats(brightness_frac=0.5, contrast_frac=0.1, sharpness_frac=0.1, moving_frac=0.0)

@@ -14,8 +14,8 @@ from agent.capture.pictures import LazyPicture
 from agent.capture.source import SourceSpec, open_media
 from agent.config.load import of_data
 from agent.scene import Policy, Scene
+from agent.service.evidence.snapshots import MAIN_PICTURE_S, Snapshots
 from agent.service.senses import Senses
-from agent.service.snapshots import MAIN_PICTURE_S, Snapshots
 from agent.types import NS_PER_S, Box, Detection, Frame, Incident, PictureStats, Seen, Uint8Array
 from tests.uplink.made import incident
 

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from agent.capture.state import SourceState
 from agent.config.load import of_data
 from agent.service.channels import NewestFrames, SoundQueue
-from agent.service.report import Report
 from agent.service.senses import Senses
+from agent.service.telemetry.report import Report
 from agent.types import BlindReason
 from agent.uplink.batch import OutboxState
 from agent.uplink.mqtt import Health

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from agent.config.schema import Camera, Config, Line, Node, Zone
 from agent.scene import Policy, Scene
-from agent.service.tallies import Tallies, top_labels
+from agent.service.telemetry.tallies import Tallies, top_labels
 from agent.types import Observation
 from agent.uplink.answers import Answer
 from agent.uplink.latest import Latest

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.service.snapshots import Snapshots
+from agent.service.evidence.snapshots import Snapshots
 from agent.types import NS_PER_S, Box, Detection, Evidence, Seen, Track
 from tests.service.test_snapshots import STATS, lazy, snapshots
 from tests.uplink.made import incident

@@ -10,7 +10,7 @@ from typing import Any
 from agent.config.schema import Config
 from agent.scene import Scene
 from agent.service.options import LatestPicture
-from agent.service.overlay import STRIP_PX, View, draw
+from agent.service.rendering.overlay import STRIP_PX, View, draw
 from agent.types import (
     NS_PER_S,
     Box,

@@ -21,9 +21,9 @@ from pathlib import Path
 from agent.config.files import write_atomically
 from agent.config.load import load
 from agent.errors import ConfigError, VedetteError
-from agent.service import distribution
-from agent.service.distribution import Source
-from agent.service.machine import GROUPS, UNIT, USER, Machine, Places
+from agent.service.installation import distribution
+from agent.service.installation.distribution import Source
+from agent.service.installation.machine import GROUPS, UNIT, USER, Machine, Places
 
 SLOTS = ("a", "b")
 SYSTEMD_AT_LEAST = 250  # LoadCredential= of a folder
@@ -51,7 +51,7 @@ class Wish:
 
 def unit_text() -> str:
     """Return the unit file as it is shipped."""
-    return (importlib.resources.files("agent.service") / UNIT).read_text(encoding="utf-8")
+    return (importlib.resources.files("agent.service.installation") / UNIT).read_text(encoding="utf-8")
 
 
 def default_python() -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from agent.config.files import write_atomically
 from agent.config.schema import Camera
 from agent.errors import ConfigError, StoreError
-from agent.service.drift import BANDS, Drift
+from agent.service.telemetry.drift import BANDS, Drift
 from agent.types import Heard, Seen
 
 FILE = "drift.json"

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from agent.errors import StoreError
-from agent.service.replay import Row
+from agent.service.recordings.replay import Row
 from agent.types import NS_PER_S, Severity, Uint8Array
 
 WIDTH_PX = 1280

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent.config.schema import Camera, Config
 from agent.scene import LATENESS_NS, Scene
-from agent.service.film import Film
 from agent.service.options import LatestPicture
-from agent.service.overlay import View
+from agent.service.rendering.film import Film
+from agent.service.rendering.overlay import View
 from agent.types import NS_PER_S, Closed, Frame, Heard, Incident, IncidentChange, Observation, SoundBlock
 
 

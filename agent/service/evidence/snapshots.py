@@ -21,9 +21,9 @@ from agent.capture.spec import SourceSpec
 from agent.config.schema import Config
 from agent.errors import SourceError
 from agent.features.blur import blurred
-from agent.service.people import People
+from agent.service.evidence.best_view import BestView, score_of, score_of_nobody
+from agent.service.evidence.people import People
 from agent.service.sources import Credentials, snapshot_spec
-from agent.service.views import BestView, score_of, score_of_nobody
 from agent.types import NS_PER_S, Incident, Seen, Track, Uint8Array
 
 MAIN_PICTURE_S = 3.0

@@ -16,7 +16,7 @@ Value: TypeAlias = bool | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class While:
+class TimedSetting:
     """One setting that ends at `ends_s` (monotonic), `until` on the wall; then comes `then`, None: as configured."""
 
     ends_s: float
@@ -25,32 +25,34 @@ class While:
     then: Value | None
 
 
-Whiles: TypeAlias = Mapping[str, While]
+TimedSettings: TypeAlias = Mapping[str, TimedSetting]
 
 
-def begun(whiles: Whiles, path: str, before: Value | None, *, for_s: float, now_s: float, wall_ns: int) -> Whiles:
-    """Return `whiles` with one for `path`; of one that lasts already the first value is what comes after."""
-    then = whiles[path].then if path in whiles else before
+def begun(
+    timed: TimedSettings, path: str, before: Value | None, *, for_s: float, now_s: float, wall_ns: int
+) -> TimedSettings:
+    """Return `timed` with one for `path`; of one that lasts already the first value is what comes after."""
+    then = timed[path].then if path in timed else before
     until = rfc3339(wall_ns + round(for_s * NS_PER_S))
-    return {**whiles, path: While(ends_s=now_s + for_s, for_s=for_s, until=until, then=then)}
+    return {**timed, path: TimedSetting(ends_s=now_s + for_s, for_s=for_s, until=until, then=then)}
 
 
-def without(whiles: Whiles, path: str) -> Whiles:
-    """Return `whiles` without the one of `path`."""
-    return {other: its for other, its in whiles.items() if other != path}
+def without(timed: TimedSettings, path: str) -> TimedSettings:
+    """Return `timed` without the one of `path`."""
+    return {other: its for other, its in timed.items() if other != path}
 
 
-def due(whiles: Whiles, now_s: float) -> Whiles:
+def due(timed: TimedSettings, now_s: float) -> TimedSettings:
     """Return those that are over."""
-    return {path: its for path, its in whiles.items() if its.ends_s <= now_s}
+    return {path: its for path, its in timed.items() if its.ends_s <= now_s}
 
 
-def written(whiles: Whiles) -> dict[str, Any]:
+def written(timed: TimedSettings) -> dict[str, Any]:
     """Return what the file of settings holds of them."""
-    return {path: {"until": its.until, "for_s": its.for_s, "then": its.then} for path, its in whiles.items()}
+    return {path: {"until": its.until, "for_s": its.for_s, "then": its.then} for path, its in timed.items()}
 
 
-def read(document: Any, *, now_s: float, wall_ns: int) -> Whiles:
+def read(document: Any, *, now_s: float, wall_ns: int) -> TimedSettings:
     """Return what `written` returned, on today's clocks; what cannot be understood is left out."""
     found = {}
     for path, entry in document.items() if isinstance(document, dict) else ():
@@ -65,5 +67,5 @@ def read(document: Any, *, now_s: float, wall_ns: int) -> Whiles:
             continue
         if then is None or isinstance(then, Value):
             until = rfc3339(wall_ns + round(max(0.0, left_s) * NS_PER_S))
-            found[path] = While(ends_s=now_s + left_s, for_s=for_s, until=until, then=then)
+            found[path] = TimedSetting(ends_s=now_s + left_s, for_s=for_s, until=until, then=then)
     return found

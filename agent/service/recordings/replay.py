@@ -17,12 +17,12 @@ from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.scene import LATENESS_NS, Policy, Scene, unlearned
 from agent.scene.normality import Normality
-from agent.service import journal
-from agent.service.film import Film
 from agent.service.judging import Fuse, judged
 from agent.service.normality_files import FOLDER, NormalityFiles
 from agent.service.observe import observations
-from agent.service.overlay import View
+from agent.service.recordings import journal
+from agent.service.rendering.film import Film
+from agent.service.rendering.overlay import View
 from agent.service.sources import sound_late_ns
 from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen, Tick
 from agent.uplink.payload import incident_message, replay_id

@@ -1,6 +1,6 @@
 """`vedette digest`: one day of this box on one page that needs nothing else, no network and no script.
 
-`gathered` reads the history and the pictures kept; `digest_page` turns that into HTML. Inside, every time is UTC;
+`gathered` reads the history and the pictures kept; `page` turns that into HTML. Inside, every time is UTC;
 a day begins and ends at the midnights of a zone, so it has 23 to 25 hours.
 """
 

@@ -24,9 +24,9 @@ from agent.config.load import load
 from agent.config.places import config_path
 from agent.errors import ConfigError, StoreError, VedetteError, redacted
 from agent.inference.card import card_names, load_card
-from agent.service import distribution
-from agent.service.machine import UNIT, Machine, Places
-from agent.service.status import service_status
+from agent.service.installation import distribution
+from agent.service.installation.machine import UNIT, Machine, Places
+from agent.service.installation.status import service_status
 from agent.uplink.door import DATABASE
 from agent.uplink.history import Query, find
 from agent.uplink.store import open_for_reading

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agent.config.schema import Config
 from agent.scene import Crossings, Scene
-from agent.service.presence import BLIND_AFTER_NS, Presence
+from agent.service.telemetry.presence import BLIND_AFTER_NS, Presence
 from agent.types import NS_PER_S, Heard, Observation, Score, Seen
 from agent.uplink.answers import Answer
 from agent.uplink.latest import Latest

@@ -1,4 +1,4 @@
-"""The digest as HTML: words and shapes are made here, how they look stands in `digest.html`."""
+"""The digest as HTML: words and shapes are made here, how they look stands in `page.html`."""
 
 import base64
 from collections import Counter
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from agent import __version__
-from agent.service.digest import Day, Entry, quiet, rows
+from agent.service.digest.day import Day, Entry, quiet, rows
 from agent.uplink.payload import Message
 from agent.uplink.snapshots import encode_jpeg
 
@@ -27,7 +27,7 @@ RANK = {"critical": 0, "warning": 1, "notice": 2}
 
 def page(day: Day, now: datetime, *, with_clips: bool = False) -> str:
     """Return the whole page, self-contained; `with_clips` puts the films into it, else it links those of this box."""
-    template = Template((files("agent.service") / "digest.html").read_text("utf-8"))
+    template = Template((files("agent.service.digest") / "page.html").read_text("utf-8"))
     shown = _most_telling(day.entries)
     films = _films(shown) if with_clips else {}
     return template.substitute(

@@ -17,9 +17,10 @@ from typing import Any, Protocol, TypeVar
 from agent.config.schema import Config
 from agent.errors import VedetteError
 from agent.scene import Policy
-from agent.service import clock, settings, whiles
-from agent.service.loglimit import LogLimit
-from agent.service.retained import Board, Retained
+from agent.service import clock
+from agent.service.remote import settings, timed_settings
+from agent.service.remote.retained import Board, Retained
+from agent.service.telemetry.loglimit import LogLimit
 from agent.types import NS_PER_S, Uint8Array
 from agent.uplink import control, homeassistant
 from agent.uplink.answers import Answer
@@ -111,12 +112,12 @@ class Control:
             for name, camera in config.cameras.items()
         }
         self._settings: Mapping[str, settings.Value] = settings.load(folder, config)
-        self._whiles = settings.load_whiles(
+        self._timed = settings.load_timed(
             folder, self._settings, config, now_s=_now_s(), wall_ns=self._levers.wall_ns()
         )
-        for path, ended in whiles.due(self._whiles, _now_s()).items():  # while nobody ran
+        for path, ended in timed_settings.due(self._timed, _now_s()).items():  # while nobody ran
             self._settings = settings.with_value(self._settings, path, ended.then)
-            self._whiles = whiles.without(self._whiles, path)
+            self._timed = timed_settings.without(self._timed, path)
         self._local = Errands()  # what the private line asks for
         self._discovery = {
             topic: Latest(topic, encoded(message), retain=True)
@@ -165,7 +166,7 @@ class Control:
 
     def tend(self) -> None:
         """Put back what was to hold for a while that is over."""
-        for path, ended in whiles.due(self._whiles, _now_s()).items():
+        for path, ended in timed_settings.due(self._timed, _now_s()).items():
             setting = replace(settings.every(self._config)[path], value=ended.then)
             try:
                 result = self._set(setting)
@@ -176,7 +177,7 @@ class Control:
 
     def describe(self) -> dict[str, Any]:
         """Return how the node is and how everything is set; from any thread."""
-        set_now, for_a_while, configured = self._settings, self._whiles, settings.every(self._config)
+        set_now, for_a_while, configured = self._settings, self._timed, settings.every(self._config)
         shown = settings.every(settings.laid_over(self._config, set_now))
         found = [
             {
@@ -278,10 +279,10 @@ class Control:
         """Apply, keep and tell a setting: first what closes incidents, then what stops or starts a camera."""
         path = settings.path_of(setting)
         wanted = settings.changed(self._settings, setting)
-        for_a_while = whiles.without(self._whiles, path)
+        for_a_while = timed_settings.without(self._timed, path)
         if setting.for_s is not None:
-            for_a_while = whiles.begun(
-                self._whiles,
+            for_a_while = timed_settings.begun(
+                self._timed,
                 path,
                 self._settings.get(path),
                 for_s=setting.for_s,
@@ -292,14 +293,14 @@ class Control:
         before, self._settings, after = self.config, wanted, settings.laid_over(self._config, wanted)
         if setting.camera and before.cameras[setting.camera].enabled != after.cameras[setting.camera].enabled:
             self._levers.switch(setting.camera, after.cameras[setting.camera].enabled)
-        self._whiles = for_a_while
-        lost = settings.keep(self._settings, self._folder, self._whiles)
+        self._timed = for_a_while
+        lost = settings.keep(self._settings, self._folder, self._timed)
         latest = self._told(setting)
         self._uplink.say(latest)
         if setting.name == "profile":  # which may bring another sensitivity with it
             self._uplink.say(self._told(Setting(name="sensitivity", value=None)))
         result = {"value": latest.payload.decode(), "kept": not lost}
-        return result | {"until": self._whiles[path].until} if path in self._whiles else result
+        return result | {"until": self._timed[path].until} if path in self._timed else result
 
     def _snapshot(self, camera: str) -> str:
         if not self._config.snapshots.enabled:

@@ -15,7 +15,7 @@ from av.codec import Codec
 from av.video.stream import VideoStream
 
 from agent.errors import StoreError
-from agent.service.fragments import FRAGMENTED, in_one_piece
+from agent.service.evidence.fragments import FRAGMENTED, in_one_piece
 from agent.types import NS_PER_S, SOUND_RATE_HZ, Uint8Array
 
 TIME_BASE = Fraction(1, 1000)

@@ -2,7 +2,7 @@
 
 import logging
 
-from agent.service.loglimit import LogLimit
+from agent.service.telemetry.loglimit import LogLimit
 from agent.types import NS_PER_S, Closed, IncidentChange, Opened
 
 _LOG = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from agent.config.files import write_atomically
 from agent.config.schema import Config, Profile, ProfileName, Sensitivity
 from agent.errors import ConfigError
 from agent.scene import Policy
-from agent.service import whiles
+from agent.service.remote import timed_settings
 from agent.uplink.control import Setting
 
 FILE = "settings.json"
@@ -122,14 +122,16 @@ def load(folder: Path, config: Config) -> dict[str, Value]:
     return fitting
 
 
-def load_whiles(folder: Path, settings: Settings, config: Config, *, now_s: float, wall_ns: int) -> whiles.Whiles:
+def load_timed(
+    folder: Path, settings: Settings, config: Config, *, now_s: float, wall_ns: int
+) -> timed_settings.TimedSettings:
     """Return which of `settings` hold for a while only."""
     try:
         document = json.loads((folder / FILE).read_text(encoding="utf-8")).get("for_a_while")
     except (OSError, ValueError, RecursionError, AttributeError):
         return {}
     known = every(config)
-    found = whiles.read(document, now_s=now_s, wall_ns=wall_ns)
+    found = timed_settings.read(document, now_s=now_s, wall_ns=wall_ns)
     return {
         path: its
         for path, its in found.items()
@@ -144,9 +146,9 @@ def _fits(value: object, setting: Setting | None) -> bool:
     return isinstance(value, bool) if choices is None else value in choices
 
 
-def keep(settings: Settings, folder: Path, for_a_while: whiles.Whiles = MappingProxyType({})) -> str:
+def keep(settings: Settings, folder: Path, for_a_while: timed_settings.TimedSettings = MappingProxyType({})) -> str:
     """Write `settings` to the disk; return why they will be lost at a restart, empty if they will not."""
-    content = {"schema": SCHEMA, "settings": dict(settings), "for_a_while": whiles.written(for_a_while)}
+    content = {"schema": SCHEMA, "settings": dict(settings), "for_a_while": timed_settings.written(for_a_while)}
     text = json.dumps(content, indent=1) + "\n"
     try:
         write_atomically(folder / FILE, text, mode=0o600, folder_mode=0o750)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.errors import VedetteError
-from agent.service.machine import UNIT, Machine
+from agent.service.installation.machine import UNIT, Machine
 
 _ASKED = {
     "LoadState": "load",

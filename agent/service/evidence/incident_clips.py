@@ -24,11 +24,11 @@ import numpy as np
 from agent.capture.pictures import LazyPicture
 from agent.config.schema import ClipsKept, Config
 from agent.errors import StoreError
-from agent.service.clip_film import ClipFilm
-from agent.service.darkroom import Darkroom, Noted, Still
-from agent.service.footage import Piece, Recording, Ring, taken_until
-from agent.service.fragments import mended
-from agent.service.people import People
+from agent.service.evidence.clip_film import ClipFilm
+from agent.service.evidence.darkroom import Darkroom, Noted, Still
+from agent.service.evidence.footage import Piece, Recording, Ring, taken_until
+from agent.service.evidence.fragments import mended
+from agent.service.evidence.people import People
 from agent.types import NS_PER_S, Box, Closed, Incident, IncidentChange, Seen, Severity, SoundBlock, Track
 from agent.uplink.clips import ClipFolder, clip_name
 

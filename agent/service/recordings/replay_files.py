@@ -17,9 +17,9 @@ from agent.kinds import KINDS
 from agent.scene import unlearned
 from agent.scene.normality import Knowledge, Normality
 from agent.service import normality_files
-from agent.service.film import Film
-from agent.service.plot import Timeline
-from agent.service.replay import DEFAULT_CAMERA, Outputs, Replayer, Row, Settings
+from agent.service.recordings.plot import Timeline
+from agent.service.recordings.replay import DEFAULT_CAMERA, Outputs, Replayer, Row, Settings
+from agent.service.rendering.film import Film
 from agent.service.senses import Senses
 from agent.types import NS_PER_S
 

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from agent.service.clip_film import ClipFilm
-from agent.service.darkroom import Still
+from agent.service.evidence.clip_film import ClipFilm
+from agent.service.evidence.darkroom import Still
 from agent.types import NS_PER_S
 
 RING_MAX_BYTES = 16_000_000

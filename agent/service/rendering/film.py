@@ -11,8 +11,8 @@ import av
 import numpy as np
 
 from agent.errors import StoreError
-from agent.service.clip_film import ENCODERS, Options, encoder_of
-from agent.service.overlay import View, draw
+from agent.service.evidence.clip_film import ENCODERS, Options, encoder_of
+from agent.service.rendering.overlay import View, draw
 from agent.types import NS_PER_S, SOUND_RATE_HZ, SoundBlock, Uint8Array
 
 VIDEO_TIME_BASE = Fraction(1, 1000)

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agent.service.digest import Day, Entry
-from agent.service.film import Film
-from agent.service.overlay import View
+from agent.service.digest.day import Day, Entry
+from agent.service.rendering.film import Film
+from agent.service.rendering.overlay import View
 from agent.types import NS_PER_S, Incident, Uint8Array
 
 HOLD_S = 3.0

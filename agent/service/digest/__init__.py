@@ -1,0 +1,1 @@
+"""`vedette digest`: one day of this box on one page."""

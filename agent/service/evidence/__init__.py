@@ -1,0 +1,1 @@
+"""What an incident may show: the snapshots that are sent and the clips that stay on this box."""

@@ -1,0 +1,1 @@
+"""What may be set and asked over MQTT while the agent runs, and how that is kept."""

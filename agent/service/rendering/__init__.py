@@ -1,0 +1,1 @@
+"""Annotated video: what the agent knows, drawn onto the pictures."""

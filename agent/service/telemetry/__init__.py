@@ -1,0 +1,1 @@
+"""What the running agent says of itself: state, metrics, drift, counts and its log."""
