@@ -23,7 +23,7 @@ import numpy as np
 import trackeval
 from numpy.typing import NDArray
 
-from agent.scene.tracker import Tracker, TrackerSettings
+from agent.scene.tracking.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S
 
 SEQUENCES = ("MOT17-02", "MOT17-09", "MOT17-11")

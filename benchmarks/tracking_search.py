@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from agent.scene.tracker import TrackerSettings
+from agent.scene.tracking.tracker import TrackerSettings
 from benchmarks.tracking import SEQUENCES, Half, follow, load, score
 
 WEIGHTS = {"given": 1.0, "worst": 1.2, "slow": 0.6, "worse": 1.0, "slow and worst": 0.6, "shaken": 0.5, "unsure": 0.5}

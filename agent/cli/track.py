@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from agent.scene.tracker import Tracker
+    from agent.scene.tracking.tracker import Tracker
 
 _COLUMNS = "frame,id,x,y,w,h,score"
 _CURE = f"Write one detection a line as {_COLUMNS}: frames from 1, boxes in pixels, scores from 0 to 1"
@@ -30,7 +30,7 @@ def track(
     """Give detections identities, one picture after the other: a line never depends on later ones."""
     import time
 
-    from agent.scene.tracker import Tracker
+    from agent.scene.tracking.tracker import Tracker
 
     table = _read(detections)
     began_s = time.perf_counter()

@@ -5,8 +5,8 @@ with the observations.
 """
 
 from agent.scene.door import Scene, unlearned
-from agent.scene.lines import Crossings
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS
+from agent.scene.rules.lines import Crossings
 
 __all__ = ["LATENESS_NS", "Crossings", "Policy", "Scene", "unlearned"]

@@ -6,23 +6,23 @@ from dataclasses import replace
 from itertools import count
 
 from agent.config.schema import Line, Zone
-from agent.scene.afar import Afar
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
+from agent.scene.far_people import FarPeople
 from agent.scene.following import Followed, Following
-from agent.scene.fusing import Fusing
+from agent.scene.fusion import FusionEvidence
 from agent.scene.groups import Group, GroupWatch
 from agent.scene.hearing import Ear
-from agent.scene.integrity import PictureWatch
-from agent.scene.lines import Crossings, LineWatch
-from agent.scene.microphone import MicrophoneWatch
+from agent.scene.integrity.microphone import MicrophoneWatch
+from agent.scene.integrity.picture import PictureWatch
 from agent.scene.normality import Normality
 from agent.scene.policy import LOST_GRACE_S
+from agent.scene.rolling_window import RollingWindow
+from agent.scene.rules.left_objects import LeftObjectWatch
+from agent.scene.rules.lines import Crossings, LineWatch
+from agent.scene.rules.unnamed_objects import UnnamedObjectWatch
+from agent.scene.rules.zones import ZoneWatch
 from agent.scene.sentences import REASONS
-from agent.scene.span import Span
-from agent.scene.things import ThingWatch
-from agent.scene.unnamed import UnnamedWatch
-from agent.scene.zones import ZoneWatch
 from agent.types import NS_PER_S, Blind, Fused, Heard, Seen, Track
 
 SCENE_LLR_PER_S, SCENE_AGAINST_PER_S = 4.0, 2.5
@@ -57,15 +57,15 @@ class Camera:
         self.name = name
         ids = count(1)
         self.following = Following(ids=ids)
-        self.afar = Afar(ids)
-        self.span = Span(name)
+        self.far_people = FarPeople(ids)
+        self.window = RollingWindow(name)
         self._zones = ZoneWatch(zones)
         self._lines = LineWatch(lines or {})
-        self._things = ThingWatch(zones)
-        self._unnamed = UnnamedWatch(zones)
+        self._left_objects = LeftObjectWatch(zones)
+        self._unnamed_objects = UnnamedObjectWatch(zones)
         self._ear = Ear()
         self._integrity = PictureWatch()
-        self._fusing = Fusing()
+        self._fusion = FusionEvidence()
         self._microphone = MicrophoneWatch()
         self._groups = GroupWatch()
         self.normality = normality
@@ -88,12 +88,12 @@ class Camera:
             yield from self._revive("sound", observation.at_ns)
             yield self._microphone.hear(observation)
             yield from self._ear.hear(observation)
-            self.span.hear(observation)
+            self.window.hear(observation)
             if self.normality is not None and not observation.drill:
                 yield from self.normality.hear(observation, calm=calm)
         elif isinstance(observation, Fused):
             people = (one.seen_ns for one in self.following.known.values() if one.label == "person")
-            yield from self._fusing.take(observation, people)
+            yield from self._fusion.take(observation, people)
         elif observation.reason == "ended":
             self._alive.discard(observation.modality)
             self._blind.pop(observation.modality, None)
@@ -125,8 +125,8 @@ class Camera:
     def adopt(self, zones: Mapping[str, Zone], lines: Mapping[str, Line]) -> None:
         """Watch these zones and lines from now on."""
         self._zones.adopt(zones)
-        self._things.adopt(zones)
-        self._unnamed.adopt(zones)
+        self._left_objects.adopt(zones)
+        self._unnamed_objects.adopt(zones)
         self._lines.adopt(lines)
 
     @property
@@ -147,7 +147,7 @@ class Camera:
     def tracks(self, now_ns: int) -> tuple[Track, ...]:
         """Who and what is present."""
         newest: dict[int, Track] = {}
-        for track in (*self.following.tracks(self.name, now_ns), *self.afar.tracks(self.name, now_ns)):
+        for track in (*self.following.tracks(self.name, now_ns), *self.far_people.tracks(self.name, now_ns)):
             if track.track_id not in newest or track.at_ns > newest[track.track_id].at_ns:
                 newest[track.track_id] = track  # whom whole looks have just lost, and closer looks found again
         return tuple(newest.values())
@@ -172,27 +172,27 @@ class Camera:
             yield clue
         if self._integrity.is_elsewhere or self._integrity.was_cut:
             self.following.start_over()
-            self.afar.start_over()
+            self.far_people.start_over()
         well = well and not self._integrity.was_cut
         yield from self._scene_scores(seen)
         if seen.detections is None:
             self.following.stand_still(seen.at_ns)
-            self.afar.stand_still(seen.at_ns)
+            self.far_people.stand_still(seen.at_ns)
             present = _at_hand(self.following.known.values(), seen.at_ns)
-            besides = _at_hand(self.afar.known, seen.at_ns)
+            besides = _at_hand(self.far_people.known, seen.at_ns)
         else:
             present = self.following.see(seen)
-            besides = self.afar.see(seen, self.following, present)
-        self.span.see(seen, self.following.known.values())
+            besides = self.far_people.see(seen, self.following, present)
+        self.window.see(seen, self.following.known.values())
         yield from falls(seen.at_ns, self.following.known.values())
         if seen.detections is not None:
             self._groups.see(seen.at_ns, present, seen.aspect_ratio)
         everybody = [*present, *besides]
-        alive = {one.track_id for one in (*self.following.known.values(), *self.afar.known)}
+        alive = {one.track_id for one in (*self.following.known.values(), *self.far_people.known)}
         yield from self._zones.watch(seen.at_ns, wall_ns, everybody, alive)
         yield from self._lines.watch(seen.at_ns, wall_ns, everybody, alive)
-        yield from self._things.watch(seen.at_ns, wall_ns, everybody, alive)
-        yield from self._unnamed.watch(seen, wall_ns, everybody, alive, well=well)
+        yield from self._left_objects.watch(seen.at_ns, wall_ns, everybody, alive)
+        yield from self._unnamed_objects.watch(seen, wall_ns, everybody, alive, well=well)
         if self.normality is not None and not seen.drill:
             yield from self.normality.see(seen, present, wall_ns, calm=calm)
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.scene.association import Floats, overlap
+from agent.scene.tracking.association import Floats, overlap
 from agent.types import NS_PER_S
 
 Flags = NDArray[np.bool_]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from agent.scene.camera import Camera
 from agent.scene.groups import Group
 from agent.scene.incidents import Desk
-from agent.scene.lines import Crossings
 from agent.scene.normality import Normality
 from agent.scene.policy import Policy
 from agent.scene.reorder import LATENESS_NS, ReorderBuffer
+from agent.scene.rules.lines import Crossings
 from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, IncidentChange, Observation, Seen, Tick, Track
 
 
@@ -74,15 +74,15 @@ class Scene:
 
         Who has no such graph may leave them; nothing else depends on it.
         """
-        return tuple(window for _, camera in sorted(self._cameras.items()) for window in camera.span.taken())
+        return tuple(window for _, camera in sorted(self._cameras.items()) for window in camera.window.taken())
 
     def last_windows(self, ended: Blind) -> tuple[FusionWindow, ...]:
         """What the fusion graph should judge of a recording that ends, before the scene is told so and closes it."""
         camera = self._cameras.get(ended.camera)
         if camera is None:
             return ()
-        camera.span.end(ended.at_ns)
-        return camera.span.taken()
+        camera.window.end(ended.at_ns)
+        return camera.window.taken()
 
     def adopt(self, policy: Policy) -> tuple[IncidentChange, ...]:
         """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""

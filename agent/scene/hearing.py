@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from agent.scene.alarm_patterns import Beeping, Rhythm
 from agent.scene.evidence import Clue
+from agent.scene.knocks import LOUDER_DB, RegularKnocks
 from agent.scene.policy import SOUND_LLR
-from agent.scene.rhythm import Beeping, Rhythm
-from agent.scene.steps import LOUDER_DB, Steps
 from agent.types import NS_PER_S, Heard, Score
 
 BANGS = ("gunshot", "explosion", "glass_break", "scream", "crash")
@@ -133,7 +133,7 @@ class Ear:
         self._alarm_since_ns: int | None = None
         self._usual_llr: deque[tuple[int, dict[str, float]]] = deque()  # as it was at the end of each window
         self._loud: Clue | None = None
-        self._steps = Steps()
+        self._knocks = RegularKnocks()
         self._peaks: deque[tuple[int, float]] = deque()
         self._begun: tuple[int, dict[str, float]] = (0, {})
 
@@ -155,7 +155,7 @@ class Ear:
             self._rhythm.reset()
         if heard.onset_ns is not None:
             self._onset_ns = heard.onset_ns
-        self._steps.hear(heard.onset_ns, heard.peak_dbfs)
+        self._knocks.hear(heard.onset_ns, heard.peak_dbfs)
         scores = {score.label: score for score in heard.scores}
         yield from self._bangs(heard, scores)
         self._learn_usual(heard, scores, elapsed_s)
@@ -171,7 +171,7 @@ class Ear:
         return max(heard.start_ns, heard.at_ns - NS_PER_S // 4)
 
     def _bangs(self, heard: Heard, scores: dict[str, Score]) -> Iterator[Clue]:
-        in_rhythm = self._steps.explain(heard.at_ns, heard.peak_dbfs)
+        in_rhythm = self._knocks.explain(heard.at_ns, heard.peak_dbfs)
         louder = heard.peak_dbfs > max((peak for _, peak in self._peaks), default=0.0) + LOUDER_DB
         usual_llr = self._usual_before(heard.start_ns)
         for label in BANGS:

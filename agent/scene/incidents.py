@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.scene.evidence import Clue, Key, Ledger, Level, Reason, belief, strongest_first
-from agent.scene.life import TRANSITIONS, Event, State
+from agent.scene.lifecycle import TRANSITIONS, Event, State
 from agent.scene.policy import (
     CLOSE_FRAC,
     GATE_FRAC,

@@ -90,7 +90,7 @@ _RULES: Mapping[str, KindRule] = {
         reach_s=0.0,
         joins_cameras=True,
     ),
-    # Both together. Evidence comes at most at 4 a second, and 1 for the newest window (agent.scene.fusing): a strong
+    # Both together. Evidence comes at most at 4 a second, and 1 for the newest window (agent.scene.fusion): a strong
     # fight opens with its first window and is critical after the third, a weak one (2 a second) opens after 1 s.
     "fight": KindRule(
         severity="critical",

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
-from agent.scene.fusing import FUSED_GAIN_PER_S, FUSED_LLR_PER_S, LIKELY_LLR
+from agent.scene.fusion import FUSED_GAIN_PER_S, FUSED_LLR_PER_S, LIKELY_LLR
 from agent.scene.policy import FIGHT_SURE_LLR, RULES
-from agent.scene.span import STEP_NS
+from agent.scene.rolling_window import STEP_NS
 from agent.types import FUSION_STEPS, NS_PER_S
 from models.fusion.clips import BUILD, ROOT, load_senses
 from models.fusion.net import LABELS, STREAMS, Fusion, Member, Shape

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agent.features.kinematics import KINEMATIC_NAMES
-from agent.scene.span import PEOPLE_WIDTH
+from agent.scene.rolling_window import PEOPLE_WIDTH
 from agent.types import FUSION_STEPS
 
 LABELS = ("fight", "fall", "fire", "smoke", "explosion", "gunshot", "glass_break", "scream", "alarm", "crash")
@@ -32,8 +32,9 @@ HEADS = 2
 
 
 AGE_PLACES = [KINEMATIC_NAMES.index("age_most") + half for half in (0, len(KINEMATIC_NAMES))]
-"""How long somebody has been tracked, in a row of people: its mean and its maximum over the step (agent/scene/span). In
-clips of two seconds that tells when the recording began, which on a camera that has been running says nothing."""
+"""How long somebody has been tracked, in a row of people: its mean and its maximum over the step
+(agent/scene/rolling_window.py). In clips of two seconds that tells when the recording began, which on a camera that has
+been running says nothing."""
 KINEMATIC_PLACES = list(range(2 * len(KINEMATIC_NAMES)))
 MOTION_PLACES = list(range(2 * len(KINEMATIC_NAMES), PEOPLE_WIDTH))
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from agent.scene.span import STEP_NS
+from agent.scene.rolling_window import STEP_NS
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Seen
 from models.fusion.clips import BUILD, LONG, Clip, folders, read, trainable

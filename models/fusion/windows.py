@@ -1,9 +1,9 @@
 """From cached observations to the windows that the network learns from.
 
-The steps come out of the scene's own `Span`, so training sees what serving sees. A training example is a window that
-ends somewhere in a clip, with its past cut short or replaced by another clip's: clips last two seconds, cameras run for
-years, and neither the length of the past nor where it comes from may give the answer away. Its sound is its own, none,
-or a recorded sound paired with it (`Mix`).
+The steps come out of the scene's own `RollingWindow`, so training sees what serving sees. A training example is a
+window that ends somewhere in a clip, with its past cut short or replaced by another clip's: clips last two seconds,
+cameras run for years, and neither the length of the past nor where it comes from may give the answer away. Its sound is
+its own, none, or a recorded sound paired with it (`Mix`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.scene.camera import Camera
-from agent.scene.span import PEOPLE_WIDTH, STEP_NS
+from agent.scene.rolling_window import PEOPLE_WIDTH, STEP_NS
 from agent.types import FUSION_STEPS, FusionWindow, Heard, Seen
 from models.fusion.clips import CAMERA, Clip, read
 from models.fusion.more import sources
@@ -53,7 +53,7 @@ def windows_of(observations: Sequence[Seen | Heard]) -> list[FusionWindow]:
     for observation in observations:
         for _ in camera.observe(observation):
             pass
-        found += camera.span.taken()
+        found += camera.window.taken()
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from agent.scene import Policy, Scene
 from agent.scene.behaviour import Body
 from agent.scene.groups import Group
-from agent.scene.microphone import TOLD_LLR, MicrophoneWatch
+from agent.scene.integrity.microphone import TOLD_LLR, MicrophoneWatch
 from agent.types import Box, Detection, Heard
 from tests.scene.observe import ASPECT, falling, heard, kinds, ns, opened, person, play, times, watching
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from agent.features.picture import Prepared, picture_stats
 from agent.scene import Policy, Scene
-from agent.scene.cuts import Cuts
-from agent.scene.place import cells_of
+from agent.scene.integrity.cuts import Cuts
+from agent.scene.integrity.edges import cells_of
 from agent.types import PictureStats
 from tests.scene.observe import falling, kinds, seen
 from tests.scene.pictures import scribbled

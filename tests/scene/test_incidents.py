@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.scene.evidence import Clue
 from agent.scene.incidents import Desk
-from agent.scene.life import EVENTS, STATES, TRANSITIONS, Action, Event, State
+from agent.scene.lifecycle import EVENTS, STATES, TRANSITIONS, Action, Event, State
 from agent.scene.policy import RULES, KindRule, Policy
 from agent.types import Closed, IncidentChange, Opened, Updated
 from tests.scene.observe import ns

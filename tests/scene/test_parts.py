@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from agent.kinds import KINDS
+from agent.scene.alarm_patterns import Beeping, Rhythm
 from agent.scene.behaviour import Body
 from agent.scene.evidence import Clue, Ledger, belief
 from agent.scene.geometry import distance_to, is_inside
 from agent.scene.hearing import Background
-from agent.scene.integrity import resemblance
+from agent.scene.integrity.picture import resemblance
 from agent.scene.policy import RULES, SUPPORTS, Policy
 from agent.scene.reorder import ReorderBuffer
-from agent.scene.rhythm import Beeping, Rhythm
 from agent.scene.sentences import sentence
 from agent.types import Blind, Box, Tick
 from tests.scene.observe import ASPECT, T3_BEEPS, T4_BEEPS, blind, heard, ns, person, seen, times

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agent.scene.association import agreement, alike, assign, centred, corners, overlap
-from agent.scene.kalman import POSITION, VELOCITY, Noise, born, predict, update
-from agent.scene.sightings import MOST_BOXES
-from agent.scene.sureness import Sureness
-from agent.scene.sway import common_shift, jump
-from agent.scene.tracker import Tracker, TrackerSettings
+from agent.scene.tracking.association import agreement, alike, assign, centred, corners, overlap
+from agent.scene.tracking.camera_motion import common_shift, jump
+from agent.scene.tracking.kalman import POSITION, VELOCITY, Noise, born, predict, update
+from agent.scene.tracking.score_level import ScoreLevel
+from agent.scene.tracking.sightings import MOST_BOXES
+from agent.scene.tracking.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S
 
 Boxes = NDArray[np.float64]
@@ -285,14 +285,14 @@ def test_a_detector_that_is_never_very_sure_is_followed_as_well() -> None:
 
 
 def test_one_bad_picture_does_not_lower_the_thresholds() -> None:
-    sureness = Sureness(0.85)
+    level = ScoreLevel(0.85)
     for _ in range(30):
-        assert sureness.learn(np.full(5, 0.93), 0.1) == 1.0
-    assert sureness.learn(np.full(5, 0.3), 0.1) == 1.0
+        assert level.learn(np.full(5, 0.93), 0.1) == 1.0
+    assert level.learn(np.full(5, 0.3), 0.1) == 1.0
     for _ in range(600):
-        scale = sureness.learn(np.full(5, 0.6), 0.1)
+        scale = level.learn(np.full(5, 0.6), 0.1)
     assert 0.4 < scale < 0.6
-    assert sureness.learn(np.zeros(0), 1e6) == 1.0
+    assert level.learn(np.zeros(0), 1e6) == 1.0
 
 
 RED, BLUE = [1.0, 0.1, 0.0], [0.0, 0.1, 1.0]

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from tests.scene.test_span import pictures
+
 from agent.scene import Policy, Scene
 from agent.service.judging import judged
 from agent.service.recordings import journal
 from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
 from tests.scene.observe import blind, closed, kinds, ns
-from tests.scene.test_span import pictures
 
 
 def violent(window: FusionWindow) -> Fused:

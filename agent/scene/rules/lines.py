@@ -13,8 +13,8 @@ from agent.config.schema import Line
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
 from agent.scene.geometry import Point, distance_to_path, ground_point, margin_frac, meeting
-from agent.scene.hours import Timetable
-from agent.scene.zones import DONE_LLR, is_enough
+from agent.scene.rules.hours import Timetable
+from agent.scene.rules.zones import DONE_LLR, is_enough
 from agent.types import NS_PER_S
 
 TOLD_S = 1.0

@@ -6,7 +6,7 @@ abandoned once that person was seen to go and the dwell is over, what went was t
 nothing is told (decision 022): doors, light and a camera that was nudged bring nobody, and who sits down undetected
 was lost from sight right there. Where an animal or a vehicle was found, it explains the patch.
 
-A thing that the detector names goes by `agent.scene.things` as well; both speak with one signal, so it is one incident.
+A thing that the detector names goes by `left_objects` as well; both speak with one signal, so it is one incident.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -16,10 +16,10 @@ from agent.config.schema import Zone
 from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import ground_point, is_inside, shared_frac
-from agent.scene.hours import Timetable
-from agent.scene.things import missed_s, thing_clue
-from agent.scene.whereabouts import ELSEWHERE_HEIGHTS, Whereabouts
-from agent.scene.zones import DONE_LLR, WAITING_LLR
+from agent.scene.rules.hours import Timetable
+from agent.scene.rules.left_objects import missed_s, thing_clue
+from agent.scene.rules.whereabouts import ELSEWHERE_HEIGHTS, Whereabouts
+from agent.scene.rules.zones import DONE_LLR, WAITING_LLR
 from agent.types import NS_PER_S, Box, Seen, Standing
 
 CAME, WENT = 0.2, -0.3
@@ -64,7 +64,7 @@ class _Change:
         return min(MOST_PRESENCE_LLR, max(0.0, PRESENCE_LLR_PER_PROB_S * (self.prob - NO_PRESENCE_PROB) * self.seen_s))
 
 
-class UnnamedWatch:
+class UnnamedObjectWatch:
     """What came and went before one camera, whatever it is."""
 
     def __init__(self, zones: Mapping[str, Zone]) -> None:

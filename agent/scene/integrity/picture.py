@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.features.flicker import GREY_COLOUR_FRAC
-from agent.scene.cuts import Cuts
 from agent.scene.evidence import Clue
-from agent.scene.freezing import Freezing
-from agent.scene.place import Floats, agreement, cells_of, length, shift_gain
+from agent.scene.integrity.cuts import Cuts
+from agent.scene.integrity.edges import Floats, agreement, cells_of, length, shift_gain
+from agent.scene.integrity.freezing import Freezing
 from agent.types import NS_PER_S, PictureStats, Seen
 
 LEARN_S, REFERENCE_MEMORY_S = 4.0, 30.0

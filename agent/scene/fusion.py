@@ -29,7 +29,7 @@ LONGEST_STEP_S = 0.5
 """One window speaks for at most this long, however long ago the one before it was."""
 
 
-class Fusing:
+class FusionEvidence:
     """The words of the fusion graph on one camera."""
 
     def __init__(self) -> None:

@@ -84,7 +84,7 @@ def test_closer_looks_leave_what_whole_looks_say_as_it_is():
         clues = []
         for camera, shown, due in zip(cameras, (one, replace(one, closer=None)), windows, strict=True):
             clues.append([replace(clue, track=None) for clue in camera.observe(shown)])
-            due.extend(camera.span.taken())
+            due.extend(camera.window.taken())
         assert clues[0] == clues[1]
         assert [len(group.tracks) for group in cameras[0].groups] == [len(group.tracks) for group in cameras[1].groups]
     assert len(windows[0]) == len(windows[1]) > 5
@@ -130,5 +130,5 @@ def test_a_cut_to_another_place_forgets_who_was_far():
     for one in walks_by(5.0):
         list(camera.observe(one))
     assert camera.tracks(ns(4.9))
-    camera.afar.start_over()
+    camera.far_people.start_over()
     assert camera.tracks(ns(4.9)) == ()

@@ -7,9 +7,9 @@ detections, against tracks that were seen a moment ago: an object half hidden sc
 stopped behind something. A track found again gets the velocity of the straight line between the two sightings, not
 what the filter dreamt up in between (OC-SORT's observation-centric re-update, in closed form).
 
-What all tracks do at once and unexpectedly is the camera's motion (`agent.scene.sway`): tracks that were not found
-move along, and the first stage is done again. What counts as confident follows the detector
-(`agent.scene.sureness`). Appearance vectors may help where they are given; nothing depends on them.
+What all tracks do at once and unexpectedly is the camera's motion (`camera_motion`): tracks that were not found move
+along, and the first stage is done again. What counts as confident follows the detector (`score_level`). Appearance
+vectors may help where they are given; nothing depends on them.
 
 Boxes are [left, top, right, bottom] in any unit that is the same in x and y. Times are integer nanoseconds. The
 result does not depend on the order of the detections within a picture.
@@ -21,8 +21,8 @@ from itertools import count, islice
 
 import numpy as np
 
-from agent.scene import kalman, sway
-from agent.scene.association import (
+from agent.scene.tracking import camera_motion, kalman
+from agent.scene.tracking.association import (
     Floats,
     Ints,
     agreement,
@@ -34,9 +34,9 @@ from agent.scene.association import (
     overlap,
     undisputed,
 )  # fmt: skip
-from agent.scene.sightings import Flags, Sightings, canonical, free_pairs, places_of
-from agent.scene.sureness import Sureness
-from agent.scene.tracks import Tracks
+from agent.scene.tracking.score_level import ScoreLevel
+from agent.scene.tracking.sightings import Flags, Sightings, canonical, free_pairs, places_of
+from agent.scene.tracking.tracks import Tracks
 from agent.types import NS_PER_S
 
 LONGEST_GAP = 3.0
@@ -85,7 +85,7 @@ class Tracker:
 
     def __init__(self, settings: TrackerSettings | None = None, ids: Iterator[int] | None = None) -> None:
         self._settings = settings or TrackerSettings()
-        self._sureness = Sureness(self._settings.sure_prob) if self._settings.sure_prob else None
+        self._score_level = ScoreLevel(self._settings.sure_prob) if self._settings.sure_prob else None
         self._ids = count(1) if ids is None else ids
         self._first_picture = True
         self._at_ns: int | None = None
@@ -162,7 +162,7 @@ class Tracker:
         chosen = self._settings
         boxes, scores, groups = boxes[order], scores[order], groups[order]
         measured = centred(boxes)
-        scale = self._sureness.learn(scores, elapsed_s) if self._sureness else 1.0
+        scale = self._score_level.learn(scores, elapsed_s) if self._score_level else 1.0
         usable = (measured[:, 2] > 0.0) & (measured[:, 3] > 0.0) & (scores >= chosen.weak_prob)
         confident = scores >= scale * chosen.confident_prob
         seen = np.zeros((len(order), 0)) if looks is None else directed(looks[order])
@@ -255,27 +255,27 @@ class Tracker:
         found = found[steady[picture.owner[found]]]
         if self._follow_jump(picture, allowed, steady, len(found)):
             return True
-        if len(found) <= sway.FEWEST:
+        if len(found) <= camera_motion.FEWEST:
             return False
         rows = picture.owner[found]
-        shift = sway.common_shift(picture.measured[found, :2] - tracks.state[rows, :2], chosen.sway_strictness)
+        shift = camera_motion.common_shift(picture.measured[found, :2] - tracks.state[rows, :2], chosen.sway_strictness)
         if not np.count_nonzero(shift):
             return False
-        gain = sway.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2])
+        gain = camera_motion.median(kalman.velocity_gain(tracks.state[rows], chosen.noise)[:, :2])
         tracks.state[:, :2] += shift
         tracks.state[:, kalman.VELOCITY][:, :2] += gain * shift
         tracks.observed[:, :2] += shift
-        return bool(np.abs(shift).max() > chosen.sway_heights * sway.median(tracks.state[:, 3]))
+        return bool(np.abs(shift).max() > chosen.sway_heights * camera_motion.median(tracks.state[:, 3]))
 
     def _follow_jump(self, picture: Sightings, allowed: Flags, steady: Flags, held: int) -> bool:
         """Where most of the steady tracks, of which so many were `held`, were lost at once: whether the camera jumped,
         and they with it."""
         tracks, known = self._tracks, int(np.count_nonzero(steady))
         lost = known - held
-        if lost < sway.FEWEST or 2 * lost < known:
+        if lost < camera_motion.FEWEST or 2 * lost < known:
             return False
         found = picture.measured[places_of(allowed.any(axis=0))]
-        shift = sway.jump(tracks.state[steady][:, kalman.POSITION], found)
+        shift = camera_motion.jump(tracks.state[steady][:, kalman.POSITION], found)
         if shift is None:
             return False
         tracks.state[:, :2] += shift

@@ -5,7 +5,7 @@ Whoever is followed has no time for that: somebody who walks in one place and so
 who fell. So here pictures in a row are compared, whatever they show.
 """
 
-from agent.scene.place import Floats, agreement, shift_gain
+from agent.scene.integrity.edges import Floats, agreement, shift_gain
 
 OTHER, FITS, STAYS = 0.3, 0.5, 0.6
 """Correlation of the edges of two pictures in a row that show different places, even where they fit best (a push

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from agent.scene.association import Floats
+from agent.scene.tracking.association import Floats
 
 BINS = 50
 MEMORY_S = 15.0
@@ -19,7 +19,7 @@ POWER = 2.0  # a detector that is half as sure has its thresholds at a quarter: 
 LEAST_SCALE = 0.4
 
 
-class Sureness:
+class ScoreLevel:
     """Scale of score thresholds for one stream of detections."""
 
     def __init__(self, reference_prob: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.scene.association import Floats, Ints
+from agent.scene.tracking.association import Floats, Ints
 
 Flags = NDArray[np.bool_]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.scene.closely import Closely
+from agent.scene.closer_looks import CloserLooks
 from agent.scene.falls import falls
 from agent.scene.following import Following
 from agent.service.recordings import journal
@@ -80,21 +80,21 @@ def test_where_looks_show_nobody_lying_the_box_counts_for_less() -> None:
 
 
 def test_looks_in_a_row_tell_since_when_and_one_that_shows_nobody_ends_it() -> None:
-    closely = Closely()
+    looks = CloserLooks()
     for at_s in (1.0, 1.3, 1.6):
-        closely.see(ns(at_s), shown(ALONG, LYING), ASPECT)
-    assert closely.lying_s(ns(1.6)) == pytest.approx(0.6)
-    assert closely.lying_s(ns(2.7)) is None, "long ago"
-    closely.see(ns(1.9), shown(ALONG, None), ASPECT)
-    assert closely.lying_s(ns(1.9)) is None
+        looks.see(ns(at_s), shown(ALONG, LYING), ASPECT)
+    assert looks.lying_s(ns(1.6)) == pytest.approx(0.6)
+    assert looks.lying_s(ns(2.7)) is None, "long ago"
+    looks.see(ns(1.9), shown(ALONG, None), ASPECT)
+    assert looks.lying_s(ns(1.9)) is None
 
 
 def test_who_moves_on_does_not_lie() -> None:
-    closely = Closely()
+    looks = CloserLooks()
     for step in range(5):
         where = person(0.5, 0.6 + 0.1 * step, height=0.25, ratio=0.65)
-        closely.see(ns(step * 0.3), shown(where, LYING), ASPECT)
-    assert closely.lying_s(ns(1.2)) == 0.0
+        looks.see(ns(step * 0.3), shown(where, LYING), ASPECT)
+    assert looks.lying_s(ns(1.2)) == 0.0
 
 
 def test_a_look_is_recorded_and_old_recordings_have_none() -> None:
@@ -109,8 +109,8 @@ def test_a_look_is_recorded_and_old_recordings_have_none() -> None:
 
 def test_no_box_of_no_size_is_divided_by() -> None:
     nothing = Box(left_frac=0.5, top_frac=0.5, right_frac=0.5, bottom_frac=0.5)
-    closely = Closely()
+    looks = CloserLooks()
     dot = replace(STANDS, box=nothing, posture_probs=LYING)
     for at_s in (1.0, 1.3):
-        closely.see(ns(at_s), Sunken(box=nothing, person=dot), ASPECT)
-    assert closely.lying_s(ns(1.3)) == pytest.approx(0.3)
+        looks.see(ns(at_s), Sunken(box=nothing, person=dot), ASPECT)
+    assert looks.lying_s(ns(1.3)) == pytest.approx(0.3)

@@ -17,9 +17,9 @@ from agent.config.schema import Zone
 from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import gap_between, ground_point, is_inside, shared_frac
-from agent.scene.hours import Timetable
-from agent.scene.whereabouts import size_of
-from agent.scene.zones import DONE_LLR, WAITING_LLR
+from agent.scene.rules.hours import Timetable
+from agent.scene.rules.whereabouts import size_of
+from agent.scene.rules.zones import DONE_LLR, WAITING_LLR
 from agent.types import NS_PER_S, Box
 
 SAME_OVERLAP = 0.4
@@ -84,7 +84,7 @@ class _Thing:
         return self.stranger is not None and self.seen_ns - self.stranger_ns <= TOOK_S * NS_PER_S
 
 
-class ThingWatch:
+class LeftObjectWatch:
     """The things before one camera."""
 
     def __init__(self, zones: Mapping[str, Zone]) -> None:

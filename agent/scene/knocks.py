@@ -21,7 +21,7 @@ KEPT_S = 2.5
 """The rhythm explains the windows (2 s) that still hold one of its knocks."""
 
 
-class Steps:
+class RegularKnocks:
     """The newest onsets of one microphone."""
 
     def __init__(self) -> None:

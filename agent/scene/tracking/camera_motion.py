@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.scene.association import Floats
+from agent.scene.tracking.association import Floats
 
 FEWEST = 3  # objects that have to jump together
 REACH_HEIGHTS = 1.0  # a jump is looked for up to this far

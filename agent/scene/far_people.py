@@ -15,7 +15,7 @@ import numpy as np
 
 from agent.scene.following import Followed, Following, group_of, stood_still
 from agent.scene.geometry import shared_frac
-from agent.scene.tracker import Tracker, TrackerSettings
+from agent.scene.tracking.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
 
 SETTINGS = TrackerSettings(
@@ -37,7 +37,7 @@ SAME_OVERLAP = 0.3
 SHOWN_S = 1.5
 
 
-class Afar:
+class FarPeople:
     """Everything that only closer looks show before one camera; `ids` gives identities."""
 
     def __init__(self, ids: Iterator[int]) -> None:

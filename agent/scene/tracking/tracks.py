@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.scene import kalman
-from agent.scene.association import Floats, Ints
+from agent.scene.tracking import kalman
+from agent.scene.tracking.association import Floats, Ints
 
 
 @dataclass(slots=True, kw_only=True)

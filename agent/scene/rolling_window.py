@@ -84,7 +84,7 @@ class _Step:
         return rows
 
 
-class Span:
+class RollingWindow:
     """One camera's newest steps."""
 
     def __init__(self, camera: str) -> None:

@@ -11,7 +11,7 @@ from agent.config.schema import Line, Zone
 from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
 from agent.scene.geometry import distance_to, ground_point, is_inside, margin_frac
-from agent.scene.hours import Timetable
+from agent.scene.rules.hours import Timetable
 from agent.types import NS_PER_S
 
 OUTSIDE_S = 1.0

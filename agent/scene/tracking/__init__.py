@@ -1,0 +1,1 @@
+"""Multi-object tracking: detections in, identities out, one picture at a time."""
