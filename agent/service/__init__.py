@@ -1,7 +1,8 @@
 """The one place that wires the parts of the agent together, and what `vedette` does with the whole.
 
-Modules that lie here are the running agent: `node` wires it, `sensing` holds the threads that look and listen, `senses`
-the loaded models, `workers` and `channels` threads and queues. `run`, `demo` and `bench` start one. In folders:
+Modules that lie here are the running agent: `node` wires it, `sensing` holds the threads that look and listen,
+`judge` the one that owns the scene, `senses` the loaded models; `workers` and `channels` are threads and queues, and
+`run`, `demo` and `bench` start an agent. In folders:
 
     recordings/    recorded observations and films, played again (`vedette replay`)
     evidence/      snapshots and clips of incidents

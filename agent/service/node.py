@@ -12,25 +12,24 @@ from agent.config.schema import Config
 from agent.scene import Policy, Scene, unlearned
 from agent.service import clock
 from agent.service.cameras import Cameras
-from agent.service.channels import Lossless, NewestFrames, SoundQueue, drained
+from agent.service.channels import Lossless, NewestFrames, SoundQueue
 from agent.service.compiled import Compiled
 from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
-from agent.service.judging import judged
+from agent.service.judge import Judge
 from agent.service.late import Late
 from agent.service.load import Load
-from agent.service.normality_files import SAVE_EVERY_S, NormalityFiles
+from agent.service.normality_files import NormalityFiles
 from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
 from agent.service.recordings.journal import Journal
-from agent.service.remote.control import Control, Errands, Levers
+from agent.service.remote.control import Control, Levers
 from agent.service.senses import Senses
-from agent.service.sensing import TAKE_TIMEOUT_S, Sensing
+from agent.service.sensing import Sensing
 from agent.service.sources import Feeds, blinds_of, live_sources
 from agent.service.telemetry.drift_watch import DriftWatch, bases
-from agent.service.telemetry.incident_log import IncidentLog
 from agent.service.telemetry.measures import Measures
 from agent.service.telemetry.metrics import Metrics
 from agent.service.telemetry.report import Report
@@ -39,20 +38,11 @@ from agent.service.workers import Worker, end
 from agent.types import (
     NS_PER_S,
     Blind,
-    Closed,
-    Heard,
-    IncidentChange,
     Observation,
-    Opened,
-    Seen,
     SoundBlock,
-    Tick,
-    Uint8Array,
 )
 from agent.uplink.door import Uplink
 
-TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
-WALL_EVERY_NS = 60 * NS_PER_S  # how often the scene is told the time on the wall
 STOP_STEP_S = 1.2
 TEND_EVERY_S = 0.5
 _MODALITIES: tuple[Literal["vision", "sound"], ...] = ("vision", "sound")
@@ -78,26 +68,14 @@ class Node:
         self._senses = Senses.load(config, compiled=self._compiled, state_folder=options.state_folder)
         self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
         self._uplink.describe_models(self._senses.model_versions())
-        self._errands = Errands()
         self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
         self._uplink.listen(self._control.topics, self._control.take)
-        self._wall_told_ns: int | None = None
         self._normality = NormalityFiles(options.state_folder)
-        self._normality_saved_s = _clock_s()
-        self._scene = Scene(
-            self._control.policy,
-            wall_offset_ns=clock.wall_offset_ns(),
-            normality=self._normality.known if config.normality.enabled else unlearned,
-        )
-        remarks = [*([options.config_fault] if options.config_fault else []), *self._senses.unknown_labels()]
         for unknown in self._senses.unknown_labels():
             _LOG.warning("%s", unknown)
         self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
         self._late = Late()
-        self._incident_log = IncidentLog()
         self._measures = Measures()
-        fuse = self._senses.fuse
-        self._fuse = None if fuse is None else self._measures.timed("fuse", fuse)
         self._clips = Clips(config, options.state_folder, clock.now_ns, clock.wall_once_set())
         self._drift = DriftWatch(options.state_folder, bases(config.cameras, self._senses.speakers()))
         self._report = Report(
@@ -106,14 +84,7 @@ class Node:
             self._uplink,
             self._channels.frames,
             self._channels.sound,
-            remarks=lambda: [
-                *remarks,
-                *self._load.reasons(),
-                *self._clips.remarks(),
-                *self._late.remarks(self._scene.dropped, clock.now_ns()),
-                *(self._metrics.remarks() if self._metrics else ()),
-                *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
-            ],
+            remarks=self._remarks,
             drift=self._drift.figures,
         )
         self._metrics = (
@@ -122,38 +93,27 @@ class Node:
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
         self._cameras = Cameras(self._made, _clock_s, STOP_STEP_S)
-        self._tallies = Tallies(
-            config,
-            topics=self._uplink.topics,
-            say=self._uplink.say,
-            once=self._uplink.answer,
-            wall_offset_ns=clock.wall_offset_ns,
-        )
         self._drills = Drills(self._rig())
-        self._sensing = Sensing(
-            with_flow=config.normality.enabled,
-            frames=self._channels.frames,
-            sound=self._channels.sound,
-            tell=self._channels.observations.put,
-            senses=self._senses,
-            source_of=self._cameras.picture_of,
-            snapshots=self._snapshots,
-            clips=self._clips,
-            report=self._report,
-            measures=self._measures,
-            drift=self._drift,
-            drills=self._drills,
-            load=self._load,
-            beat=self._progress.beat,
-            clock_s=_clock_s,
-            witness=options.witness,
-        )
+        self._sensing = self._wired_sensing()
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
         if options.record_folder and config.normality.enabled:
             self._normality.copy_to(options.record_folder, config.cameras)
         if self._journal:
             self._journal.adopted(self._control.policy)  # what was set before lies over the configuration
+        self._judge = self._wired_judge()
+
+    def _remarks(self) -> list[str]:
+        """Return what is not as it should be, beside what the report sees for itself."""
+        return [
+            *([self._options.config_fault] if self._options.config_fault else ()),
+            *self._senses.unknown_labels(),
+            *self._load.reasons(),
+            *self._clips.remarks(),
+            *self._late.remarks(self._judge.scene.dropped, clock.now_ns()),
+            *(self._metrics.remarks() if self._metrics else ()),
+            *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
+        ]
 
     def _rig(self) -> Rig:
         return Rig(
@@ -169,6 +129,58 @@ class Node:
             uplink=self._uplink,
         )
 
+    def _wired_sensing(self) -> Sensing:
+        return Sensing(
+            with_flow=self._config.normality.enabled,
+            frames=self._channels.frames,
+            sound=self._channels.sound,
+            tell=self._channels.observations.put,
+            senses=self._senses,
+            source_of=self._cameras.picture_of,
+            snapshots=self._snapshots,
+            clips=self._clips,
+            report=self._report,
+            measures=self._measures,
+            drift=self._drift,
+            drills=self._drills,
+            load=self._load,
+            beat=self._progress.beat,
+            clock_s=_clock_s,
+            witness=self._options.witness,
+        )
+
+    def _wired_judge(self) -> Judge:
+        config, fuse = self._config, self._senses.fuse
+        scene = Scene(
+            self._control.policy,
+            wall_offset_ns=clock.wall_offset_ns(),
+            normality=self._normality.known if config.normality.enabled else unlearned,
+        )
+        tallies = Tallies(
+            config,
+            topics=self._uplink.topics,
+            say=self._uplink.say,
+            once=self._uplink.answer,
+            wall_offset_ns=clock.wall_offset_ns,
+        )
+        return Judge(
+            scene=scene,
+            observations=self._channels.observations,
+            fuse=None if fuse is None else self._measures.timed("fuse", fuse),
+            uplink=self._uplink,
+            drills=self._drills,
+            snapshots=self._snapshots,
+            clips=self._clips,
+            tallies=tallies,
+            measures=self._measures,
+            normality=self._normality,
+            cameras=config.cameras,
+            beat=self._progress.beat,
+            clock_s=_clock_s,
+            journal=self._journal,
+            witness=self._options.witness,
+        )
+
     def models_line(self) -> str:
         """Return in one line where each model runs."""
         described = self._senses.describe()
@@ -176,7 +188,7 @@ class Node:
 
     def adopt(self, policy: Policy) -> None:
         """Go by `policy` from the next observation on; from any thread. Raises CommandError while nothing is judged."""
-        self._errands.ask(lambda: self._adopt(policy))
+        self._judge.adopt(policy)
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
@@ -184,7 +196,7 @@ class Node:
         control_stop, learned_stop, clips_stop = threading.Event(), threading.Event(), threading.Event()
         sensing = self._sensing
         senses = [self._worker("see", sensing.see, senses_stop), self._worker("hear", sensing.hear, senses_stop)]
-        judge = self._worker("judge", self._judge, judge_stop)
+        judge = self._worker("judge", self._judge.run, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
         line = PrivateLine(self._options.state_folder, self._drills, self._control)
@@ -213,7 +225,7 @@ class Node:
                 _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
             for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
                 end(workers, event, STOP_STEP_S)
-            self._offer_normality()
+            self._judge.offer_normality()
             learned_stop.set()  # all write what they have; at the same time, for a stop is to be short
             end([clips], clips_stop, STOP_STEP_S)
             end([normality, drift], learned_stop, STOP_STEP_S)
@@ -235,19 +247,13 @@ class Node:
     def _levers(self) -> Levers:
         """What may be moved over MQTT; whatever touches the scene is an errand of the judge."""
         return Levers(
-            adopt=lambda policy: self._errands.ask(lambda: self._adopt(policy)),
+            adopt=self.adopt,
             switch=self._switch,
-            picture=lambda camera: self._errands.ask(lambda: self._snapshots.picture(camera)),
+            picture=lambda camera: self._judge.picture(camera),  # noqa: PLW0108 - the judge is made later
             drill=lambda kind, camera: self._drills.start(kind, camera, self._ending),
             status=lambda: self._report.current(),  # noqa: PLW0108 - the report is made later
             wall_ns=_wall_ns,
         )
-
-    def _adopt(self, policy: Policy) -> None:
-        """Go by `policy` from now on; on the judge's thread."""
-        if self._journal:
-            self._journal.adopted(policy)
-        self._raise(self._scene.adopt(policy))
 
     def _switch(self, camera: str, on: bool) -> None:
         """Begin or end to watch a camera; one that is off is neither lost nor dark."""
@@ -287,84 +293,6 @@ class Node:
         self._report.source_changed(state)
         for blind in blinds_of(state, clock.now_ns()):
             self._channels.observations.put(blind)
-
-    def _judge(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._progress.beat("judge")
-            self._errands.run()
-            taken: Observation | None = self._channels.observations.take(TAKE_TIMEOUT_S)
-            self._step(Tick(at_ns=clock.now_ns() - TICK_LAG_NS) if taken is None else taken)
-            if (tick := self._wall_tick(clock.now_ns() - TICK_LAG_NS)) is not None:
-                self._step(tick)
-            if _clock_s() - self._normality_saved_s >= SAVE_EVERY_S:
-                self._offer_normality()
-            self._drills.tend()
-            self._incident_log.tend(_clock_s())
-            for incident, picture in self._snapshots.arrived():
-                self._uplink.show(incident, picture)
-        rest: list[Observation] = drained(self._channels.observations.take)
-        for left in rest:
-            self._step(left)
-        self._drills.end()
-        self._snapshots.close()
-        self._raise(self._scene.finish(clock.now_ns(), "stopped"))
-
-    def _offer_normality(self) -> None:
-        """Have what was learned so far written in the background."""
-        self._normality_saved_s = _clock_s()
-        for name in self._config.cameras:
-            known = self._scene.normality(name)
-            if known is not None:
-                self._normality.offer(name, known.knowledge.arrays())
-
-    def _wall_tick(self, at_ns: int) -> Tick | None:
-        """Return what the wall's clock says, where it was not told for a while: zones have hours."""
-        if self._wall_told_ns is not None and at_ns - self._wall_told_ns < WALL_EVERY_NS:
-            return None
-        self._wall_told_ns = at_ns
-        return Tick(at_ns=at_ns, wall_offset_ns=clock.wall_offset_ns())
-
-    def _step(self, observation: Observation) -> None:
-        if isinstance(observation, Seen | Heard) and observation.drill:
-            self._drills.step(observation)
-            return
-        if self._journal:
-            self._journal.write(observation)
-        keep = self._journal.write if self._journal else None
-        changes = judged(self._scene, observation, self._fuse, keep)
-        if isinstance(observation, Seen):
-            self._snapshots.note(observation, self._scene.tracks)
-            self._clips.note(observation, self._scene.tracks)
-        if self._options.witness is not None:
-            self._options.witness.stepped(self._scene, observation, changes)
-        self._tallies.stepped(self._scene, observation)
-        self._raise(changes)
-
-    def _raise(self, changes: tuple[IncidentChange, ...]) -> None:
-        for change in changes:
-            incident_id = self._uplink.raise_change(
-                change,
-                wall_offset_ns=clock.wall_offset_ns(),
-                clock_synchronised=clock.synchronised(),
-                picture=self._picture_for(change),
-                clip=self._clips.named(change),
-            )
-            self._clips.follow(change, incident_id)
-            self._measures.raised(change)
-            self._incident_log.note(change, incident_id, _clock_s())
-            if isinstance(change, Opened):
-                self._snapshots.seek(change.incident)
-
-    def _picture_for(self, change: IncidentChange) -> Uint8Array | None:
-        """Return what is to be sent before the message: the picture of the moment, or a better view than before."""
-        incident = change.incident
-        if isinstance(change, Opened):
-            self._snapshots.follow(incident, self._scene.tracks)
-            return self._snapshots.picture(incident.camera)
-        if isinstance(change, Closed):
-            self._snapshots.forget(incident)
-            return None
-        return self._snapshots.better_view(incident)
 
 
 def _wall_ns() -> int:

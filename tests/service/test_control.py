@@ -19,8 +19,9 @@ from agent.errors import WorkerError
 from agent.kinds import KINDS
 from agent.scene import Policy
 from agent.service import clock
+from agent.service.errands import Errands
 from agent.service.remote import settings
-from agent.service.remote.control import WAITING_MOST, Control, Errands, Levers
+from agent.service.remote.control import WAITING_MOST, Control, Levers
 from agent.service.remote.retained import Retained
 from agent.service.telemetry.loglimit import MOST_LINES, WINDOW_S
 from agent.types import Uint8Array

@@ -8,16 +8,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from agent.config.schema import Config
 from agent.errors import VedetteError
 from agent.scene import Policy
 from agent.service import clock
+from agent.service.errands import Errands
 from agent.service.remote import settings, timed_settings
 from agent.service.remote.retained import Board, Retained
 from agent.service.telemetry.loglimit import LogLimit
@@ -33,41 +32,8 @@ from agent.uplink.topics import Topics
 
 WAITING_MOST = 100  # messages; whoever sends more is not heard
 TAKE_S = 0.2
-ERRAND_S = 5.0
 
 _LOG = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-
-
-class Errands:
-    """Work that one thread asks another to do between two of its steps."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-
-    def ask(self, work: Callable[[], Result], timeout_s: float = ERRAND_S) -> Result:
-        """Have `work` done and return what it returns. Raises CommandError if nobody does it in time."""
-        done: Future[Result] = Future()
-
-        def errand() -> None:
-            if done.set_running_or_notify_cancel():
-                try:
-                    done.set_result(work())
-                except VedetteError as error:  # for who asked, not for the thread that does it
-                    done.set_exception(error)
-
-        self._waiting.put(errand)
-        try:
-            return done.result(timeout_s)
-        except FutureTimeoutError:
-            done.cancel()
-            raise CommandError("the analysis is busy and did not do it in time") from None
-
-    def run(self) -> None:
-        """Do what waits; from the thread that is asked."""
-        while not self._waiting.empty():
-            self._waiting.get()()
 
 
 class Uplink(Board, Protocol):
