@@ -169,9 +169,9 @@ def thresholds(
 
 def _judged(state: Path | None, now_llr: Mapping[str, float]) -> "list[Judged]":
     from agent.config.places import state_dir
-    from agent.uplink.door import DATABASE
     from agent.uplink.history import Query, find, judged
     from agent.uplink.store import open_for_reading
+    from agent.uplink.uplink import DATABASE
     from calibration.applied import applied, margin_then
     from calibration.thresholds import from_history
 

@@ -110,9 +110,9 @@ def mark(
 ) -> None:
     """Say whether an incident was true: `vedette calibrate` learns from it, the lists show it."""
     from agent.uplink import history
-    from agent.uplink.door import DATABASE
     from agent.uplink.history import LONGEST_NOTE
     from agent.uplink.store import open_beside
+    from agent.uplink.uplink import DATABASE
 
     if verdict not in VERDICTS:
         raise typer.BadParameter(f"{verdict!r} is neither true nor false.", param_hint="VERDICT")
@@ -376,7 +376,7 @@ def _folder(state: Path | None) -> Path:
 
 
 def _store(state: Path | None) -> "Store":
-    from agent.uplink.door import DATABASE
     from agent.uplink.store import open_for_reading
+    from agent.uplink.uplink import DATABASE
 
     return open_for_reading(_folder(state) / DATABASE)

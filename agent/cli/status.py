@@ -1,6 +1,6 @@
 """`vedette status` and `vedette set`: how the running agent is, and what may be changed while it runs.
 
-Both ask the agent of this machine through its private line, so they need neither the broker nor `control.enabled`.
+Both ask the agent of this machine through its local socket, so they need neither the broker nor `control.enabled`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -76,7 +76,7 @@ def set_(
 
 def _answer(question: Mapping[str, Any], state: Path | None) -> dict[str, Any]:
     from agent.config.places import state_dir
-    from agent.service.drills.private_line import answer_of
+    from agent.service.remote.local_socket import answer_of
 
     return answer_of(state or state_dir(), question, timeout_s=ANSWER_S)
 

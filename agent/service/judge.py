@@ -24,7 +24,7 @@ from agent.service.telemetry.incident_log import IncidentLog
 from agent.service.telemetry.measures import Measures
 from agent.service.telemetry.tallies import Tallies
 from agent.types import NS_PER_S, Closed, Heard, IncidentChange, Observation, Opened, Seen, Tick, Uint8Array
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 
 TICK_LAG_NS = NS_PER_S // 2  # a tick never overtakes an observation that is still being made
 WALL_EVERY_NS = 60 * NS_PER_S  # how often the scene is told the time on the wall

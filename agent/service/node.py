@@ -14,7 +14,6 @@ from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue
 from agent.service.compiled import Compiled
-from agent.service.drills.private_line import PrivateLine
 from agent.service.drills.shadow import Drills, Rig
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
@@ -26,6 +25,7 @@ from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
 from agent.service.recordings.journal import Journal
 from agent.service.remote.control import Control, Levers
+from agent.service.remote.local_socket import LocalSocket
 from agent.service.senses import Senses
 from agent.service.sensing import Sensing
 from agent.service.sources import Feeds, blinds_of, live_sources
@@ -41,7 +41,7 @@ from agent.types import (
     Observation,
     SoundBlock,
 )
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 
 STOP_STEP_S = 1.2
 TEND_EVERY_S = 0.5
@@ -199,12 +199,12 @@ class Node:
         judge = self._worker("judge", self._judge.run, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
-        line = PrivateLine(self._options.state_folder, self._drills, self._control)
-        private_line = self._worker("private line", line.serve, stop)
+        listening = LocalSocket(self._options.state_folder, self._drills, self._control)
+        local_socket = self._worker("local socket", listening.serve, stop)
         normality = self._worker("normality", self._normality.run, learned_stop)
         drift = self._worker("drift", self._drift.run, learned_stop)
         clips = self._worker("clips", self._clips.run, clips_stop)
-        everyone = [uplink, judge, *senses, control, private_line, normality, drift, clips]
+        everyone = [uplink, judge, *senses, control, local_socket, normality, drift, clips]
         if self._metrics is not None:
             everyone.append(self._worker("metrics", self._metrics.run, stop))
         for worker in everyone:
@@ -220,7 +220,7 @@ class Node:
             stop.set()
             self._ending.set()
             end([control], control_stop, STOP_STEP_S)
-            end([private_line], stop, STOP_STEP_S)
+            end([local_socket], stop, STOP_STEP_S)
             for name in self._cameras.end():
                 _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
             for workers, event in ((senses, senses_stop), ([judge], judge_stop)):

@@ -17,7 +17,7 @@ refusals    what the broker does not take; patience
 mqtt        the loop that connects, publishes, awaits PUBACKs, deletes, and backs off
 topics      the topics of the contract
 faults      what goes wrong with a broker, in words
-door        `Uplink`: what the service talks to
+uplink      `Uplink`: what the service talks to
 check       DNS, TCP, TLS, login, publish, one after the other, for `vedette doctor`
 subscriber  the other side: receives messages
 feed        from received messages to news: incidents, gaps, silent nodes

@@ -15,8 +15,8 @@ from agent.scene import Policy
 from agent.scene.evidence import belief
 from agent.types import Opened
 from agent.uplink import history
-from agent.uplink.door import DATABASE
 from agent.uplink.store import open_store
+from agent.uplink.uplink import DATABASE
 from calibration.applied import FILE, Applied, applied, margin_then, note
 from calibration.cli import app
 from calibration.thresholds import MOST_MARGIN_LLR, Judged, excess_llr, from_history, margins

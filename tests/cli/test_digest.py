@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agent.config.schema import Config, Node, Snapshots
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
 from tests.uplink.made import WALL_OFFSET_NS, life
 

@@ -11,7 +11,7 @@ import typer
 from agent.cli import incidents
 from agent.cli.when import moment
 from agent.config.schema import Config, Node
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
 from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, life
 

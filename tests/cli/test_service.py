@@ -12,7 +12,7 @@ from agent.errors import VedetteError
 from agent.service.installation import machine as machines
 from agent.service.installation.status import described, service_status
 from agent.service.installation.support_bundle import Scrubber
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
 from tests.service.installation import NotedMachine, plain_python, tiny_wheel
 

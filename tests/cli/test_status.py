@@ -1,4 +1,4 @@
-"""`vedette status` and `vedette set` against a private line that answers like a node."""
+"""`vedette status` and `vedette set` against a local socket that answers like a node."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.service.drills.private_line import SOCKET, PrivateLine
+from agent.service.remote.local_socket import SOCKET, LocalSocket
 from agent.uplink.control import CommandError
 from tests.cli.conftest import Vedette
 
@@ -60,8 +60,8 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk, stop = Desk(), threading.Event()
-    line = PrivateLine(tmp_path, None, desk)  # type: ignore[arg-type]  # there are no drills here
-    thread = threading.Thread(target=line.serve, args=(stop,))
+    local = LocalSocket(tmp_path, None, desk)  # type: ignore[arg-type]  # there are no drills here
+    thread = threading.Thread(target=local.serve, args=(stop,))
     thread.start()
     deadline_s = time.monotonic() + 30
     while not (tmp_path / SOCKET).exists() and time.monotonic() < deadline_s:

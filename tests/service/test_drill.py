@@ -20,15 +20,15 @@ from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service.channels import NewestFrames
 from agent.service.drills.plans import PLANS, material
-from agent.service.drills.private_line import MAX_BYTES, SOCKET, PrivateLine, answer_of, ask
 from agent.service.drills.shadow import Drills, Rig, Step, drill_policy
 from agent.service.drills.sounds import LEAD_S, SOUNDS, sound
+from agent.service.remote.local_socket import MAX_BYTES, SOCKET, LocalSocket, answer_of, ask
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, SOUND_RATE_HZ, Frame, Heard, Observation, Opened, Seen, SoundBlock
 from agent.uplink.control import CommandError
-from agent.uplink.door import DATABASE, Uplink
 from agent.uplink.history import phases
 from agent.uplink.store import open_for_reading
+from agent.uplink.uplink import DATABASE, Uplink
 
 CONFIG = Config(
     node=Node(name="box"),
@@ -194,9 +194,9 @@ class Desk:
 
 @contextlib.contextmanager
 def served(folder: Path, drills: Drills) -> Iterator[Path]:
-    """The private line of a node, answering."""
+    """The local socket of a node, answering."""
     stop = threading.Event()
-    thread = threading.Thread(target=PrivateLine(folder, drills, Desk()).serve, args=(stop,))
+    thread = threading.Thread(target=LocalSocket(folder, drills, Desk()).serve, args=(stop,))
     thread.start()
     wait(lambda: (folder / SOCKET).exists() and stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600)
     try:
@@ -291,5 +291,5 @@ def test_where_no_node_runs_there_is_a_cure(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_takes_no_socket_costs_the_drills_only(box: Box, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    PrivateLine(tmp_path, box.drills, Desk()).serve(threading.Event())
+    LocalSocket(tmp_path, box.drills, Desk()).serve(threading.Event())
     tmp_path.chmod(0o700)

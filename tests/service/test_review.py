@@ -28,8 +28,8 @@ from agent.service.viewing.review import PAGE_LENGTH, Review
 from agent.service.viewing.run import run_review
 from agent.types import NS_PER_S, Evidence
 from agent.uplink import history, store
-from agent.uplink.door import DATABASE
 from agent.uplink.store import open_beside, open_for_reading
+from agent.uplink.uplink import DATABASE
 from calibration.thresholds import from_history
 from tests.service.test_digest import NOON, Past
 from tests.service.test_viewing import Browser

@@ -15,8 +15,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from agent.config.schema import Broker, Config, Node, Outbox, Snapshots
-from agent.uplink.door import Uplink
 from agent.uplink.refusals import Patience
+from agent.uplink.uplink import Uplink
 from tests.servers.mosquitto import PASSWORD, READER, READER_PASSWORD, Mosquitto, find_mosquitto, mosquitto
 
 needs_mosquitto = pytest.mark.skipif(find_mosquitto() is None, reason="needs mosquitto (apt-get install mosquitto)")

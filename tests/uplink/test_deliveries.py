@@ -7,8 +7,8 @@ import pytest
 from agent.config.schema import Config, Node, Outbox
 from agent.types import Closed, IncidentChange
 from agent.uplink.delivery import Delivery, deliveries, depth
-from agent.uplink.door import Uplink
 from agent.uplink.store import Store, open_for_reading
+from agent.uplink.uplink import Uplink
 from tests.uplink.made import WALL_OFFSET_NS, life, take
 
 NOTICE = {"kind": "unusual", "severity": "notice", "summary": "x" * 4000}

@@ -17,9 +17,9 @@ from jsonschema import Draft202012Validator
 from agent.config.schema import Broker, Snapshots
 from agent.types import Closed, IncidentChange, Opened
 from agent.uplink.check import check
-from agent.uplink.door import Uplink
 from agent.uplink.payload import schema
 from agent.uplink.refusals import Patience
+from agent.uplink.uplink import Uplink
 from tests.servers.mosquitto import PASSWORD, USERNAME, Mosquitto, free_port, mosquitto
 from tests.servers.relay import Relay
 from tests.uplink.conftest import Listener, RunningNode, needs_mosquitto, wait_for
@@ -204,7 +204,7 @@ def test_the_will_says_offline_when_the_process_dies_and_the_next_run_delivers(
 import os, signal, sys, threading, time
 from pathlib import Path
 from agent.config.schema import Config, Node
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 from agent.uplink.refusals import Patience
 from tests.servers.mosquitto import PASSWORD, Mosquitto
 from tests.uplink.made import STARTED_NS, life

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agent.config.schema import Config, Node, Snapshots
-from agent.uplink.door import Uplink
 from agent.uplink.evidence import FOLDER, EvidenceFolder, picture_of
+from agent.uplink.uplink import Uplink
 from tests.uplink.made import WALL_OFFSET_NS, life
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from agent.config.schema import Config, Node
 from agent.types import NS_PER_S, Opened
-from agent.uplink.door import Uplink
 from agent.uplink.history import Query, find
 from agent.uplink.outbox import HEAL_EVERY_NS
 from agent.uplink.store import BrokenError, open_for_reading
+from agent.uplink.uplink import Uplink
 from tests.uplink.made import WALL_OFFSET_NS, Clock, incident, life, outbox, seqs, take_everything
 
 CONFIG = Config(node=Node(name="box"))

@@ -6,8 +6,8 @@ from pathlib import Path
 from agent.config.schema import Config, Node
 from agent.types import Opened
 from agent.uplink import history
-from agent.uplink.door import Uplink
 from agent.uplink.store import MIGRATIONS, open_for_reading, open_store
+from agent.uplink.uplink import Uplink
 from tests.uplink.made import WALL_OFFSET_NS, incident
 from tests.uplink.test_payload import message
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.uplink.clips import clip_path
-from agent.uplink.door import DATABASE
 from agent.uplink.evidence import picture_of
 from agent.uplink.history import Query, Verdict, judged, lives
 from agent.uplink.payload import Message
 from agent.uplink.store import open_for_reading
+from agent.uplink.uplink import DATABASE
 
 QUIET_AT_LEAST = timedelta(hours=1)
 QUIET_SHOWN = 3

@@ -15,7 +15,7 @@ from typing import Any
 from agent.config.schema import Config
 from agent.errors import VedetteError
 from agent.service.drills.plans import PLANS
-from agent.service.drills.private_line import ask
+from agent.service.remote.local_socket import ask
 from agent.types import NS_PER_S
 from agent.uplink.subscriber import Subscriber
 from agent.uplink.topics import Topics

@@ -22,7 +22,7 @@ from agent.service import clock
 from agent.service.drills.plans import PLANS, Piece, material
 from agent.service.judging import Fuse, judged
 from agent.types import NS_PER_S, Frame, Heard, IncidentChange, Observation, Opened, Seen, SoundBlock, Tick, Uint8Array
-from agent.uplink.door import Uplink
+from agent.uplink.uplink import Uplink
 
 Stage = Literal["injected", "seen", "heard", "opened", "on disk", "published", "received"]
 

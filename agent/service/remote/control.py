@@ -84,7 +84,7 @@ class Control:
         for path, ended in timed_settings.due(self._timed, _now_s()).items():  # while nobody ran
             self._settings = settings.with_value(self._settings, path, ended.then)
             self._timed = timed_settings.without(self._timed, path)
-        self._local = Errands()  # what the private line asks for
+        self._local = Errands()  # what the local socket asks for
         self._discovery = {
             topic: Latest(topic, encoded(message), retain=True)
             for topic, message in homeassistant.discovery(config, version=version).items()

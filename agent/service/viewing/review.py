@@ -17,11 +17,11 @@ from agent.errors import VedetteError
 from agent.uplink import history
 from agent.uplink.clips import clip_path
 from agent.uplink.delivery import deliveries, depth
-from agent.uplink.door import DATABASE
 from agent.uplink.evidence import picture_of, picture_path
 from agent.uplink.history import LONGEST_NOTE, Marked, Query, Verdict
 from agent.uplink.payload import Message, rfc3339
 from agent.uplink.store import NoHistoryError, open_beside, open_for_reading
+from agent.uplink.uplink import DATABASE
 
 PAGE_LENGTH = 40
 MOST_MESSAGES = 120  # of one incident; of a longer one an even choice

@@ -1,4 +1,4 @@
-"""The uplink's door: what the scene decided goes in; everything due is on the disk when `raise_change` returns.
+"""What the service talks to: what the scene decided goes in; everything due is on the disk when `raise_change` returns.
 
 Here, and only here, wall time is attached. An incident keeps the wall time it was opened with, so that its
 phases and evidence fit together whatever the clock does, except that a synchronised clock replaces one that

@@ -1,4 +1,4 @@
-"""The door of the pure core: observations in, incident changes out. Nothing here knows files, clocks or threads."""
+"""The interface of the pure core: observations in, incident changes out. It knows no files, clocks or threads."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,6 +1,6 @@
-"""The private line to a running node: a Unix socket in its state folder, mode 0600, nothing on the network.
+"""The local socket of a running node: a Unix socket in its state folder, mode 0600, nothing on the network.
 
-One JSON object a line. Answered are, and then the line is closed:
+One JSON object a line. These are answered, and then the connection is closed:
 
     {"action": "drill", "kind": …, "camera": …}         a line for each stage that is reached, {"stage", "at_ns", …}
     {"action": "status"}                                one: {"state", "settings"}
@@ -15,13 +15,12 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from agent.errors import VedetteError
-from agent.service.drills.shadow import Drills
 
 SOCKET = "private.sock"
 MAX_BYTES = 4096
@@ -32,7 +31,14 @@ _LONGEST_PATH_BYTES = 100  # of the 108 of sockaddr_un
 _LOG = logging.getLogger(__name__)
 
 
-class Desk(Protocol):
+class Drills(Protocol):
+    """What runs drills; from any thread."""
+
+    def run(self, kind: str, camera: str, stop: threading.Event) -> Generator[Any, None, None]:
+        """Drill and yield a dataclass for every stage that is reached. Raises VedetteError where it cannot begin."""
+
+
+class Controls(Protocol):
     """The part of the node's control that is needed here; from any thread."""
 
     def describe(self) -> dict[str, Any]:
@@ -42,13 +48,13 @@ class Desk(Protocol):
         """Change a setting. Raises VedetteError."""
 
 
-class PrivateLine:
+class LocalSocket:
     """The node's end; `serve` on a thread of its own, one caller after the other."""
 
-    def __init__(self, folder: Path, drills: Drills, desk: Desk) -> None:
+    def __init__(self, folder: Path, drills: Drills, controls: Controls) -> None:
         self._path = folder / SOCKET
         self._drills = drills
-        self._desk = desk
+        self._controls = controls
 
     def serve(self, stop: threading.Event) -> None:
         """Answer callers until `stop` is set; where the folder takes no socket, nothing can be asked."""
@@ -81,13 +87,13 @@ class PrivateLine:
                 with contextlib.closing(self._drills.run(kind, camera, stop)) as steps:
                     yield from (asdict(step) for step in steps)
             case {"action": "status"}:
-                yield self._desk.describe()
+                yield self._controls.describe()
             case {"action": "set", "setting": str(setting), "value": _, **rest} if not rest.keys() - {
                 "action",
                 "for_s",
             }:
                 payload = {name: value for name, value in asked.items() if name in ("value", "for_s")}
-                yield self._desk.set(setting, payload)
+                yield self._controls.set(setting, payload)
             case _:
                 raise VedetteError(
                     "this is no question that the agent knows", cure="Use the `vedette` command of the same version."
