@@ -1,8 +1,9 @@
 """The central types: what flows between capture, inference, scene and uplink.
 
-All are frozen. Times inside the agent are integer nanoseconds on one monotonic timeline (`at_ns`);
-wall time is attached once, in the outbox. Boxes are in fractions of the original picture everywhere.
-Labels of detections are COCO names; labels of sounds are those of the hearing card.
+All of them are frozen. Inside the agent, times are integer nanoseconds on one monotonic timeline (`at_ns`); wall time
+is attached once, in the outbox. Boxes are always in fractions of the original picture. Detections are labelled with
+COCO names, sounds with the labels of the hearing model's card. A `drill` marks what a drill plays in place of the
+camera or microphone: it goes the same way as the rest, but is judged apart.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from agent.kinds import KINDS as KINDS  # noqa: PLC0414 - offered here too; stri
 Uint8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Corners: TypeAlias = tuple[float, float, float, float]
-"""x1 y1 x2 y2 in fractions of a picture."""
+"""Left, top, right, bottom, in fractions of a picture."""
 
 NS_PER_S = 1_000_000_000
 SOUND_RATE_HZ = 16_000
@@ -35,20 +36,19 @@ def _require(condition: bool, message: str) -> None:
 
 
 class Native(Protocol):
-    """A picture in its own size."""
+    """The original picture, of which parts can be had at full resolution."""
 
     def cut(self, corners_frac: Corners, most_width_px: int, most_height_px: int) -> tuple[Uint8Array, Corners]:
-        """Return a part, scaled down to fit, uint8 [height, width, 3] RGB, and the corners where it really lies."""
+        """Return a part, scaled down to fit, as uint8 [height, width, 3] RGB, and the corners it really covers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One picture at analysis size.
 
-    `picture` is uint8 [height, width, 3] RGB, scaled with its aspect kept so that it fits the analysis
-    size; `width_px`, `height_px` are those of the original picture; `index` counts the pictures of the
-    source from 0, analysed or not. A `drill` is no picture of the camera, but played in its place.
-    `native` is the picture in its own size, where that is more.
+    `picture` is uint8 [height, width, 3] RGB, scaled to fit the analysis size with its aspect ratio kept. `width_px`
+    and `height_px` are those of the original picture. `index` counts every picture of the source from 0, analysed or
+    not. `native` is the original picture, where it is larger.
     """
 
     camera: str
@@ -63,7 +63,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundBlock:
-    """Consecutive float32 mono samples at 16 kHz; `at_ns` is the time of the first one."""
+    """Consecutive mono samples, float32 at 16 kHz, full scale 1; `at_ns` is the time of the first one.
+
+    `gap_before` says that sound is missing between the block before and this one.
+    """
 
     camera: str
     at_ns: int
@@ -74,7 +77,7 @@ class SoundBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A rectangle in fractions of the original picture; may reach slightly outside of it."""
+    """A rectangle in fractions of the original picture; it may reach slightly beyond the edges."""
 
     left_frac: float
     top_frac: float
@@ -94,19 +97,20 @@ class Box:
 
     @property
     def foot(self) -> tuple[float, float]:
-        """The middle of the lower edge: where a standing thing touches the ground."""
+        """The middle of the lower edge, (x, y): where something that stands touches the ground."""
         return (self.left_frac + self.right_frac) / 2, self.bottom_frac
 
 
 POSTURES = ("upright", "crouched", "lying")
-"""Upright: standing, walking, running. Crouched: sitting, squatting, kneeling, bending. In the graph's order."""
+"""In the order of the graph. Upright: standing, walking, running. Crouched: sitting, squatting, kneeling, bending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
     """One object found in one picture; `label` is a COCO name.
 
-    `posture_probs` are of people, by `POSTURES`, as if all three were equally usual; None where the graph tells none.
+    `posture_probs` are given for people, in the order of `POSTURES`, on the assumption that all three are equally
+    common beforehand; None where the graph does not estimate them.
     """
 
     label: str
@@ -119,8 +123,8 @@ class Detection:
 class Score:
     """A calibrated probability and the log-likelihood ratio (natural log) it stands for.
 
-    `alarm_llr` is the ratio at which the model's card would raise an alarm on this label alone, if it says so; of a
-    sound it is moved by what the window's embedding says of it (agent.inference.opinion).
+    `alarm_llr` is the ratio at which the model's card would raise an alarm on this label alone, None if the card names
+    none. For sounds, agent.inference.opinion shifts it according to the embedding of the window.
     """
 
     label: str
@@ -131,31 +135,32 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureStats:
-    """What sensor integrity needs from a picture, all measured on its grey values in [0, 1]."""
+    """What sensor integrity needs to know of a picture; measured on its grey values in [0, 1] unless said otherwise."""
 
     brightness_frac: float  # mean
     contrast_frac: float  # standard deviation
     sharpness_frac: float  # mean absolute Laplacian
     moving_frac: float  # share of cells that changed since the picture before
     grid: tuple[float, ...] = ()  # 8 × 6 cell means, row by row: the coarse look of the place
-    differing_frac: float | None = None  # share of pixels that are not what they were; None: nothing to compare
-    noise_frac: float | None = None  # the same in the quarter of 8 × 6 blocks where most do, at least
+    differing_frac: float | None = None  # share of pixels that changed; None: there is no picture to compare with
+    noise_frac: float | None = None  # the lowest such share among the quarter of the 8 × 6 blocks that changed most
     detail_frac: float = 0.0  # the absolute Laplacian that one pixel in a hundred exceeds, at half size: sharp edges
     glare_frac: float = 0.0  # share of the picture that is as bright as can be
     colour_frac: float = 0.0  # mean distance between the greatest and the least of red, green and blue
-    # Which way the edges of 16 × 9 cells run, row by row: two numbers each, -9 to 9, long where the cell agrees.
+    # The direction of the edges in 16 × 9 cells, row by row: a vector (of twice the angle) of two numbers, -9 to 9,
+    # for each cell, the longer the more the edges within the cell agree.
     edges: tuple[int, ...] = ()
     even_frac: float = 0.0  # the largest share of the picture within 17 of 255 grey levels
-    stirred: int | None = None  # the 8 × 6 blocks in which one pixel in a hundred is not what it was: bit n is block n
+    stirred: int | None = None  # which of the 8 × 6 blocks changed in one pixel of a hundred: bit n is block n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The cells of a picture that move (`agent.features.flow`): rows × columns of cells, counted row by row.
+    """Optical flow of the cells that move (`agent.features.flow`), out of rows × columns counted row by row.
 
-    `cells` holds four whole numbers a moving cell: its index, its change in tenths of a grey level, and its velocity
-    to the right and down in thousandths of a picture height a second. `changed` holds one whole number for each of
-    them: the share of its pixels that changed, in thousandths; empty where that was not kept (recordings of flow/2).
+    `cells` holds four integers for each moving cell: its index, its change in tenths of a grey level, and its velocity
+    to the right and downwards in thousandths of the picture's height per second. `changed` holds one integer for each
+    of them, the share of its pixels that changed in thousandths; it is empty in old recordings (flow/2).
     """
 
     rows: int
@@ -166,20 +171,20 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A patch of the picture that has rested since it came to look unlike its place (`agent.features.standing`)."""
+    """A patch of the picture that changed and has stayed as it is since (`agent.features.standing`)."""
 
     box: Box
     stood_s: float  # for how long it has looked as it does
     area_frac: float  # of the picture
     new_frac: float  # 1: something is there that was not; -1: something is gone
     unlike_frac: float  # 0: light can do this; 1: it cannot
-    known_s: float  # how long the place had been known there
-    ends: bool = False  # it belongs to the place from now on
+    known_s: float  # for how long the background there had been known
+    ends: bool = False  # it is part of the background from now on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closer:
-    """A look at a part of the picture in its own size: where it was, and what it shows that the whole look does not."""
+    """A look at one part of the picture at full resolution: where it was, and what the look at the whole missed."""
 
     region: Box
     detections: tuple[Detection, ...]
@@ -224,13 +229,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What the sound up to `at_ns` (the end of the window) said; scores are of the window from `start_ns`.
+    """What was heard in the window of sound from `start_ns` to `at_ns`.
 
-    `tone_bands` tells, for the newest 0.5 s in steps of 20 ms, the index of the mel band in which one
-    narrow tone stands out, or -1: what the alarm patterns T3 and T4 (ISO 8201, ANSI/ASA S3.41) are read from.
-    `onset_ns` is when the sharpest rise of level in the newest step happened, if there was one. `embedding` is the
-    hearing graph's description of the window; empty for digital silence.
-    `between` marks a look between two steps, soon after the onset that it names: only its scores are news.
+    `tone_bands` gives, for each 20 ms of the newest 0.5 s, the index of the mel band in which a single narrow tone
+    stands out, or -1: the alarm patterns T3 and T4 (ISO 8201, ANSI/ASA S3.41) are read from it. `onset_ns` is the
+    moment of the sharpest rise in level within the newest step, if there was one. `embedding` is the hearing graph's
+    description of the window; it is empty for digital silence. `between` marks an extra window soon after the onset
+    it names, between two regular steps: only its scores are news.
     """
 
     camera: str
@@ -249,7 +254,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """Time passed; nothing else is known, but perhaps what to add to `at_ns` to get the time on the wall."""
+    """Time has passed, and nothing else is known; `wall_offset_ns`, where given, turns `at_ns` into wall time."""
 
     at_ns: int
     wall_offset_ns: int | None = None
@@ -257,9 +262,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
-    """A source delivers nothing (any more); its next Seen or Heard ends that.
+    """A source has stopped delivering; its next Seen or Heard ends that.
 
-    `ended` is the end of a recording, or of the watching; a camera that ends its connection is `cut` off.
+    The reason `ended` means that the recording is over or the camera was switched off; `cut`, that the camera closed
+    the connection.
     """
 
     camera: str
@@ -270,7 +276,7 @@ class Blind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """How much each half second of one stream (scene, people, sound) weighed, oldest first; all streams sum to 1."""
+    """The weight of each half second of one stream (scene, people, sound), oldest first; all streams sum to 1."""
 
     stream: str
     shares: tuple[float, ...]
@@ -278,9 +284,9 @@ class Attention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fused:
-    """What the fusion graph makes of the 8 s up to `at_ns`; speaks of what was observed, so it is never early or late.
+    """What the fusion graph makes of the 8 s up to `at_ns`. Made from observations that the scene has, so never late.
 
-    `anomaly_prob` is how unusual the whole is; `attention` says where and when the graph looked and listened.
+    `anomaly_prob` is how unusual the window is as a whole; `attention` says what the graph went by, and when.
     """
 
     camera: str
@@ -296,9 +302,9 @@ Observation: TypeAlias = Seen | Heard | Fused | Tick | Blind
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FusionWindow:
-    """The last 8 s of one camera in `FUSION_STEPS` half seconds, oldest first: float32 [16, features] a stream.
+    """The last 8 s of one camera in `FUSION_STEPS` half seconds, oldest first: float32 [16, features] for each stream.
 
-    `…_known` [16] is 1 where the half second holds anything; a stream never known has no features at all.
+    The masks `…_known` [16] are 1 where the half second holds anything; a stream that never did has no features.
     """
 
     camera: str
@@ -314,7 +320,7 @@ class FusionWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One object followed over time, as it stands at `at_ns`; speeds in body heights per second."""
+    """One object followed over time, as it is at `at_ns`; speeds are in body heights per second."""
 
     track_id: int
     camera: str
@@ -324,7 +330,7 @@ class Track:
     since_ns: int
     score_prob: float
     speed_heights_per_s: float
-    behaviour: str  # standing, walking, running, crouching, lying; of things moving, still
+    behaviour: str  # of people: standing, walking, running, crouching, lying; of things: moving, still
     zones: tuple[str, ...] = ()
 
 
@@ -344,7 +350,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One happening as it is known now; `ordinal` counts from 1 within one scene."""
+    """One incident as it is known now; `ordinal` counts from 1 within one scene."""
 
     ordinal: int
     camera: str
@@ -365,7 +371,7 @@ class Incident:
     drill: bool = False
     close_reason: CloseReason | None = None
     escalated: bool = False
-    """Whether this is the word with which it becomes severer than it was told before."""
+    """Whether this change makes the incident severer than it was reported before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
