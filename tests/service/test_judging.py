@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from tests.scene.test_span import pictures
-
 from agent.scene import Policy, Scene
 from agent.service.judging import judged
 from agent.service.recordings import journal
 from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
 from tests.scene.observe import blind, closed, kinds, ns
+from tests.scene.test_rolling_window import pictures
 
 
 def violent(window: FusionWindow) -> Fused:
