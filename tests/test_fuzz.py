@@ -32,7 +32,7 @@ from agent.uplink.connection import Received
 from agent.uplink.outbox import HEAL_EVERY_NS
 from agent.uplink.payload import schema
 from tests.capture.media import plain, tone, write_film, write_picture, write_sound
-from tests.service.test_control import Box
+from tests.service.remote.test_control import Box
 from tests.uplink.made import Clock, outbox, put, seqs, take_everything
 
 TIMES = int(os.environ.get("VEDETTE_FUZZ", "1"))

@@ -14,7 +14,7 @@ from agent.service.installation.status import described, service_status
 from agent.service.installation.support_bundle import Scrubber
 from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
-from tests.service.installation import NotedMachine, plain_python, tiny_wheel
+from tests.service.installation.machines import NotedMachine, plain_python, tiny_wheel
 
 SECRETS = ("hunter2hunter2", "kämera \"pw'", "q?ery&tok", "pa55 word")
 

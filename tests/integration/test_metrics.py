@@ -8,7 +8,7 @@ import pytest
 from agent.service.telemetry.drift_watch import FILE, SENSES, read
 from tests.servers.agent import CONFIG, PATIENCE_S, Agent, running
 from tests.servers.mosquitto import free_port
-from tests.service.test_metrics import scraped
+from tests.service.telemetry.test_metrics import scraped
 
 pytestmark = pytest.mark.integration
 

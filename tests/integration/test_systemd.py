@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.systemd import CHECKOUT, PYTHONPATH, Computer, require_systemd
-from tests.service.installation import plain_python, tiny_wheel
+from tests.service.installation.machines import plain_python, tiny_wheel
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.service.installation import plain_python
+from tests.service.installation.machines import plain_python
 
 CHECKOUT = "/srv/checkout"
 PACKAGES = "/srv/packages"

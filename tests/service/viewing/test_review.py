@@ -31,8 +31,8 @@ from agent.uplink import history, store
 from agent.uplink.store import open_beside, open_for_reading
 from agent.uplink.uplink import DATABASE
 from calibration.thresholds import from_history
-from tests.service.test_digest import NOON, Past
-from tests.service.test_viewing import Browser
+from tests.service.digest.test_digest import NOON, Past
+from tests.service.viewing.test_viewing import Browser
 
 FILM = bytes(range(256)) * 400
 

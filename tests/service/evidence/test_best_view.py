@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.service.evidence.snapshots import Snapshots
 from agent.types import NS_PER_S, Box, Detection, Evidence, Seen, Track
-from tests.service.test_snapshots import STATS, lazy, snapshots
+from tests.service.evidence.test_snapshots import STATS, lazy, snapshots
 from tests.uplink.made import incident
 
 RED, GREEN, BLUE = (lazy(f"lavfi:color={colour}:size=64x36") for colour in ("red", "lime", "blue"))

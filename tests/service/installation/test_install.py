@@ -10,7 +10,7 @@ from agent.errors import VedetteError
 from agent.service.installation import distribution, install
 from agent.service.installation.install import Wish, apply, install_plan, uninstall_plan
 from agent.service.installation.machine import Places
-from tests.service.installation import NotedMachine, plain_python, tiny_wheel
+from tests.service.installation.machines import NotedMachine, plain_python, tiny_wheel
 
 CAMERA = '[cameras.yard]\nurl = "rtsp://192.0.2.1/"\n'
 
