@@ -22,8 +22,9 @@ from agent.features.letterbox import FEATURE_VERSION, letterbox, to_tensor
 from agent.types import POSTURES
 from models.vision import evaluate, graph, quantise, records
 from models.vision.data import BUILD, INDEX
-from models.vision.network import Vision, freeze_scales
+from models.vision.network import Vision
 from models.vision.posture import NOTES as PERSON_NOTES
+from models.vision.quantised import freeze_scales
 from models.vision.records import COCO_IDS
 from models.vision.train import RECIPE, STILL_WEIGHTS, WEIGHTS, load
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from agent.features.letterbox import to_tensor
 from models.vision import graph, quantise
-from models.vision.network import PAD_GREY, Vision, freeze_scales
+from models.vision.network import PAD_GREY, Vision
+from models.vision.quantised import freeze_scales
 from models.vision.teachers import session
 
 NAMES = ("c8", "c16", "p16")

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from agent.features.letterbox import letterbox, to_tensor
 from models.vision import graph, quantise
-from models.vision.network import STRIDES, Vision, cell_points, decode, flat, flatten, freeze_scales, grid_sizes
+from models.vision.network import STRIDES, Vision, cell_points, decode, flat, flatten, grid_sizes
 from models.vision.posture_figures import iou
+from models.vision.quantised import freeze_scales
 from models.vision.teachers import session
 
 REACH = 2

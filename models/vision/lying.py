@@ -31,18 +31,8 @@ from agent.features.letterbox import letterbox, to_tensor
 from models.vision import augment, evaluate, graph, losses, quantise, records, sources, teachers, train
 from models.vision.data import BUILD, INDEX, ROOT
 from models.vision.detect import found_in
-from models.vision.network import (
-    BINS,
-    STRIDES,
-    Head,
-    PersonHead,
-    Vision,
-    cell_points,
-    flat,
-    flatten,
-    freeze_scales,
-    grid_sizes,
-)
+from models.vision.network import BINS, STRIDES, Head, PersonHead, Vision, cell_points, flat, flatten, grid_sizes
+from models.vision.quantised import freeze_scales
 from models.vision.records import IGNORE
 
 CACHE = BUILD / "lying"

@@ -29,9 +29,10 @@ from models.vision import people
 from models.vision.columns import Columns
 from models.vision.data import BUILD, ROOT, add_repositories, shared_folder
 from models.vision.looker import REACH, Looker, patch_at
-from models.vision.network import SLOPE, PersonHead, Vision
+from models.vision.network import PersonHead, Vision
 from models.vision.people import Shown, View
 from models.vision.posture_figures import balanced, iou
+from models.vision.quantised import SLOPE
 from models.vision.train import PERSON, STILL_WEIGHTS, WEIGHTS, load
 
 NOTES = BUILD / "person.json"

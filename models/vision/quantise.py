@@ -12,7 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.vision.network import SLOPE, Conv, FakeQuant, Ghost, Head, Unit, Vision, convs
+from models.vision.network import Ghost, Head, Unit, Vision
+from models.vision.quantised import SLOPE, Conv, FakeQuant, convs
 
 _SAMPLES_PER_BATCH = 4096
 _SHRINKS = torch.linspace(1.0, 0.3, 15)

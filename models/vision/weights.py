@@ -12,7 +12,8 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from models.vision.network import MEAN_RGB, PAD_GREY, STD_RGB, Conv, Head, Vision
+from models.vision.network import MEAN_RGB, PAD_GREY, STD_RGB, Head, Vision
+from models.vision.quantised import Conv
 
 _STEM = 0
 

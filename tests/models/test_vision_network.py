@@ -17,15 +17,14 @@ from models.vision.network import (
     PAD_GREY,
     STD_RGB,
     STRIDES,
-    FakeQuant,
     Vision,
     cell_points,
-    convs,
     decode,
     flatten,
     grid_sizes,
     shuffle,
 )
+from models.vision.quantised import FakeQuant, convs
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("VEDETTE_SHARED", str(ROOT.parent / "shared")))

@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch", reason="training extra not installed")
 
 from models.vision import train
 from models.vision.detect import Detections
-from models.vision.network import Vision, convs
+from models.vision.network import Vision
+from models.vision.quantised import convs
 
 
 @pytest.fixture
