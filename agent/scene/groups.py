@@ -1,8 +1,8 @@
 """Groups: who is together, how dense, and whether they come together or scatter.
 
-Two people are together while their feet are near each other in heights of their bodies, with hysteresis, so that a
+Two people are together while their feet are near each other, measured in body heights, with hysteresis, so that a
 group neither forms nor falls apart with the jitter of boxes. How distances to and within a group change, smoothed
-over a second, tells whether it converges or disperses. Others (a fight, normality) take these as attributes.
+over a second, tells whether it converges or disperses. `Scene.groups` tells them; no incident rests on them.
 """
 
 import math

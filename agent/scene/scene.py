@@ -13,18 +13,19 @@ from agent.types import KINDS, Blind, CloseReason, Fused, FusionWindow, Incident
 
 
 def unlearned(camera: str) -> Normality | None:
-    """Where nobody asked for learned normality."""
+    """Learned normality of a camera for which nobody asked for it: none."""
     return None
 
 
 class Scene:
-    """Every camera of one box, understood together.
+    """All cameras of one box, judged together: `step` it through the observations, and it returns what changed.
 
-    Observations may come up to `lateness_ns` out of order; the changes do not depend on the order in which they
-    arrive, and the same observations always give the same changes. Those of a sense that is later than that, in their
-    own order, are taken as they come. `step` never raises on an observation.
-    `wall_offset_ns` makes the time of observations that of the wall, for zones with hours; a Tick may correct it.
-    `normality` gives each camera by name what is known of its normality, None where that is not to be judged.
+    Observations may arrive up to `lateness_ns` out of order: the changes do not depend on the order of arrival, and the
+    same observations always give the same changes. A sense that is later than that is taken as it comes, as long as it
+    keeps to its own order. `step` never raises on an observation.
+
+    `wall_offset_ns` is added to the time of observations to get wall time, which zones with hours need; a Tick may
+    correct it. `normality` returns what was learned of a camera, by name; None where normality is not to be judged.
     """
 
     def __init__(
@@ -45,13 +46,13 @@ class Scene:
 
     @property
     def dropped(self) -> int:
-        """Observations so far that came too late to be of any use."""
+        """How many observations so far came too late to be used."""
         return self._buffer.dropped
 
     def step(self, observation: Observation) -> tuple[IncidentChange, ...]:
-        """Take one observation; return what is now known to have changed.
+        """Take one observation; return the incidents that opened, changed or closed by it.
 
-        A Fused speaks of what this scene has taken already, so it is taken at once.
+        A Fused is made from what the scene has taken already, so it need not wait its turn.
         """
         if isinstance(observation, Fused):
             return tuple(self._take(observation))
@@ -61,7 +62,7 @@ class Scene:
         return tuple(changes)
 
     def finish(self, at_ns: int, reason: CloseReason) -> tuple[IncidentChange, ...]:
-        """No more observations will come: take what still waits, then close what is open."""
+        """Take what still waits for its turn, then close every open incident with `reason`: no more will come."""
         changes: list[IncidentChange] = []
         for ready in self._buffer.flush():
             changes += self._take(ready)
@@ -70,14 +71,14 @@ class Scene:
         return tuple(changes)
 
     def windows(self) -> tuple[FusionWindow, ...]:
-        """What the fusion graph should judge now: the windows that came due since this was last asked.
+        """Return the windows that came due since the last call, for the fusion graph to judge.
 
-        Who has no such graph may leave them; nothing else depends on it.
+        Without such a graph they can be ignored: nothing else depends on them.
         """
         return tuple(window for _, camera in sorted(self._cameras.items()) for window in camera.window.taken())
 
     def last_windows(self, ended: Blind) -> tuple[FusionWindow, ...]:
-        """What the fusion graph should judge of a recording that ends, before the scene is told so and closes it."""
+        """Return the last windows of a recording that ends; to be judged before `step(ended)` closes its incidents."""
         camera = self._cameras.get(ended.camera)
         if camera is None:
             return ()
@@ -85,38 +86,38 @@ class Scene:
         return camera.window.taken()
 
     def adopt(self, policy: Policy) -> tuple[IncidentChange, ...]:
-        """Go by another policy from now on: incidents and tracks go on, what is no longer allowed closes `disarmed`."""
+        """Follow another policy from now on: incidents and tracks stay, what it no longer allows closes `disarmed`."""
         self._policy = policy
         for name, camera in self._cameras.items():
             camera.adopt(policy.zones.get(name, {}), policy.lines.get(name, {}))
         return tuple(self._desk.adopt(policy, self._now_ns))
 
     def background_dbfs(self, camera: str) -> float | None:
-        """The usual level of sound at `camera`; None until enough was heard."""
+        """Return the usual sound level at `camera`; None until enough was heard."""
         known = self._cameras.get(camera)
         return known.background_dbfs if known else None
 
     def crossings(self, camera: str) -> Mapping[str, Crossings]:
-        """How often each line of `camera` was crossed which way since the scene began."""
+        """Return, by line, how often each line of `camera` was crossed in either direction since the scene began."""
         known = self._cameras.get(camera)
         return known.crossings if known else {}
 
     def groups(self, camera: str) -> tuple[Group, ...]:
-        """Who is together in front of `camera` now, how dense, converging or dispersing."""
+        """Return the groups of people in front of `camera` now: their members, density, and whether they converge."""
         known = self._cameras.get(camera)
         return known.groups if known else ()
 
     def normality(self, camera: str) -> Normality | None:
-        """What was learned of `camera`, where that is asked for."""
+        """Return what was learned of `camera`; None where that was not asked for."""
         known = self._cameras.get(camera)
         return known.normality if known else None
 
     def beliefs(self, camera: str) -> Mapping[str, float]:
-        """Belief in [0, 1] in each of KINDS on `camera`, accumulated causally, before hysteresis."""
+        """Return, for each of KINDS, the belief in [0, 1] that it is happening at `camera`, before hysteresis."""
         return {kind: self._desk.belief(camera, kind, self._now_ns) for kind in KINDS}
 
     def tracks(self, camera: str) -> tuple[Track, ...]:
-        """Who and what is in front of `camera` now."""
+        """Return the people and things in front of `camera` now."""
         known = self._cameras.get(camera)
         return known.tracks(self._now_ns - known.behind_ns) if known else ()
 
