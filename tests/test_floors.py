@@ -1,6 +1,7 @@
 """The floors of architecture: who may import whom, and what may stand only in one place."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -146,6 +147,14 @@ def test_the_folders_within_a_package_depend_on_each_other_one_way() -> None:
 def folder_of(module: str) -> str:
     """Return agent.x.y for everything below that folder; a module that lies in agent.x itself is its own."""
     return ".".join(module.split(".")[:3])
+
+
+@pytest.mark.parametrize("package", ["capture", "config", "features", "inference", "scene", "service", "uplink"])
+def test_a_package_names_each_of_its_modules_in_its_first_lines(package: str) -> None:
+    folder = AGENT / package
+    told = set(re.findall(r"\w+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""))
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert there - {"__init__"} <= told, f"say in agent/{package}/__init__.py what they hold"
 
 
 def test_only_two_places_catch_everything() -> None:

@@ -10,4 +10,6 @@ load         file (and overrides) → Config, or one ConfigError
 edit         changes that keep comments and order; atomic writes
 template     the commented file that `vedette init` writes
 credentials  passwords, each in a file of its own
+hours        hours of the week, as a person writes them
+files        writing so that a loss of power leaves the old or the new content
 """

@@ -2,6 +2,30 @@
 
 Nothing in this package may do I/O, read a clock, start a thread, log, or draw a random number. Time comes in
 with the observations.
+
+  scene            the interface: `Scene.step(observation)` returns what changed
+  reorder          observations back in the order of time
+  camera           one camera with its sound: observations → clues
+People and things
+  tracking/        detections → identities (multi-object tracking)
+  following        tracks → people and things with a behaviour; behaviour: what a person does
+  closer_looks, far_people  what second looks at parts of the picture add
+  clutter          what a detector keeps taking for a person
+  groups           who is together
+  geometry         points, polygons and boxes
+What speaks for an incident
+  falls            people who go down and stay down
+  fusion           what the fusion graph says; rolling_window: the 8 s that it is shown
+  hearing          what was heard; alarm_patterns, knocks: rhythms of alarms and of steps
+  rules/           zones, lines, hours, objects left and taken
+  normality/       what is unusual at this place
+  integrity/       cameras and microphones that can no longer be trusted
+From evidence to incidents
+  evidence         adds up clues, by kind and sense
+  policy           every threshold, in tables
+  lifecycle        quiet, suspected, open, closing: the table of transitions
+  incidents        moves each incident along, joins what belongs together
+  sentences        what an incident says, for people
 """
 
 from agent.scene.policy import Policy

@@ -1,17 +1,27 @@
 """The one place that wires the parts of the agent together, and what `vedette` does with the whole.
 
-Modules that lie here are the running agent: `node` wires it, `sensing` holds the threads that look and listen,
-`judge` the one that owns the scene, `senses` the loaded models; `workers` and `channels` are threads and queues, and
-`run`, `demo` and `bench` start an agent. In folders:
-
-    recordings/    recorded observations and films, played again (`vedette replay`)
-    evidence/      snapshots and clips of incidents
-    rendering/     annotated video
-    remote/        settings and commands over MQTT
-    telemetry/     state, metrics, drift, counts and log
-    drills/        rendered events through the running agent (`vedette drill`)
-    viewing/       the page in the browser (`vedette view`, `vedette incidents review`)
-    digest/        a day on one page (`vedette digest`)
-    installation/  the systemd service and support bundles
-    clips/         the rendered scenes of demo and drills: films, no code
+The running agent
+  node             wires everything and supervises it; options: what a run is asked for, who may watch it
+  sensing          the threads that look and listen; judge: the thread that owns the scene; errands: work asked of it
+  judging          one observation through the scene and the fusion graph; observe: a recording as observations
+  senses           the loaded models; compiled: what their compilers made, kept; memory: how memory is asked for
+  cameras, sources the cameras that are read, and what they are made of
+  workers, channels, clock  threads, the queues between them, and the two clocks
+  load, late       overload: fewer and smaller pictures; what came too late
+  normality_files  learned normality on the disk
+  notify           readiness and watchdog of systemd; last_good: the configuration to fall back on
+Commands that run one
+  run, demo, bench `vedette run`, `demo` (broker: the broker inside the process), `bench`
+  privacy          what leaves the box, for `vedette doctor --privacy`
+Around it
+  recordings/      recorded observations and films, played again (`vedette replay`)
+  evidence/        snapshots and clips of incidents
+  rendering/       annotated video
+  remote/          settings and commands, over MQTT and from this machine
+  telemetry/       state, metrics, drift, counts and log
+  drills/          rendered events through the running agent (`vedette drill`)
+  viewing/         the page in the browser (`vedette view`, `vedette incidents review`)
+  digest/          a day on one page (`vedette digest`)
+  installation/    the systemd service and support bundles
+  clips/           the rendered scenes of demo and drills: films, no code
 """
