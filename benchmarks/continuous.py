@@ -45,10 +45,10 @@ from numpy.typing import NDArray
 from agent.capture.source import SourceSpec, open_media
 from agent.config.load import of_data
 from agent.scene import Policy, Scene
-from agent.service.judging import judged
 from agent.service.observe import observations
 from agent.service.recordings.replay import Outputs, ReplayScene, Settings
 from agent.service.senses import Senses
+from agent.service.stepping import step_with_fusion
 from agent.types import NS_PER_S, Blind, Observation, Seen
 from benchmarks.clips import EARLY_S, EVENT_KINDS, IN_TIME_S, SHARED, Clip, clips_of
 from benchmarks.delays import CLIPS, events_of
@@ -281,7 +281,7 @@ def bang_count(samples: Sound, rate_hz: int, delays_s: Sequence[float], senses: 
     end_ns = 0
     for observation in merge(*streams, key=lambda one: one.at_ns):
         end_ns = observation.at_ns
-        for change in judged(scene, observation, senses.fuse):
+        for change in step_with_fusion(scene, observation, senses.fuse):
             told[change.incident.ordinal] = change.incident.kind, len(change.incident.cameras)
     for change in scene.finish(end_ns, "source_ended"):
         told[change.incident.ordinal] = change.incident.kind, len(change.incident.cameras)

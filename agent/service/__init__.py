@@ -3,11 +3,11 @@
 The running agent
   node             wires everything and supervises it; options: what a run is asked for, who may watch it
   sensing          the threads that look and listen; judge: the thread that owns the scene; errands: work asked of it
-  judging          one observation through the scene and the fusion graph; observe: a recording as observations
-  senses           the loaded models; compiled: what their compilers made, kept; memory: how memory is asked for
+  stepping         one observation through the scene and the fusion graph; observe: a recording as observations
+  senses           the loaded models; compiled_graphs: kept over restarts; allocator: how memory is asked for
   cameras, sources the cameras that are read, and what they are made of
   workers, channels, clock  threads, the queues between them, and the two clocks
-  load, late       overload: fewer and smaller pictures; what came too late
+  overload, late   fewer and smaller pictures; what came too late
   normality_files  learned normality on the disk
   notify           readiness and watchdog of systemd; last_good: the configuration to fall back on
 Commands that run one

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from agent.scene import Policy, Scene
 from agent.service import clock
 from agent.service.channels import Lossless, drained
-from agent.service.drills.shadow import Drills
+from agent.service.drills.drill import Drills
 from agent.service.errands import Errands
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
-from agent.service.judging import Fuse, judged
 from agent.service.normality_files import SAVE_EVERY_S, NormalityFiles
 from agent.service.options import Witness
 from agent.service.recordings.journal import Journal
 from agent.service.sensing import TAKE_TIMEOUT_S
+from agent.service.stepping import Fuse, step_with_fusion
 from agent.service.telemetry.incident_log import IncidentLog
 from agent.service.telemetry.measures import Measures
 from agent.service.telemetry.tallies import Tallies
@@ -114,7 +114,7 @@ class Judge:
         if self.journal:
             self.journal.write(observation)
         keep = self.journal.write if self.journal else None
-        changes = judged(self.scene, observation, self.fuse, keep)
+        changes = step_with_fusion(self.scene, observation, self.fuse, keep)
         if isinstance(observation, Seen):
             self.snapshots.note(observation, self.scene.tracks)
             self.clips.note(observation, self.scene.tracks)

@@ -13,18 +13,18 @@ from agent.scene import Policy, Scene, unlearned
 from agent.service import clock
 from agent.service.cameras import Cameras
 from agent.service.channels import Lossless, NewestFrames, SoundQueue
-from agent.service.compiled import Compiled
-from agent.service.drills.shadow import Drills, Rig
+from agent.service.compiled_graphs import CompiledGraphs
+from agent.service.drills.drill import DrillContext, Drills
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
 from agent.service.judge import Judge
 from agent.service.late import Late
-from agent.service.load import Load
 from agent.service.normality_files import NormalityFiles
 from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
+from agent.service.overload import OverloadControl
 from agent.service.recordings.journal import Journal
-from agent.service.remote.control import Control, Levers
+from agent.service.remote.control import Control, NodeActions
 from agent.service.remote.local_socket import LocalSocket
 from agent.service.senses import Senses
 from agent.service.sensing import Sensing
@@ -64,16 +64,16 @@ class Node:
         self._config = config
         self._options = options
         self._channels = _Channels()
-        self._compiled = Compiled(options.state_folder)
+        self._compiled = CompiledGraphs(options.state_folder)
         self._senses = Senses.load(config, compiled=self._compiled, state_folder=options.state_folder)
         self._uplink = Uplink.open(config, options.state_folder, password=options.credentials("broker"))
         self._uplink.describe_models(self._senses.model_versions())
-        self._control = Control(config, options.state_folder, self._uplink, self._levers(), version=__version__)
+        self._control = Control(config, options.state_folder, self._uplink, self._actions(), version=__version__)
         self._uplink.listen(self._control.topics, self._control.take)
         self._normality = NormalityFiles(options.state_folder)
         for unknown in self._senses.unknown_labels():
             _LOG.warning("%s", unknown)
-        self._load = Load(_clock_s(), can_shrink=self._senses.can_shrink)
+        self._load = OverloadControl(_clock_s(), can_shrink=self._senses.can_shrink)
         self._late = Late()
         self._measures = Measures()
         self._clips = Clips(config, options.state_folder, clock.now_ns, clock.wall_once_set())
@@ -93,7 +93,7 @@ class Node:
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
         self._cameras = Cameras(self._made, _clock_s, STOP_STEP_S)
-        self._drills = Drills(self._rig())
+        self._drills = Drills(self._drill_context())
         self._sensing = self._wired_sensing()
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
@@ -115,8 +115,8 @@ class Node:
             *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
         ]
 
-    def _rig(self) -> Rig:
-        return Rig(
+    def _drill_context(self) -> DrillContext:
+        return DrillContext(
             config=self._config,
             policy=lambda: self._control.policy,
             seer=self._senses.seer,
@@ -244,9 +244,9 @@ class Node:
         camera = self._config.cameras[name]
         return live_sources(name, camera, self._config.analysis, self._options.credentials, feeds)
 
-    def _levers(self) -> Levers:
+    def _actions(self) -> NodeActions:
         """What may be moved over MQTT; whatever touches the scene is an errand of the judge."""
-        return Levers(
+        return NodeActions(
             adopt=self.adopt,
             switch=self._switch,
             picture=lambda camera: self._judge.picture(camera),  # noqa: PLW0108 - the judge is made later

@@ -19,9 +19,9 @@ from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import Seer
 from agent.inference.vision import VisionModel
-from agent.service.compiled import Compiled
-from agent.service.judging import Fuse
-from agent.service.memory import keep_freed_memory, use_large_pages
+from agent.service.allocator import keep_freed_memory, use_large_pages
+from agent.service.compiled_graphs import CompiledGraphs
+from agent.service.stepping import Fuse
 
 SHORT_SHA256 = 12
 ABSORB_S = 600.0
@@ -43,7 +43,9 @@ class Senses:
     refused: Mapping[str, str] = field(default_factory=dict)  # model → why not the one that should run
 
     @classmethod
-    def load(cls, config: Config, *, compiled: Compiled | None = None, state_folder: Path | None = None) -> "Senses":
+    def load(
+        cls, config: Config, *, compiled: CompiledGraphs | None = None, state_folder: Path | None = None
+    ) -> "Senses":
         """Open the models that `config` names on the device it names. Raises ModelError.
 
         With a `state_folder`, what was installed there goes before what was shipped; and a model that is refused

@@ -11,11 +11,11 @@ from agent.capture.live import LiveSource
 from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.service.channels import NewestFrames, SoundQueue, drained
-from agent.service.drills.shadow import Drills
+from agent.service.drills.drill import Drills
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
-from agent.service.load import SOUND_BEHIND_BLOCKS, YIELD_S, Load
 from agent.service.options import Witness
+from agent.service.overload import SOUND_BEHIND_BLOCKS, YIELD_S, OverloadControl
 from agent.service.senses import Senses
 from agent.service.telemetry.drift_watch import DriftWatch
 from agent.service.telemetry.measures import Measures
@@ -66,7 +66,7 @@ class Sensing:
     measures: Measures
     drift: DriftWatch
     drills: Drills
-    load: Load
+    load: OverloadControl
     beat: Callable[[str], None]
     clock_s: Callable[[], float]
     witness: Witness | None = None

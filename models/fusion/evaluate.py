@@ -21,7 +21,7 @@ import numpy as np
 
 from agent.inference.fusion import FusionModel
 from agent.scene import Policy, Scene
-from agent.service.judging import judged
+from agent.service.stepping import step_with_fusion
 from agent.types import Fused, FusionWindow, Heard, IncidentChange, Opened, Seen
 from models.fusion.clips import Clip, folders, load_senses, manifest, read
 from models.fusion.export import ZOO
@@ -59,7 +59,7 @@ def played(
     for one in observed:
         if with_sound if isinstance(one, Heard) else with_picture:
             newest_ns = max(newest_ns, one.at_ns)
-            changes += judged(scene, one, fuse)
+            changes += step_with_fusion(scene, one, fuse)
     return [*changes, *scene.finish(newest_ns, "source_ended")]
 
 

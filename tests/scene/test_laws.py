@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agent.config.schema import Line, Zone
 from agent.scene import LATENESS_NS, Policy, Scene
-from agent.service.judging import Fuse, judged
 from agent.service.recordings import journal
+from agent.service.stepping import Fuse, step_with_fusion
 from agent.types import (
     KINDS,
     Blind,
@@ -124,7 +124,7 @@ observations = st.lists(st.one_of(observed, observed, fused), max_size=40)
 
 def run(stream: list[Observation], policy: Policy = POLICY, fuse: Fuse | None = None) -> list[IncidentChange]:
     scene = Scene(policy)
-    changes = [change for observation in stream for change in judged(scene, observation, fuse)]
+    changes = [change for observation in stream for change in step_with_fusion(scene, observation, fuse)]
     return changes + list(scene.finish(ns(61), "stopped"))
 
 

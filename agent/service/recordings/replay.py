@@ -17,13 +17,13 @@ from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.scene import LATENESS_NS, Policy, Scene, unlearned
 from agent.scene.normality import Normality
-from agent.service.judging import Fuse, judged
 from agent.service.normality_files import FOLDER, NormalityFiles
 from agent.service.observe import observations
 from agent.service.recordings import journal
 from agent.service.rendering.film import Film
 from agent.service.rendering.overlay import View
 from agent.service.sources import sound_late_ns
+from agent.service.stepping import Fuse, step_with_fusion
 from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen, Tick
 from agent.uplink.payload import incident_message, replay_id
 
@@ -116,7 +116,7 @@ class ReplayScene:
                 continue
             shifted = _shifted(observation, offset_ns)
             self.newest_ns = max(self.newest_ns, shifted.at_ns)
-            self._apply(judged(self._scene, shifted, self._fuse))
+            self._apply(step_with_fusion(self._scene, shifted, self._fuse))
             self._show(shifted, has_picture)
         return self.newest_ns
 

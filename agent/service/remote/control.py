@@ -53,8 +53,8 @@ class Uplink(Board, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Levers:
-    """What the control may move in the running node."""
+class NodeActions:
+    """What the control can have the running node do."""
 
     adopt: Callable[[Policy], None]
     switch: Callable[[str, bool], None]  # a camera on or off
@@ -67,11 +67,11 @@ class Levers:
 class Control:
     """`take` from the uplink's thread, `run` on its own; the settings are those of the state folder at the start."""
 
-    def __init__(self, config: Config, folder: Path, uplink: Uplink, levers: Levers, *, version: str) -> None:
+    def __init__(self, config: Config, folder: Path, uplink: Uplink, actions: NodeActions, *, version: str) -> None:
         self._config = config
         self._folder = folder
         self._uplink = uplink
-        self._levers = levers
+        self._actions = actions
         self._topics = Topics(config.broker.base_topic, config.node.name)
         self._cameras = {
             name: control.Places(zone=frozenset(camera.zones), line=frozenset(camera.lines))
@@ -79,7 +79,7 @@ class Control:
         }
         self._settings: Mapping[str, settings.Value] = settings.load(folder, config)
         self._timed = settings.load_timed(
-            folder, self._settings, config, now_s=_now_s(), wall_ns=self._levers.wall_ns()
+            folder, self._settings, config, now_s=_now_s(), wall_ns=self._actions.wall_ns()
         )
         for path, ended in timed_settings.due(self._timed, _now_s()).items():  # while nobody ran
             self._settings = settings.with_value(self._settings, path, ended.then)
@@ -154,7 +154,7 @@ class Control:
             }
             for path, setting in configured.items()
         ]
-        return {"state": dict(self._levers.status()), "settings": found}
+        return {"state": dict(self._actions.status()), "settings": found}
 
     def set(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Set what the topic `…/set/…` of this path would; from any thread. Raises CommandError."""
@@ -163,7 +163,7 @@ class Control:
         received = Received(topic=topic, payload=encoded(dict(payload)), qos=1, retain=False)
 
         def work() -> dict[str, Any]:
-            command = control.understood(received, self._topics, self._cameras, self._levers.wall_ns())
+            command = control.understood(received, self._topics, self._cameras, self._actions.wall_ns())
             result: dict[str, Any] = self._do(command)
             self._log(logging.INFO, "on this machine: %s %s", control.asked(command), result)
             return result
@@ -190,7 +190,7 @@ class Control:
         command: Command | None = None
         reason, result = "", None
         try:
-            command = control.understood(received, self._topics, self._cameras, self._levers.wall_ns())
+            command = control.understood(received, self._topics, self._cameras, self._actions.wall_ns())
             result = self._do(command)
             outcome = f" {result}" if isinstance(command, Setting) else ""
             self._log(logging.INFO, "over MQTT: %s%s", control.asked(command), outcome)
@@ -200,7 +200,7 @@ class Control:
         message = control.response(
             received,
             node=self._topics.node,
-            at_wall_ns=self._levers.wall_ns(),
+            at_wall_ns=self._actions.wall_ns(),
             command=command,
             reason=reason,
             result=result,
@@ -232,7 +232,7 @@ class Control:
         if isinstance(command, Setting):
             return self._set(command)
         if command.action == "status":
-            return dict(self._levers.status())
+            return dict(self._actions.status())
         if command.action == "snapshot":
             return {"topic": self._snapshot(command.camera)}
         if command.action == "clip":
@@ -253,12 +253,12 @@ class Control:
                 self._settings.get(path),
                 for_s=setting.for_s,
                 now_s=_now_s(),
-                wall_ns=self._levers.wall_ns(),
+                wall_ns=self._actions.wall_ns(),
             )
-        self._levers.adopt(settings.policy(self._config, wanted))
+        self._actions.adopt(settings.policy(self._config, wanted))
         before, self._settings, after = self.config, wanted, settings.laid_over(self._config, wanted)
         if setting.camera and before.cameras[setting.camera].enabled != after.cameras[setting.camera].enabled:
-            self._levers.switch(setting.camera, after.cameras[setting.camera].enabled)
+            self._actions.switch(setting.camera, after.cameras[setting.camera].enabled)
         self._timed = for_a_while
         lost = settings.keep(self._settings, self._folder, self._timed)
         latest = self._told(setting)
@@ -273,7 +273,7 @@ class Control:
             raise CommandError("snapshots are off on this box (snapshots.enabled)")
         if not self.config.cameras[camera].enabled:
             raise CommandError(f"camera {camera} is off")
-        picture = self._levers.picture(camera)
+        picture = self._actions.picture(camera)
         topic = None if picture is None else self._uplink.say_picture(camera, picture)
         if topic is None:
             raise CommandError(f"there is no picture of camera {camera} yet")
@@ -299,7 +299,7 @@ class Control:
     def _drill(self, request: Request) -> dict[str, Any]:
         """Begin a drill; its incident, marked as one, is the rest of the answer."""
         try:
-            self._levers.drill(request.kind, request.camera)
+            self._actions.drill(request.kind, request.camera)
         except VedetteError as error:
             raise CommandError(error.line()) from error
         return {"kind": request.kind, "camera": request.camera}

@@ -19,8 +19,8 @@ from agent.inference.hear import Listener
 from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service.channels import NewestFrames
+from agent.service.drills.drill import DrillContext, Drills, Step, drill_policy
 from agent.service.drills.plans import PLANS, material
-from agent.service.drills.shadow import Drills, Rig, Step, drill_policy
 from agent.service.drills.sounds import LEAD_S, SOUNDS, sound
 from agent.service.remote.local_socket import MAX_BYTES, SOCKET, LocalSocket, answer_of, ask
 from agent.service.senses import Senses
@@ -88,7 +88,7 @@ class Box:
         self.status = "running"
         self.uplink = Uplink.open(CONFIG, folder)
         self.drills = Drills(
-            Rig(
+            DrillContext(
                 config=CONFIG,
                 policy=lambda: self.policy,
                 seer=senses.seer,

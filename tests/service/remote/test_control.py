@@ -21,7 +21,7 @@ from agent.scene import Policy
 from agent.service import clock
 from agent.service.errands import Errands
 from agent.service.remote import settings
-from agent.service.remote.control import WAITING_MOST, Control, Levers
+from agent.service.remote.control import WAITING_MOST, Control, NodeActions
 from agent.service.remote.retained import Retained
 from agent.service.telemetry.loglimit import MOST_LINES, WINDOW_S
 from agent.types import Uint8Array
@@ -76,14 +76,14 @@ class MemoryBoard:
 
 
 class Box:
-    """A control with its levers, which only note that they were moved."""
+    """A control with its actions, which only note that they were moved."""
 
     def __init__(self, folder: Path, config: Config = CONFIG) -> None:
         self.board = MemoryBoard()
         self.moves: list[Any] = []
         self.picture: Uint8Array | None = np.zeros((2, 2, 3), np.uint8)
         self.busy = False
-        levers = Levers(
+        actions = NodeActions(
             adopt=self._adopt,
             switch=lambda camera, on: self.moves.append((camera, on)),
             picture=lambda _: self.picture,
@@ -91,7 +91,7 @@ class Box:
             drill=self._drill,
             wall_ns=lambda: 1_790_000_000 * 10**9,
         )
-        self.control = Control(config, folder, self.board, levers, version="0.1.0")
+        self.control = Control(config, folder, self.board, actions, version="0.1.0")
 
     def _adopt(self, policy: Policy) -> None:
         if self.busy:

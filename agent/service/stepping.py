@@ -8,7 +8,7 @@ from agent.types import Blind, Fused, FusionWindow, IncidentChange, Observation
 Fuse = Callable[[FusionWindow], Fused]
 
 
-def judged(
+def step_with_fusion(
     scene: Scene, observation: Observation, fuse: Fuse | None, keep: Callable[[Fused], None] | None = None
 ) -> tuple[IncidentChange, ...]:
     """Step `scene` through `observation` and through the judgement of each window that came due by it.

@@ -6,18 +6,18 @@ import pytest
 
 from agent.config.load import of_data
 from agent.inference.card import Card, load_card
-from agent.service.compiled import FOLDER, Compiled
+from agent.service.compiled_graphs import FOLDER, CompiledGraphs
 from agent.service.senses import Senses
 
 
 def kept(state: Path, card: Card) -> Path:
-    folder = Compiled(state).folder_for(card)
+    folder = CompiledGraphs(state).folder_for(card)
     assert folder is not None
     return folder
 
 
 def sealed_with(state: Path, card: Card, content: bytes = b"graph") -> Path:
-    compiled = Compiled(state)
+    compiled = CompiledGraphs(state)
     folder = compiled.folder_for(card)
     assert folder is not None
     (folder / "openvino").mkdir(exist_ok=True)
@@ -75,13 +75,13 @@ def test_another_model_deletes_what_was_kept_of_the_one_before(tmp_path: Path) -
 
 def test_a_state_folder_that_cannot_be_written_costs_nothing_but_the_cache(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("in the way")
-    compiled = Compiled(tmp_path)
+    compiled = CompiledGraphs(tmp_path)
     assert compiled.folder_for(load_card("hearing")) is None
     compiled.seal()
 
 
 def test_a_folder_that_vanishes_meanwhile_is_no_fault(tmp_path: Path) -> None:
-    compiled = Compiled(tmp_path)
+    compiled = CompiledGraphs(tmp_path)
     folder = compiled.folder_for(load_card("hearing"))
     assert folder is not None
     folder.rmdir()
@@ -92,7 +92,7 @@ def test_a_folder_that_vanishes_meanwhile_is_no_fault(tmp_path: Path) -> None:
 def blobs_after_a_start(state: Path) -> dict[Path, int]:
     """What OpenVINO keeps, and when it was written."""
     config = of_data({"models": {"device": "cpu", "runtime": "openvino"}})
-    Senses.load(config, compiled=Compiled(state), state_folder=state)
+    Senses.load(config, compiled=CompiledGraphs(state), state_folder=state)
     return {path: path.stat().st_mtime_ns for path in (state / FOLDER).rglob("*.blob")}
 
 

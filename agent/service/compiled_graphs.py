@@ -29,7 +29,7 @@ _KEY_CHARACTERS = 16
 _RUNTIMES = ("openvino", "onnxruntime", "onnxruntime-gpu")
 
 
-class Compiled:
+class CompiledGraphs:
     """The compiled graphs of one agent; for one thread. A disk that refuses costs time at the start, nothing else."""
 
     def __init__(self, state_folder: Path) -> None:

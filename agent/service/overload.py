@@ -22,7 +22,7 @@ SOUND_BEHIND_BLOCKS = 20  # 2 s of one microphone
 YIELD_S = 0.2
 
 
-class Load:
+class OverloadControl:
     """Counts on the thread of the eyes; `level` may be read from any thread. Times are monotonic seconds."""
 
     def __init__(self, now_s: float, *, can_shrink: bool) -> None:

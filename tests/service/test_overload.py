@@ -1,6 +1,6 @@
 """Overload: fewer pictures first, then smaller ones, and large ones again when there is time for them."""
 
-from agent.service.load import GOOD_AFTER, LARGE_AGAIN_S, WINDOW_S, Load
+from agent.service.overload import GOOD_AFTER, LARGE_AGAIN_S, WINDOW_S, OverloadControl
 
 
 class Eyes:
@@ -9,7 +9,7 @@ class Eyes:
     def __init__(self, *, can_shrink: bool = True) -> None:
         self.now_s = 100.0
         self.replaced = 0
-        self.load = Load(self.now_s, can_shrink=can_shrink)
+        self.load = OverloadControl(self.now_s, can_shrink=can_shrink)
         self.changes: list[str] = []
 
     def window(self, *, looked: int, lost: int, busy_frac: float = 1.0, times: int = 1) -> str:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from agent.scene import Policy, Scene
-from agent.service.judging import judged
 from agent.service.recordings import journal
+from agent.service.stepping import step_with_fusion
 from agent.types import Fused, FusionWindow, IncidentChange, Observation, Score
 from tests.scene.observe import blind, closed, kinds, ns
 from tests.scene.test_rolling_window import pictures
@@ -16,7 +16,7 @@ def violent(window: FusionWindow) -> Fused:
 
 def test_without_a_graph_the_windows_are_left_and_nothing_opens() -> None:
     scene = Scene(Policy())
-    changes = [change for picture in pictures(4.0) for change in judged(scene, picture, None)]
+    changes = [change for picture in pictures(4.0) for change in step_with_fusion(scene, picture, None)]
     assert changes == []
     assert scene.windows() == ()
 
@@ -27,12 +27,12 @@ def test_a_recording_with_its_judgements_replays_to_the_same_incidents_without_t
         scene = Scene(Policy())
         for picture in pictures(4.0):
             written.write(picture)
-            live += judged(scene, picture, violent, written.write)
+            live += step_with_fusion(scene, picture, violent, written.write)
         live += scene.finish(4_000_000_000, "stopped")
     again: list[IncidentChange] = []
     scene = Scene(Policy())
     for observation in read(tmp_path / "rec"):
-        again += judged(scene, observation, None)
+        again += step_with_fusion(scene, observation, None)
     again += scene.finish(4_000_000_000, "stopped")
     assert kinds(live) == ["fight"]
     assert again == live
@@ -47,7 +47,7 @@ def judged_until(end_s: float) -> list[int]:
         return violent(window)
 
     for observation in (*pictures(end_s), blind(end_s, "ended")):
-        judged(scene, observation, note)
+        step_with_fusion(scene, observation, note)
     return asked
 
 
@@ -59,7 +59,7 @@ def test_what_a_recording_shows_last_is_judged_before_it_is_closed() -> None:
 def test_a_fight_may_open_with_the_last_of_a_recording() -> None:
     scene, changes = Scene(Policy(), lateness_ns=0), list[IncidentChange]()
     for observation in (*pictures(1.0), blind(1.0, "ended")):
-        changes += judged(scene, observation, violent)
+        changes += step_with_fusion(scene, observation, violent)
     assert kinds(changes) == ["fight"]
     (end,) = closed(changes)
     assert end.close_reason == "source_ended"

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from agent.config.load import of_data
-from agent.service import memory
-from agent.service.memory import keep_freed_memory, use_large_pages
+from agent.service import allocator
+from agent.service.allocator import keep_freed_memory, use_large_pages
 from agent.service.senses import Senses
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps its own rules")
@@ -52,7 +52,9 @@ def told_by(script: str) -> str:
 def test_arrays_of_one_picture_are_made_where_those_of_the_one_before_were():
     handed_back = int(told_by(f"{PICTURES}\nprint(faults())"))
     kept = int(
-        told_by(f"{PICTURES}\nfrom agent.service.memory import keep_freed_memory\nkeep_freed_memory()\nprint(faults())")
+        told_by(
+            f"{PICTURES}\nfrom agent.service.allocator import keep_freed_memory\nkeep_freed_memory()\nprint(faults())"
+        )
     )
     assert kept < 4_000
     assert handed_back > 3 * kept
@@ -87,8 +89,8 @@ def kernel(monkeypatch, tmp_path):
     (tmp_path / "hpage_pmd_size").write_text("2097152\n")
     (tmp_path / "enabled").write_text("always [madvise] never\n")
     (tmp_path / "maps").write_text(MAPS)
-    monkeypatch.setattr(memory, "LARGE_PAGES", tmp_path)
-    monkeypatch.setattr(memory, "MAPS", tmp_path / "maps")
+    monkeypatch.setattr(allocator, "LARGE_PAGES", tmp_path)
+    monkeypatch.setattr(allocator, "MAPS", tmp_path / "maps")
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Library)
     return tmp_path, asked
 
@@ -111,11 +113,11 @@ def test_no_large_pages_where_they_are_forbidden_too_large_or_not_told_of(kernel
 
 def test_the_kernel_moves_what_lies_in_memory_to_large_pages():
     try:
-        allowed = "[never]" not in (memory.LARGE_PAGES / "enabled").read_text()
+        allowed = "[never]" not in (allocator.LARGE_PAGES / "enabled").read_text()
     except OSError:
         allowed = False
     release = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
     if not allowed or release < (6, 1):
         pytest.skip("this kernel has no large pages, or moves nothing at once")
-    script = "from agent.service.memory import use_large_pages\nbefore = large_kb()\nuse_large_pages()"
+    script = "from agent.service.allocator import use_large_pages\nbefore = large_kb()\nuse_large_pages()"
     assert int(told_by(f"{MANY}\n{script}\nprint(large_kb() - before)")) >= 16_000

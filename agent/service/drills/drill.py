@@ -20,7 +20,7 @@ from agent.inference.see import Seer
 from agent.scene import Policy, Scene
 from agent.service import clock
 from agent.service.drills.plans import PLANS, Piece, material
-from agent.service.judging import Fuse, judged
+from agent.service.stepping import Fuse, step_with_fusion
 from agent.types import NS_PER_S, Frame, Heard, IncidentChange, Observation, Opened, Seen, SoundBlock, Tick, Uint8Array
 from agent.uplink.uplink import Uplink
 
@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
+class DrillContext:
     """Where drills are set up: the parts of the running node that they go through."""
 
     config: Config
@@ -66,31 +66,31 @@ class Rig:
 class Drill:
     """One drill. Eye, ear and scene each belong to the thread that uses them; `steps` tells what happens."""
 
-    def __init__(self, rig: Rig, kind: str, camera: str, ordinals_used: int) -> None:
+    def __init__(self, context: DrillContext, kind: str, camera: str, ordinals_used: int) -> None:
         plan = PLANS[kind]
         self.kind, self.camera, self.plan = kind, camera, plan
         self.steps: queue.SimpleQueue[Step] = queue.SimpleQueue()
         self.over = threading.Event()  # the scene has spoken its last word
         self.stop = threading.Event()  # no more material
-        self.started_ns = rig.now_ns()
+        self.started_ns = context.now_ns()
         self.ended_ns: int | None = None  # of the material
         self.picture: Uint8Array | None = None
         self.highest_ordinal = ordinals_used
         self.incident_id = ""
-        self._rig = rig
+        self._context = context
         self._ordinals_used = ordinals_used
-        self._seer = rig.seer()
-        self._listener = rig.listener()
-        self._scene = Scene(drill_policy(rig.policy(), kind, camera))
+        self._seer = context.seer()
+        self._listener = context.listener()
+        self._scene = Scene(drill_policy(context.policy(), kind, camera))
         self._noticed = False
         self._belief = 0.0
 
     def feed(self) -> None:
         """Play the material in real time; on a thread of its own."""
         try:
-            for number, piece in enumerate(material(self.kind, self.camera, self._rig.config.analysis)):
+            for number, piece in enumerate(material(self.kind, self.camera, self._context.config.analysis)):
                 if number == 0:
-                    self.started_ns = self._rig.now_ns()  # the material is open now
+                    self.started_ns = self._context.now_ns()  # the material is open now
                 if not self._wait(self.started_ns + piece.item.at_ns):
                     return
                 self._put(piece)
@@ -100,31 +100,31 @@ class Drill:
         except VedetteError as error:
             self._say("injected", error.line(), "Install Vedette again: its drill cannot be played.")
         finally:
-            self.ended_ns = self._rig.now_ns()
+            self.ended_ns = self._context.now_ns()
 
     def look(self, frame: Frame) -> None:
         """See one picture of the drill; from the thread of the eyes."""
         if frame.at_ns >= self.started_ns:
             seen = self._seer.see(frame)
             self._notice("vision")
-            self._rig.put_observation(seen)
+            self._context.put_observation(seen)
 
     def listen(self, block: SoundBlock) -> None:
         """Hear one block of the drill; from the thread of the ears."""
         if block.at_ns >= self.started_ns:
             for heard in self._listener.hear(block):
                 self._notice("sound")
-                self._rig.put_observation(heard)
+                self._context.put_observation(heard)
 
     def step(self, observation: Observation) -> None:
         """Judge one observation, and raise what follows; from the judge's thread."""
         if observation.at_ns >= self.started_ns and not self.over.is_set():
-            self._raise(judged(self._scene, observation, self._rig.fuse))
+            self._raise(step_with_fusion(self._scene, observation, self._context.fuse))
             self._belief = max(self._belief, self._scene.beliefs(self.camera)[self.kind])
 
     def tend(self) -> None:
         """Let time pass, and end what is over; from the judge's thread, often."""
-        now_ns = self._rig.now_ns()
+        now_ns = self._context.now_ns()
         self.step(Tick(at_ns=max(self.started_ns, now_ns - TICK_LAG_NS)))
         if self.ended_ns is not None and now_ns - self.ended_ns > GRACE_S * NS_PER_S and not self.over.is_set():
             self.finish(now_ns)
@@ -143,16 +143,16 @@ class Drill:
         return "seen" if self.plan.sense == "vision" else "heard"
 
     def _wait(self, due_ns: int) -> bool:
-        wait_s = (due_ns - self._rig.now_ns()) / NS_PER_S
+        wait_s = (due_ns - self._context.now_ns()) / NS_PER_S
         return not self.stop.wait(max(0.0, wait_s))
 
     def _put(self, piece: Piece) -> None:
         item = replace(piece.item, at_ns=self.started_ns + piece.item.at_ns)
         if isinstance(item, Frame):
             self.picture = piece.picture
-            self._rig.put_frame(item)
+            self._context.put_frame(item)
         else:
-            self._rig.put_sound(item)
+            self._context.put_sound(item)
 
     def _notice(self, modality: str) -> None:
         if modality == self.plan.sense and not self._noticed:
@@ -166,7 +166,7 @@ class Drill:
             opened = isinstance(change, Opened)
             if opened:
                 self._say("opened", more={"summary": shifted.incident.summary})
-            incident_id = self._rig.uplink.raise_change(
+            incident_id = self._context.uplink.raise_change(
                 shifted,
                 wall_offset_ns=clock.wall_offset_ns(),
                 clock_synchronised=clock.synchronised(),
@@ -174,17 +174,17 @@ class Drill:
             )
             if opened:
                 self.incident_id = incident_id
-                self._say("on disk", *_not_kept(self._rig.uplink), more={"id": incident_id})
+                self._say("on disk", *_not_kept(self._context.uplink), more={"id": incident_id})
 
     def _say(self, stage: Stage, fault: str = "", cure: str = "", more: dict[str, Any] | None = None) -> None:
-        self.steps.put(Step(stage=stage, at_ns=self._rig.now_ns(), fault=fault, cure=cure, more=more or {}))
+        self.steps.put(Step(stage=stage, at_ns=self._context.now_ns(), fault=fault, cure=cure, more=more or {}))
 
 
 class Drills:
     """The drills of one node, one at a time. `run` from anywhere, the rest from the node's own threads."""
 
-    def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+    def __init__(self, context: DrillContext) -> None:
+        self._context = context
         self._busy = threading.Lock()
         self._current: Drill | None = None
         self._ordinals_used = 0
@@ -214,7 +214,7 @@ class Drills:
         drill = self._current
         if drill is not None and not drill.over.is_set():
             drill.stop.set()
-            drill.finish(self._rig.now_ns())
+            drill.finish(self._context.now_ns())
 
     def run(self, kind: str, camera: str, stop: threading.Event) -> Generator[Step, None, None]:
         """Drill and yield every stage as it is reached, until the broker has it. VedetteError: it cannot begin."""
@@ -239,7 +239,7 @@ class Drills:
         threading.Thread(target=unheeded, name="drill", daemon=True).start()
 
     def _drilled(self, kind: str, camera: str, stop: threading.Event) -> Iterator[Step]:
-        drill = Drill(self._rig, kind, camera, self._ordinals_used)
+        drill = Drill(self._context, kind, camera, self._ordinals_used)
         self._current = drill
         feeder = threading.Thread(target=drill.feed, name=f"drill {kind}", daemon=True)
         feeder.start()
@@ -271,26 +271,26 @@ class Drills:
                 return
 
     def _delivered(self, drill: Drill, stop: threading.Event) -> Step:
-        deadline_ns = self._rig.now_ns() + round(DELIVERY_S * NS_PER_S)
-        while self._rig.now_ns() < deadline_ns and not stop.is_set():
-            if self._rig.uplink.is_delivered(drill.incident_id):
-                return Step(stage="published", at_ns=self._rig.now_ns())
+        deadline_ns = self._context.now_ns() + round(DELIVERY_S * NS_PER_S)
+        while self._context.now_ns() < deadline_ns and not stop.is_set():
+            if self._context.uplink.is_delivered(drill.incident_id):
+                return Step(stage="published", at_ns=self._context.now_ns())
             stop.wait(LOOK_S)
-        health = self._rig.uplink.health()
+        health = self._context.uplink.health()
         refused = f"the broker does not take {', '.join(health.refused_topics)}" if health.refused_topics else ""
         fault = health.fault or refused or "the broker does not acknowledge it"
         cure = "Run `vedette doctor`: it tries every step to the broker, and what the broker allows."
-        return Step(stage="published", at_ns=self._rig.now_ns(), fault=fault, cure=cure)
+        return Step(stage="published", at_ns=self._context.now_ns(), fault=fault, cure=cure)
 
     def _require(self, kind: str, camera: str) -> None:
         """Refuse what could only fail, or would prove nothing. Raises VedetteError."""
         if kind not in PLANS:
             raise VedetteError(f"there is no drill for {kind!r}", cure=f"There are {', '.join(PLANS)}.")
-        known = self._rig.config.cameras
+        known = self._context.config.cameras
         if camera not in known:
             raise VedetteError(f"there is no camera {camera!r} here", cure=f"There are {', '.join(known)}.")
         sense = PLANS[kind].sense
-        status = self._rig.source_status(camera, sense)
+        status = self._context.source_status(camera, sense)
         if status != "running":
             what = "the picture" if sense == "vision" else "the sound"
             raise VedetteError(
@@ -298,7 +298,7 @@ class Drills:
                 why=status,
                 cure=f"See what is wrong with it: vedette camera probe {camera}.",
             )
-        if not self._rig.policy().allows(kind, camera):
+        if not self._context.policy().allows(kind, camera):
             raise VedetteError(
                 f"a real {kind} on camera {camera} would open no incident",
                 why="the box or the camera is disarmed, or the kind is disabled",
