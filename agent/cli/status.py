@@ -14,21 +14,36 @@ from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.cli.when import local, seconds
 
 ANSWER_S = 15.0
+_SENSES = {"vision": "picture", "sound": "sound"}
 
 State = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="The agent's state folder, if not the usual one.")
 ]
 
 
-def status(state: State = None, as_json: AsJson = False) -> None:
+def status(
+    state: State = None,
+    alive: Annotated[
+        bool,
+        typer.Option(
+            "--alive",
+            help="Exit code 0 as long as the agent answers and makes progress, whatever it watches: for health checks.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Tell how the running agent is: cameras, models, broker, and what is not as it should be (then exit code 1)."""
     answer = _answer({"action": "status"}, state)
-    told = answer["state"]
+    wrong = list(_stuck(answer)) if alive else list(_wrong(answer))
     if as_json:
         print_json(answer)
+    elif alive:
+        say(_headline(answer["state"]))
     else:
-        _show(told, answer["settings"])
-    raise typer.Exit(0 if told["status"] == "ok" else 1)
+        _show(answer["state"], answer["settings"])
+    for line in () if as_json else wrong:
+        warn(line)
+    raise typer.Exit(1 if wrong else 0)
 
 
 def set_(
@@ -93,7 +108,7 @@ def _list(settings: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _show(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> None:
-    say(f"{told['node']}, Vedette {told['version']}, up {_span(told['uptime_s'])}")
+    say(_headline(told))
     print_table(("camera", "picture", "", "sound", ""), _cameras(told, settings), empty="No camera is watched.")
     outbox, protocol = told["outbox"], told["broker"]["protocol"]
     broker = f"connected with MQTT {protocol}" if protocol else "not connected"
@@ -106,8 +121,35 @@ def _show(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> None:
             say(f"set: {its['setting']} {its['value']}{until} (configured: {its['configured']})")
     if told["clock"] != "synchronised":
         remark("The clock is not synchronised; messages say so.")
-    for why in told["degraded_because"]:
-        warn(why)
+
+
+def _headline(told: Mapping[str, Any]) -> str:
+    return f"{told['node']}, Vedette {told['version']}, up {_span(told['uptime_s'])}"
+
+
+def _wrong(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is not as it should be: what hangs, is lost, waits for nobody, or is degraded."""
+    told = answer["state"]
+    yield from _stuck(answer)
+    for camera, its in told["cameras"].items():
+        lost = {sense: its[sense]["why"] or its[sense]["reason"] for sense in _SENSES if _is_lost(its.get(sense))}
+        for why in dict.fromkeys(lost.values()):  # a camera that is away takes both its senses along: said once
+            senses = " and ".join(word for sense, word in _SENSES.items() if lost.get(sense) == why)
+            yield f"{camera}: {senses} lost: {why}"
+    if not told["broker"]["protocol"]:
+        yield answer["broker_fault"] or "the broker is not connected yet"
+    yield from told["degraded_because"]
+
+
+def _stuck(answer: Mapping[str, Any]) -> Iterator[str]:
+    from agent.service.notify import STUCK_AFTER_S
+
+    for worker in answer["stuck"]:
+        yield f"no progress of {worker} for {STUCK_AFTER_S:g} s and more: it hangs"
+
+
+def _is_lost(its: Mapping[str, Any] | None) -> bool:
+    return its is not None and its["status"] == "lost"
 
 
 def _cameras(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -125,9 +167,7 @@ def _cameras(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> Iterato
 def _sense(its: Mapping[str, Any] | None) -> str:
     if its is None:
         return "none"
-    if its["status"] == "running":
-        return "running"
-    return f"{its['status']}: {its['why'] or its['reason']}" if its["why"] or its["reason"] else str(its["status"])
+    return f"{its['status']} ({its['reason']})" if its["status"] == "lost" and its["reason"] else str(its["status"])
 
 
 def _span(span_s: int) -> str:

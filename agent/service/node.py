@@ -1,14 +1,16 @@
 """The live agent: sources, see, hear, judge and uplink as threads, supervised, stopped in the order of flow."""
 
+import faulthandler
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from agent import __version__
 from agent.capture.live import LiveSource, Microphone, SourceState
 from agent.config.schema import Config
+from agent.errors import WorkerError
 from agent.scene import Policy, Scene, unlearned
 from agent.service import clock
 from agent.service.cameras import Cameras
@@ -186,6 +188,10 @@ class Node:
         described = self._senses.describe()
         return "; ".join(f"{name} {model['precision']} on {model['place']}" for name, model in described.items())
 
+    def _beside(self) -> dict[str, Any]:
+        """Return what who asks on this machine is told beside the state that goes to the broker."""
+        return {"broker_fault": self._uplink.health().why, "stuck": list(self._progress.stuck())}
+
     def adopt(self, policy: Policy) -> None:
         """Go by `policy` from the next observation on; from any thread. Raises CommandError while nothing is judged."""
         self._judge.adopt(policy)
@@ -199,7 +205,7 @@ class Node:
         judge = self._worker("judge", self._judge.run, judge_stop)
         uplink = self._worker("uplink", self._uplink.run, uplink_stop)
         control = self._worker("control", self._control.run, control_stop)
-        listening = LocalSocket(self._options.state_folder, self._drills, self._control)
+        listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
         local_socket = self._worker("local socket", listening.serve, stop)
         normality = self._worker("normality", self._normality.run, learned_stop)
         drift = self._worker("drift", self._drift.run, learned_stop)
@@ -279,6 +285,8 @@ class Node:
             self._cameras.tend()
             self._report.publish()
             heartbeat.tend(self._report.line)
+            if hopeless := heartbeat.hopeless(self._options.give_up_after_s):
+                raise _given_up(hopeless)
             if self._report.all_ended():
                 _LOG.info("every source has ended")
                 return
@@ -293,6 +301,16 @@ class Node:
         self._report.source_changed(state)
         for blind in blinds_of(state, clock.now_ns()):
             self._channels.observations.put(blind)
+
+
+def _given_up(stuck: tuple[str, ...]) -> WorkerError:
+    """Tell the log where every thread stands, as systemd's watchdog has it do, and return what ends the agent."""
+    faulthandler.dump_traceback(all_threads=True)
+    return WorkerError(
+        f"no progress of {' and '.join(stuck)} for a minute",
+        why="it hangs; the lines above say where",
+        cure="Start it again, or let the service or the container do so; `vedette doctor` looks for the reason.",
+    )
 
 
 def _wall_ns() -> int:

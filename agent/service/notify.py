@@ -3,7 +3,8 @@
 The protocol is a datagram to the socket in $NOTIFY_SOCKET, so this file takes no library. The watchdog is fed
 by progress: `Progress` knows when each worker last went round its loop, and `Heartbeat`, tended by the
 supervisor, feeds the watchdog only while none is stuck. Workers go round when there is nothing to do, too: a
-lost camera leaves them idle, not stuck.
+lost camera leaves them idle, not stuck. Where nobody keeps a watchdog (a container, a terminal), `Heartbeat` says
+when to give up: an agent that hangs tells nobody anything, one that ended is started again.
 """
 
 import logging
@@ -12,7 +13,9 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 STUCK_AFTER_S = 20.0  # one picture takes milliseconds; a memory card that stalls takes seconds
+GIVE_UP_AFTER_S = 60.0  # twice the service's watchdog: a stalled network folder may still come back
 STATUS_EVERY_S = 2.0
+ROUND_AT_MOST_S = 2.0  # what one round of the supervisor counts: a process that was paused was not stuck meanwhile
 PETS_PER_LIMIT = 4  # one may come late on a busy box
 
 _LOG = logging.getLogger(__name__)
@@ -97,6 +100,12 @@ class Heartbeat:
         self._petted_s = self._asked_s = float("-inf")
         self._said = ""
         self._stuck: tuple[str, ...] = ()
+        self._stuck_s = 0.0
+        self._tended_s = clock_s()
+
+    def hopeless(self, after_s: float = GIVE_UP_AFTER_S) -> tuple[str, ...]:
+        """Return the workers for which the agent should end itself: stuck for long, and no watchdog that ends it."""
+        return self._stuck if self._stuck_s >= after_s and not self._notifier.watchdog_s else ()
 
     def tend(self, status: Callable[[], str]) -> None:
         """Feed the watchdog if it is time and nothing is stuck; pass on the status if it changed."""
@@ -104,6 +113,8 @@ class Heartbeat:
         if stuck != self._stuck:
             self._tell_stuck(stuck)
         now_s = self._clock_s()
+        self._stuck_s = self._stuck_s + min(now_s - self._tended_s, ROUND_AT_MOST_S) if stuck else 0.0
+        self._tended_s = now_s
         if self._notifier.watchdog_s and not stuck and now_s - self._petted_s >= self._every_s:
             self._petted_s = now_s
             self._notifier.pet()
@@ -114,7 +125,8 @@ class Heartbeat:
     def _tell_stuck(self, stuck: tuple[str, ...]) -> None:
         self._stuck = stuck
         if stuck:
-            _LOG.error("no progress of %s: the watchdog is withheld", " and ".join(stuck))
+            then = "the watchdog is withheld" if self._notifier.watchdog_s else "the agent ends if that lasts"
+            _LOG.error("no progress of %s: %s", " and ".join(stuck), then)
             self._tell(f"stuck: {', '.join(stuck)}; the watchdog is withheld")
         else:
             _LOG.warning("every worker makes progress again")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.scene import Scene
-from agent.service.notify import STUCK_AFTER_S, Notifier
+from agent.service.notify import GIVE_UP_AFTER_S, STUCK_AFTER_S, Notifier
 from agent.types import Frame, IncidentChange, Observation, SoundBlock, Uint8Array
 
 LatestPicture = Callable[[], Uint8Array | None]
@@ -37,3 +37,4 @@ class Options:
     config_fault: str = ""  # why not the configuration of today but the last good one
     notifier: Notifier = field(default_factory=Notifier)
     stuck_after_s: float = STUCK_AFTER_S
+    give_up_after_s: float = GIVE_UP_AFTER_S

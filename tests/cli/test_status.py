@@ -43,11 +43,15 @@ def setting(path: str, value: str, configured: str, until: str | None = None) ->
 class Desk:
     def __init__(self) -> None:
         self.state = STATE
+        self.stuck: list[str] = []
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     def describe(self) -> dict[str, Any]:
         settings = [setting("armed", "off", "on", "2026-11-21T12:00:00.000Z"), setting("yard/enabled", "off", "off")]
         return {"state": self.state, "settings": settings}
+
+    def beside(self) -> dict[str, Any]:
+        return {"broker_fault": "the broker x cannot be reached", "stuck": self.stuck}
 
     def set(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         if path == "war":
@@ -60,7 +64,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk, stop = Desk(), threading.Event()
-    local = LocalSocket(tmp_path, None, desk)  # type: ignore[arg-type]  # there are no drills here
+    local = LocalSocket(tmp_path, None, desk, desk.beside)  # type: ignore[arg-type]  # there are no drills here
     thread = threading.Thread(target=local.serve, args=(stop,))
     thread.start()
     deadline_s = time.monotonic() + 30
@@ -74,12 +78,58 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_the_status_tells_what_a_person_looks_for(vedette: Vedette, desk: Desk, tmp_path: Path) -> None:
     ended = vedette("status", "--state", str(tmp_path))
-    assert ended.code == 0
-    for part in ("box, Vedette 0.1.0, up 2 h 5 min", "9.9 a second, 2.5 looked at", "lost: 401 Unauthorized"):
+    for part in ("box, Vedette 0.1.0, up 2 h 5 min", "9.9 a second, 2.5 looked at", "lost (login)"):
         assert part in ended.out
     assert "connected with MQTT 5, 3 messages waiting" in ended.out
     assert "set: armed off until 2026-11-21" in ended.out
     assert ended.out.count("yard") == 1  # it is off, as configured
+
+
+LOST = {"status": "lost", "for_s": 3, "reason": "refused", "why": "connection refused"}
+
+
+def with_hall(**changes: Any) -> dict[str, Any]:
+    return STATE | {"cameras": {"hall": STATE["cameras"]["hall"] | {"sound": None} | changes}}
+
+
+def test_where_all_is_as_it_should_be_the_exit_code_is_zero(vedette: Vedette, desk: Desk, tmp_path: Path) -> None:
+    desk.state = with_hall()
+    ended = vedette("status", "--state", str(tmp_path))
+    assert (ended.code, "warning" in ended.err) == (0, False)
+
+
+def test_a_lost_camera_is_told_once_with_its_reason_and_ends_with_one(
+    vedette: Vedette, desk: Desk, tmp_path: Path
+) -> None:
+    desk.state = with_hall(vision=LOST, sound=LOST)
+    ended = vedette("status", "--state", str(tmp_path))
+    assert ended.code == 1
+    assert ended.err.count("hall: picture and sound lost: connection refused") == 1
+    desk.state = with_hall(vision=LOST, sound=LOST | {"why": "silent"})
+    ended = vedette("status", "--state", str(tmp_path))
+    assert "hall: picture lost: connection refused" in ended.err
+    assert "hall: sound lost: silent" in ended.err
+
+
+def test_a_broker_that_is_away_is_told_with_its_reason_and_ends_with_one(
+    vedette: Vedette, desk: Desk, tmp_path: Path
+) -> None:
+    desk.state = with_hall() | {"broker": {"protocol": "", "refused_topics": []}}
+    ended = vedette("status", "--state", str(tmp_path))
+    assert (ended.code, "the broker x cannot be reached" in ended.err) == (1, True)
+
+
+def test_alive_is_an_agent_that_answers_and_goes_on_whatever_it_watches(
+    vedette: Vedette, desk: Desk, tmp_path: Path
+) -> None:
+    desk.state = with_hall(vision=LOST) | {"broker": {"protocol": "", "refused_topics": []}, "status": "degraded"}
+    ended = vedette("status", "--alive", "--state", str(tmp_path))
+    assert (ended.code, ended.out) == (0, "box, Vedette 0.1.0, up 2 h 5 min\n")
+    desk.stuck = ["see"]
+    ended = vedette("status", "--alive", "--state", str(tmp_path))
+    assert (ended.code, "no progress of see" in ended.err) == (1, True)
+    assert vedette("status", "--state", str(tmp_path)).code == 1
+    assert vedette("status", "--alive", "--state", str(tmp_path / "nobody")).code == 1
 
 
 def test_a_degraded_box_says_why_and_ends_with_one(vedette: Vedette, desk: Desk, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.schema import Broker, Camera, Config
-from agent.errors import ConfigError
+from agent.errors import ConfigError, WorkerError
 from agent.service import last_good
 from agent.service.node import Node
 from agent.service.notify import Heartbeat, Notifier, Progress, status_line
@@ -142,6 +142,40 @@ def test_the_watchdog_is_fed_four_times_per_limit_and_withheld_while_a_worker_is
     assert systemd.heard() == ["WATCHDOG=1", "STATUS=well"]
 
 
+def test_hopeless_is_who_is_stuck_for_long_while_nobody_keeps_a_watchdog() -> None:
+    clock = Clock()
+    progress = Progress(("see", "hear"), clock, limit_s=10.0)
+    alone, watched = (Heartbeat(Notifier(watchdog_s=limit_s), progress, clock) for limit_s in (None, 8.0))
+
+    def go_on(seconds: float) -> None:
+        for _ in range(int(seconds * 2)):
+            clock.now_s += 0.5
+            progress.beat("hear")
+            alone.tend(str)
+            watched.tend(str)
+
+    go_on(10.0 + 59.5)
+    assert alone.hopeless(60.0) == ()
+    go_on(0.5)
+    assert alone.hopeless(60.0) == ("see",)
+    assert watched.hopeless(60.0) == ()
+    progress.beat("see")
+    go_on(0.5)
+    assert alone.hopeless(60.0) == ()
+    go_on(10.0 + 59.0)
+    assert alone.hopeless(60.0) == ()  # it counts from the beginning again
+
+
+def test_a_process_that_was_paused_for_an_hour_is_not_hopeless() -> None:
+    clock = Clock()
+    progress = Progress(("see",), clock, limit_s=10.0)
+    heartbeat = Heartbeat(Notifier(), progress, clock)
+    clock.now_s += 3600.0
+    heartbeat.tend(str)
+    assert progress.stuck() == ("see",)
+    assert heartbeat.hopeless(60.0) == ()
+
+
 def test_the_status_line_names_what_does_not_run() -> None:
     cameras = {
         "door": {"vision": "running", "sound": "running"},
@@ -209,6 +243,24 @@ def test_one_hanging_worker_starves_the_watchdog_and_a_lost_camera_does_not(syst
         running.join(90)
     assert not running.is_alive()
     assert systemd.wait("STOPPING=1")
+
+
+def test_where_nobody_keeps_a_watchdog_an_agent_that_hangs_ends_and_says_where(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    witness = Hanging()
+    options = Options(
+        credentials=lambda _: None, state_folder=tmp_path / "state", witness=witness,
+        stuck_after_s=1.0, give_up_after_s=1.0,
+    )  # fmt: skip
+    node = Node(_config(yard=Camera(url=CLIP, loop=True, sound="none")), options)
+    witness.hang.set()
+    try:
+        with pytest.raises(WorkerError, match="no progress of see"):
+            node.run(threading.Event())
+    finally:
+        witness.go_on.set()
+    assert "in frame" in capfd.readouterr().err
 
 
 RIGHT = f'[cameras.yard]\nurl = "{CLIP}"\n'

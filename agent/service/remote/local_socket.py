@@ -3,7 +3,7 @@
 One JSON object a line. These are answered, and then the connection is closed:
 
     {"action": "drill", "kind": …, "camera": …}         a line for each stage that is reached, {"stage", "at_ns", …}
-    {"action": "status"}                                one: {"state", "settings"}
+    {"action": "status"}                                one: {"state", "settings", "broker_fault", "stuck"}
     {"action": "set", "setting": …, "value": …, …}      one: {"value", "kept", …}
 
 What cannot be done is answered by one {"error", "why", "cure"}.
@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,10 +51,14 @@ class Controls(Protocol):
 class LocalSocket:
     """The node's end; `serve` on a thread of its own, one caller after the other."""
 
-    def __init__(self, folder: Path, drills: Drills, controls: Controls) -> None:
+    def __init__(
+        self, folder: Path, drills: Drills, controls: Controls, beside: Callable[[], Mapping[str, Any]] = dict
+    ) -> None:
+        """`beside` says what only this machine is told of how the node is."""
         self._path = folder / SOCKET
         self._drills = drills
         self._controls = controls
+        self._beside = beside
 
     def serve(self, stop: threading.Event) -> None:
         """Answer callers until `stop` is set; where the folder takes no socket, nothing can be asked."""
@@ -87,7 +91,7 @@ class LocalSocket:
                 with contextlib.closing(self._drills.run(kind, camera, stop)) as steps:
                     yield from (asdict(step) for step in steps)
             case {"action": "status"}:
-                yield self._controls.describe()
+                yield {**self._controls.describe(), **self._beside()}
             case {"action": "set", "setting": str(setting), "value": _, **rest} if not rest.keys() - {
                 "action",
                 "for_s",
