@@ -1,0 +1,64 @@
+"""What the README and the documents tell people to type exists: every command, every option."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from agent.cli.main import build_app
+
+REPOSITORY = Path(__file__).parent.parent
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+# Where a command may begin: on a line, after sudo, in a container (`exec vedette vedette …`: the service, the command).
+_BEGINS = re.compile(
+    r"(?:^|[$;] |   |sudo |-u vedette |bin/|compose run --rm |compose exec vedette | -v \S+ )vedette (?=\S)"
+)
+_ROOT = typer.main.get_command(build_app())
+
+
+def typed(text: str) -> Iterator[list[str]]:
+    """Yield the words after `vedette` of each command in blocks of code and in `code` within sentences."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    for line in [line for block in blocks for line in block.splitlines()] + inline:
+        told = line.split("  #")[0].replace("\\|", "|")
+        begins = [match.end() for match in _BEGINS.finditer(told)]
+        for begin, end in zip(begins, [*begins[1:], len(told)], strict=False):
+            yield re.sub(r"[\[\]`]", " ", told[begin:end]).split()
+
+
+def unknown(words: list[str]) -> str:
+    """Return what of a command line Vedette does not know; empty where it knows all."""
+    command, path = _ROOT, "vedette"
+    for word in words:
+        if not (inner := getattr(command, "commands", None)):
+            break
+        if re.fullmatch(r"[A-Z…].*", word) or word.startswith("-"):
+            break
+        for name in word.split("|"):  # install|uninstall
+            if name not in inner:
+                return f"{path} {name}"
+        command, path = inner[word.split("|")[0]], f"{path} {word}"
+    options = {option for param in command.params for option in (*param.opts, *param.secondary_opts)} | {"--help", "-h"}
+    asked = [word.split("=")[0].rstrip(".,;:…") for word in words if re.match(r"--?[a-z]", word, re.IGNORECASE)]
+    return next((f"{path} {option}" for option in asked if option not in options | {"--debug", "--version"}), "")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_a_document_tells_to_type_exists(document: Path) -> None:
+    found = {" ".join(words): unknown(words) for words in typed(document.read_text())}
+    assert {line: what for line, what in found.items() if what} == {}
+
+
+def test_commands_are_found_where_documents_have_them_and_what_is_wrong_is_told() -> None:
+    text = (REPOSITORY / "README.md").read_text() + (REPOSITORY / "docs" / "container.md").read_text()
+    told = [" ".join(words) for words in typed(text)]
+    assert "doctor --privacy" in told
+    assert "drill fall --camera door" in told
+    assert any(line.startswith("camera find") for line in told)
+    assert len(told) > 30
+    assert unknown(["camera", "fined"]) == "vedette camera fined"
+    assert unknown(["run", "--recrod", "DIR"]) == "vedette run --recrod"
+    assert unknown(["service", "install|uninstal"]) == "vedette service uninstal"
