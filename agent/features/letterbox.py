@@ -39,15 +39,6 @@ class Letterbox:
     source_width_px: int
     source_height_px: int
 
-    @property
-    def scale_x(self) -> float:
-        """Canvas pixels per pixel of the picture, sideways (differs from `scale_y` only by rounding)."""
-        return self.content_width_px / self.source_width_px
-
-    @property
-    def scale_y(self) -> float:
-        return self.content_height_px / self.source_height_px
-
     def to_fractions(self, boxes_px: NDArray[np.floating]) -> NDArray[np.float32]:
         """Boxes in canvas pixels → fractions of the picture, clipped to 0..1."""
         moved = (np.asarray(boxes_px, np.float64).reshape(-1, 4) - self._offset_px()) / self._extent_px()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.features.logmel import HOP_SAMPLES, RATE_HZ, SAMPLES
+from agent.features.logmel import RATE_HZ, SAMPLES
 
 STEP_SAMPLES = RATE_HZ // 2
 NS_PER_SAMPLE = 1_000_000_000 // RATE_HZ
@@ -40,10 +40,6 @@ class SoundWindow:
     pad_before_samples: int = 0
     pad_after_samples: int = 0
     gap_before: bool = False
-
-    def frame_ns(self, frame: int) -> int:
-        """When log-mel frame `frame` of this window begins."""
-        return self.start_ns + frame * HOP_SAMPLES * NS_PER_SAMPLE
 
 
 class SoundWindows:
