@@ -32,9 +32,7 @@ def frame(form: str = "yuv420p", shades: np.ndarray = SHADES) -> VideoFrame:
     return VideoFrame.from_ndarray(shades, "rgb24").reformat(format=form)
 
 
-@pytest.mark.parametrize(
-    "form", ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuyv422", "nv12", "rgb24", "gray"]
-)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_part_is_what_the_whole_picture_shows_there(form: str) -> None:
     picture = frame(form)
     part, (left, top, right, bottom) = NativePicture(picture, ()).cut((0.3, 0.2, 0.7, 0.6), 640, 360)

@@ -31,6 +31,14 @@ def vedette(*arguments: str | Path, cwd: Path, timeout_s: float = 900.0) -> Ende
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
 
+def empty_and_zoo(folder: Path) -> tuple[Path, Path]:
+    """Make an empty folder to run in, and one for models."""
+    empty, zoo = folder / "empty", folder / "zoo"
+    empty.mkdir()
+    zoo.mkdir()
+    return empty, zoo
+
+
 def left_in_home(cwd: Path) -> list[str]:
     """What the runs wrote into their home."""
     home = cwd.parent / f"{cwd.name}-home"

@@ -8,7 +8,7 @@ pytest.importorskip("agent.capture.source", reason="capture is not written yet")
 
 from agent.inference.card import zoo_folder
 from agent.service.bench import Moment, Stages
-from tests.cli.outside import left_in_home, vedette
+from tests.cli.outside import empty_and_zoo, left_in_home, vedette
 from tests.inference import tiny
 
 STAGES = (
@@ -19,10 +19,7 @@ STAGES = (
 
 @pytest.fixture
 def work(tmp_path):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    zoo = tmp_path / "zoo"
-    zoo.mkdir()
+    empty, zoo = empty_and_zoo(tmp_path)
     tiny.save_hearing_card(zoo)
     tiny.save_vision_card(zoo)
     return empty

@@ -7,17 +7,14 @@ import numpy as np
 import pytest
 
 from agent.inference.card import load_card, zoo_folder
-from tests.cli.outside import left_in_home, vedette
+from tests.cli.outside import empty_and_zoo, left_in_home, vedette
 from tests.inference import tiny
 
 
 @pytest.fixture
 def work(tmp_path):
     """An empty folder to run in; pictures and models lie elsewhere."""
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    zoo = tmp_path / "zoo"
-    zoo.mkdir()
+    empty, zoo = empty_and_zoo(tmp_path)
     tiny.save_vision_card(zoo)
     pictures = tmp_path / "pictures"
     pictures.mkdir()

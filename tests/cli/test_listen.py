@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("agent.capture.source", reason="capture is not written yet")
 
 from agent.inference.card import load_card, zoo_folder
-from tests.cli.outside import left_in_home, vedette
+from tests.cli.outside import empty_and_zoo, left_in_home, vedette
 from tests.inference import tiny
 
 RATE = 16_000
@@ -28,10 +28,7 @@ def write_wav(path, seconds: float, *, rate: int = RATE, sigma: float = 0.05, ch
 
 @pytest.fixture
 def work(tmp_path):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    zoo = tmp_path / "zoo"
-    zoo.mkdir()
+    empty, zoo = empty_and_zoo(tmp_path)
     tiny.save_hearing_card(zoo)
     write_wav(tmp_path / "three.wav", 3.0)
     return empty
