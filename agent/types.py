@@ -199,6 +199,16 @@ class Sunken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Burning:
+    """What a second judge makes of fire and smoke (decision 048): of the whole look, and of the part of the picture
+    where most speaks for fire, in its own size, where there was a closer look at it."""
+
+    whole: tuple[Score, ...]
+    region: Box | None = None
+    part: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one picture showed; `detections` is None where the picture stood still and was not analysed.
 
@@ -208,7 +218,8 @@ class Seen:
     that was not looked for. `flicker` is how restless the edges of what glows are (`agent.features.flicker`), None
     where the picture has colours or was not analysed. `closer` is a second look at a part of it, where there was one;
     what was found there is apart from `detections`, because not all that reads those may read it (decision 027).
-    `sunken` is a closer look at somebody who went down, where there was one: for falls alone (decision 038).
+    `sunken` is a closer look at somebody who went down, where there was one: for falls alone (decision 038). `burning`
+    is a second judge's word on fire and smoke, None where the picture was not analysed or the graph has no such judge.
     """
 
     camera: str
@@ -225,6 +236,7 @@ class Seen:
     flicker: float | None = None
     closer: Closer | None = None
     sunken: Sunken | None = None
+    burning: Burning | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Fires without colour, as a camera sees them by night: labelled clips shown in grey, with and without their flicker.
 
     python -m benchmarks.night                    val clips of fires and calm ones (about two minutes)
-    python -m benchmarks.night --split train      what `agent.scene.camera.FLICKER_LLR` was chosen on
+    python -m benchmarks.night --split train      what `agent.scene.fires.FLICKER_LLR` was chosen on
 
 The first 20 s of each clip of ../shared/data/video go through the product's own senses and scene with default settings,
 every picture turned to grey before (BT.601). A real infrared picture shows flames whiter still and clothes lighter:

@@ -182,7 +182,7 @@ class Analysis(Table):
         ge=0,
         le=10,
         description="So many parts of the picture a second are looked at again in their own size, where something "
-        "small moves; 0: none, nor at people who went down.",
+        "small moves; 0: none, nor at people who went down or at what may burn.",
     )
 
 

@@ -3,7 +3,7 @@
 The three models
   vision, hearing, fusion     one graph each: arrays in, labels with calibrated scores out
   see, hear                   a stream of frames, or of sound, through them: `Seen` and `Heard`
-  closer, sunken              second looks at parts of a live picture: where something small moves, who went down
+  closer, sunken, burning     second looks at parts of a live picture: what is small and moves, who went down, may burn
   parts, stills               still pictures, in overlapping parts
   calibrated                  logits → probabilities and evidence ratios
   opinion, site_label         what the embedding of a sound says besides: a second opinion, sounds taught on the site

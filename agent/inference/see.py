@@ -8,6 +8,7 @@ from agent.features.flow import FlowCells
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
+from agent.inference.burning import BurningLooks
 from agent.inference.closer import CloserLooks
 from agent.inference.sunken import SunkenLooks
 from agent.inference.vision import VisionModel
@@ -39,6 +40,7 @@ class Seer:
         self._gate = MotionGate(still_look_s=analysis.still_look_s)
         self._closer = CloserLooks(model, analysis.closer_looks_per_s)
         self._sunken = SunkenLooks(model) if analysis.closer_looks_per_s > 0.0 else None
+        self._burning = BurningLooks(model, closely=analysis.closer_looks_per_s > 0.0)
         self._motion = Motion()
         self._flicker = Flicker()
         self._flow = FlowCells() if with_flow else None
@@ -63,6 +65,7 @@ class Seer:
         self._closer.note(picture.grey, frame.at_ns)
         closer = self._closer.see(frame, sight.detections) if sight and closely else None
         sunken = self._sunken.see(frame, sight.detections) if self._sunken and sight and closely else None
+        burning = self._burning.see(frame, sight, closely=closely) if sight else None
         people = people_of(sight.detections) if sight else None
         return Seen(
             camera=frame.camera,
@@ -79,6 +82,7 @@ class Seer:
             flicker=self._flickers(frame, stats, sight.detections) if sight else None,
             closer=closer,
             sunken=sunken,
+            burning=burning,
         )
 
     def _flickers(self, frame: Frame, stats: PictureStats, detections: Sequence[Detection]) -> float | None:

@@ -91,7 +91,7 @@ class SunkenLooks:
         """
         corners = _square(box, frame.width_px / frame.height_px)
         size_px = self._model.smallest_px
-        picture, exact = frame.native.cut(corners, *size_px) if frame.native else _cut(frame.picture, corners)
+        picture, exact = frame.native.cut(corners, *size_px) if frame.native else cut(frame.picture, corners)
         sight = self._model.look(picture, size_px=size_px)
         people = [one for one in sight.detections if one.label == PERSON]
         sides = Part(picture, exact).to_whole(corners_of(people)).tolist()
@@ -137,8 +137,8 @@ def _square(box: Box, aspect: float) -> Corners:
     return left, top, left + wide, top + side
 
 
-def _cut(picture: Uint8Array, corners: Corners) -> tuple[Uint8Array, Corners]:
-    """The same out of the analysis picture, where that is the picture in its own size."""
+def cut(picture: Uint8Array, corners: Corners) -> tuple[Uint8Array, Corners]:
+    """`Native.cut` out of the analysis picture, where that is the picture in its own size."""
     height, width = picture.shape[:2]
     x1, y1 = int(corners[0] * width), int(corners[1] * height)
     x2, y2 = max(x1 + 2, round(corners[2] * width)), max(y1 + 2, round(corners[3] * height))

@@ -10,7 +10,7 @@ makes boxes of what reaches the least score, suppresses overlapping ones of one 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -33,6 +33,10 @@ OTHER_SCORE_PROB = 0.3
 OVERLAP_IOU = 0.6
 """Boxes of one class that overlap more are one thing (NanoDet's own figure)."""
 PERSON = "person"
+MAP, JUDGED = "scene_map", "scene_judged"
+"""Outputs of graphs from 0.5.0 on: logits of fire and smoke a cell [1, 2, h, w], and a second judge's [1, 2]."""
+SECOND = " judged"
+"""What the card adds to a scene label where it calibrates the second judge."""
 MOST_BOXES = 100
 """As many as COCO's evaluation looks at."""
 STRIDES_PX = (8, 16, 32, 64)
@@ -44,11 +48,17 @@ _SHARP_ENOUGH_FRAC = 0.799
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one picture shows: boxes by falling score, the scores of the whole scene, and its embedding."""
+    """What one picture shows: boxes by falling score, the scores of the whole scene, and its embedding.
+
+    `judged` are a second judge's scores of the same labels, `hottest` is where most speaks for fire, x y in fractions
+    of the picture; graphs of before 0.5.0 tell neither.
+    """
 
     detections: tuple[Detection, ...]
     scene: tuple[Score, ...]
     embedding: tuple[float, ...] = ()
+    judged: tuple[Score, ...] = ()
+    hottest: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,11 +160,20 @@ class VisionModel:
             )
             for label, sides, prob, probs in zip(labels, corners, scores_prob, postures, strict=True)
         )
-        return Sight(detections, self._scene(outputs), _embedding(outputs))
+        judged = self._judged(outputs)
+        hottest = _hottest(outputs, fit) if judged else None
+        return Sight(detections, self._scene(outputs), _embedding(outputs), judged, hottest)
 
     def _scene(self, outputs: Inputs) -> tuple[Score, ...]:
         labels = self._card.scene_labels
         return scores_of(self._card, labels, outputs["scene"][0]) if labels else ()
+
+    def _judged(self, outputs: Inputs) -> tuple[Score, ...]:
+        if JUDGED not in outputs:
+            return ()
+        calibrated = tuple(f"{label}{SECOND}" for label in self._card.scene_labels)
+        scores = scores_of(self._card, calibrated, outputs[JUDGED][0])
+        return tuple(replace(score, label=score.label.removesuffix(SECOND)) for score in scores)
 
     def _graph(self, size_px: tuple[int, int]) -> Graph:
         if size_px not in self._graphs:
@@ -181,6 +200,16 @@ def _embedding(outputs: Inputs) -> tuple[float, ...]:
     """The scene embedding, to four digits (what a recording keeps of it); empty where the graph has none."""
     found = outputs.get("scene_embedding")
     return () if found is None else tuple(np.round(found[0].astype(np.float64), 4).tolist())
+
+
+def _hottest(outputs: Inputs, fit: Letterbox) -> tuple[float, float]:
+    """Where the map of fire is highest: the middle of its cell, x y in fractions of the picture."""
+    cells = outputs[MAP][0, 0]
+    row, column = np.unravel_index(int(np.argmax(cells)), cells.shape)
+    x_px = (column + 0.5) * fit.canvas_width_px / cells.shape[1]
+    y_px = (row + 0.5) * fit.canvas_height_px / cells.shape[0]
+    x_frac, y_frac = fit.to_fractions(np.array([[x_px, y_px, x_px, y_px]]))[0, :2].tolist()
+    return x_frac, y_frac
 
 
 def export_for(sizes_px: Sequence[tuple[int, int]], width_px: int, height_px: int) -> tuple[int, int]:

@@ -9,13 +9,14 @@ with the observations.
 People and things
   tracking/        detections → identities (multi-object tracking)
   following        tracks → people and things with a behaviour; behaviour: what a person does
-  far_people, lying_looks  what closer looks at parts of the picture add: whom only they show, who lies there
+  closer_looks, far_people  what second looks at parts of the picture add
   clutter          what a detector keeps taking for a person
   groups           who is together
   geometry         points, polygons and boxes
 What speaks for an incident
   falls            people who go down and stay down
   fusion           what the fusion graph says; rolling_window: the 8 s that it is shown
+  fires            fire and smoke, by two judges and a closer look
   hearing          what was heard; alarm_patterns, knocks: rhythms of alarms and of steps
   rules/           zones, lines, hours, objects left and taken
   normality/       what is unusual at this place

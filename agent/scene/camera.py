@@ -1,6 +1,5 @@
 """One camera with its sound: turns its observations into clues, and knows which of its senses work."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
@@ -9,6 +8,7 @@ from agent.config.schema import Line, Zone
 from agent.scene.evidence import Clue
 from agent.scene.falls import falls
 from agent.scene.far_people import FarPeople
+from agent.scene.fires import FireWatch
 from agent.scene.following import Followed, Following
 from agent.scene.fusion import FusionEvidence
 from agent.scene.groups import Group, GroupWatch
@@ -25,18 +25,6 @@ from agent.scene.rules.zones import ZoneWatch
 from agent.scene.sentences import REASONS
 from agent.types import NS_PER_S, Blind, Fused, Heard, Seen, Track
 
-SCENE_LLR_PER_S, SCENE_AGAINST_PER_S = 4.0, 2.5
-SCENE_FLOORS = {"fire": 0.75, "smoke": 1.5}
-"""A picture's scene score counts (llr − floor) a second, at most 4 for and 2.5 against: pictures a tenth of a second
-apart say the same. A sure fire opens after 1.3 s (the contract: 3 s). What is below the floor may last for hours:
-frosted glass, asphalt and hazy slopes look a little like smoke in every picture. On the training clips the same 26 of
-28 fires open as with a floor of 0.5 for both, half of them within 2.2 s (1.9 s before), and nothing on 169 other clips
-(one before)."""
-FLICKER_LLR, FLICKER_PX, MOST_FLICKER_LLR = 2.0, 5.0, 2.5
-"""Without colour a flame looks like a lamp, but it flickers (`agent.features.flicker`): so many times the logarithm of
-the flicker over so many pixels counts for a fire, at most so much. Decision 025."""
-LONGEST_STEP_S = 0.5
-"""One analysed picture speaks for at most this long, however long ago the one before it was."""
 BLIND_LLR_PER_S = 2.0
 """A source that is gone opens `source_lost` (threshold 4) after 2 s: one that is back by then was not lost."""
 SILENT_AFTER_S = 1.0
@@ -68,11 +56,11 @@ class Camera:
         self._fusion = FusionEvidence()
         self._microphone = MicrophoneWatch()
         self._groups = GroupWatch()
+        self._fires = FireWatch()
         self.normality = normality
         self.behind_ns = 0  # by how much its pictures are later than what else the scene is told
         self._alive: set[str] = set()
         self._blind: dict[str, Blind] = {}
-        self._scene_ns: int | None = None
 
     def observe(
         self, observation: Seen | Heard | Fused | Blind, wall_offset_ns: int = 0, *, calm: bool = True
@@ -163,7 +151,7 @@ class Camera:
             if (sound := self._blind.get("sound")) is not None:  # the camera was lost, not its microphone: until now
                 self._blind["sound"] = replace(sound, at_ns=at_ns)
             self._integrity.reset()
-            self._scene_ns = None
+            self._fires.start_over()
 
     def _see(self, seen: Seen, wall_ns: int, calm: bool) -> Iterator[Clue]:
         well = True
@@ -174,7 +162,7 @@ class Camera:
             self.following.start_over()
             self.far_people.start_over()
         well = well and not self._integrity.was_cut
-        yield from self._scene_scores(seen)
+        yield from self._fires.see(seen)
         if seen.detections is None:
             self.following.stand_still(seen.at_ns)
             self.far_people.stand_still(seen.at_ns)
@@ -196,36 +184,10 @@ class Camera:
         if self.normality is not None and not seen.drill:
             yield from self.normality.see(seen, present, wall_ns, calm=calm)
 
-    def _scene_scores(self, seen: Seen) -> Iterator[Clue]:
-        if not seen.scene:
-            return
-        elapsed_s = 0.0 if self._scene_ns is None else min(LONGEST_STEP_S, (seen.at_ns - self._scene_ns) / NS_PER_S)
-        self._scene_ns = seen.at_ns
-        for score in seen.scene:
-            if score.label in SCENE_FLOORS:
-                llr = score.llr + (flicker_llr(seen.flicker) if score.label == "fire" else 0.0)
-                rate = min(SCENE_LLR_PER_S, max(-SCENE_AGAINST_PER_S, llr - SCENE_FLOORS[score.label]))
-                yield Clue(
-                    kind=score.label,
-                    signal=f"{score.label}_seen",
-                    modality="vision",
-                    adding="rate",
-                    llr=rate * elapsed_s,
-                    score=score.prob,
-                    since_ns=seen.at_ns,
-                )
-
 
 def _at_hand(known: Iterable[Followed], at_ns: int) -> list[Followed]:
     """Who was seen in the last half second."""
     return [one for one in known if at_ns - one.seen_ns <= NS_PER_S // 2]
-
-
-def flicker_llr(flicker_px: float | None) -> float:
-    """How much the flicker of a picture without colour says for a fire; nothing speaks against one."""
-    if not flicker_px:
-        return 0.0
-    return min(MOST_FLICKER_LLR, max(0.0, FLICKER_LLR * math.log(flicker_px / FLICKER_PX)))
 
 
 def _blind_clue(kind: str, blind: Blind, now_ns: int, since_ns: int) -> Clue:

@@ -19,6 +19,7 @@ from agent.features.flow import FlowCells
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
+from agent.inference.burning import BurningLooks
 from agent.inference.closer import CloserLooks
 from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
@@ -28,7 +29,7 @@ from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
 from agent.service.senses import Senses
-from agent.types import NS_PER_S, Frame, Heard, Seen, SoundBlock
+from agent.types import NS_PER_S, Burning, Frame, Heard, Seen, SoundBlock
 
 DEFAULT_CLIP = "fire.mp4"
 _DETECTOR = ("letterbox", "vision", "boxes", "closer looks", "motion")
@@ -154,6 +155,7 @@ class _Run:
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)
         self._closer = CloserLooks(senses.vision, config.analysis.closer_looks_per_s)
         self._sunken = SunkenLooks(senses.vision) if config.analysis.closer_looks_per_s > 0.0 else None
+        self._burning = BurningLooks(senses.vision, closely=config.analysis.closer_looks_per_s > 0.0)
         self._motion = Motion()
         self._flow = FlowCells() if config.normality.enabled else None
         self._fuse = senses.fuse
@@ -205,6 +207,10 @@ class _Run:
         if self._sunken is not None and low is not None:
             with self.stages.timed("closer looks"):
                 sunken = self._sunken.look(frame, low)
+        hot, burning = self._burning.choose(frame, sight), Burning(whole=sight.judged) if sight.judged else None
+        if hot is not None:
+            with self.stages.timed("closer looks"):
+                burning = self._burning.look(frame, sight, hot)
         with self.stages.timed("motion"):
             motion = self._motion.see(frame.picture, frame.at_ns, people_of(sight.detections))
         flow = None
@@ -215,7 +221,7 @@ class _Run:
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
                 detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
-                closer=closer, sunken=sunken,
+                closer=closer, sunken=sunken, burning=burning,
             )
         )  # fmt: skip
 

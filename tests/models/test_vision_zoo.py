@@ -65,6 +65,8 @@ def test_each_file_has_the_hash_the_size_and_the_shapes_of_the_card(name: str) -
         "scene": [1, 2],
         "scene_embedding": [1, 128],
         "posture": [1, 3, cells],
+        "scene_map": [1, 2, height // 16, width // 16],
+        "scene_judged": [1, 2],
     }
 
 

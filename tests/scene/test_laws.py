@@ -14,6 +14,7 @@ from agent.types import (
     KINDS,
     Blind,
     Box,
+    Burning,
     Closed,
     Detection,
     Fused,
@@ -90,6 +91,13 @@ seen = st.builds(
     stats=statistics(),
     detections=st.none() | st.lists(detections(), max_size=4).map(tuple),
     scene=scores(("fire", "smoke")),
+    burning=st.none()
+    | st.builds(
+        Burning,
+        whole=scores(("fire", "smoke")),
+        region=st.none() | detections().map(lambda one: one.box),
+        part=scores(("fire", "smoke")),
+    ),
 )
 
 
