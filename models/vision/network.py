@@ -57,6 +57,7 @@ class Unit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] → [B, c_out, h, w], or half of h and w where the unit halves them."""
         if self.down is not None:
             return shuffle(torch.cat([self.down(x), self.body(x)], 1))
         half = int(x.shape[1]) // 2
@@ -76,6 +77,7 @@ class Body(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Picture less PAD_GREY [B, 3, H, W] → features of the three strides, finest first."""
         x = F.max_pool2d(self.stem(x), 3, 2, 1)
         out = []
         for stage in self.stages:
@@ -97,6 +99,7 @@ class Ghost(nn.Module):
         self.short = Conv(192, 96, act=False, rounded_input=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, 192, h, w] → [B, 96, h, w]."""
         y = self.first(x)
         y = self.second(torch.cat([y, self.first_cheap(y)], 1))
         short: Tensor = self.short(self.short_depth(x))
@@ -104,6 +107,7 @@ class Ghost(nn.Module):
 
 
 def down(c: int = 96) -> nn.Sequential:
+    """Layers that halve height and width and keep the channels."""
     return nn.Sequential(Conv(c, c, 5, 2, depthwise=True), Conv(c, c))
 
 
@@ -119,6 +123,7 @@ class Pyramid(nn.Module):
         self.extra_in, self.extra_out = down(), down()
 
     def forward(self, body: list[Tensor]) -> list[Tensor]:
+        """Features of the body → [B, 96, h, w] for each of STRIDES."""
         c8, c16, c32 = (reduce(x) for reduce, x in zip(self.reduce, body, strict=True))
         t16 = self.top_down[0](torch.cat([double(c32), c16], 1))
         p8 = self.top_down[1](torch.cat([double(t16), c8], 1))
@@ -128,6 +133,7 @@ class Pyramid(nn.Module):
 
 
 def double(x: Tensor) -> Tensor:
+    """Twice the height and width, interpolated."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
@@ -142,6 +148,7 @@ class Head(nn.Module):
         self.last = nn.Conv2d(96, CLASSES + 4 * BINS, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """A level of the pyramid [B, 96, h, w] → logits [B, 112, h, w]: 80 classes, then 8 bins of each side."""
         out: Tensor = self.last(self.tower(x))
         return out
 
@@ -196,16 +203,19 @@ class SceneHead(nn.Module):
         self.map = nn.Conv2d(self.WIDTH, 2, 1)
 
     def maps(self, c8: Tensor, c16: Tensor, p16: Tensor) -> Tensor:
+        """Body at strides 8 and 16, pyramid at 16 → logits of fire and smoke for each cell [B, 2, h16, w16]."""
         x = F.leaky_relu(self.fine(c8) + self.middle(c16) + self.context(p16), SLOPE)
         x = x + F.leaky_relu(self.mix(x), SLOPE)
         out: Tensor = self.map(x)
         return out
 
     def forward(self, c8: Tensor, c16: Tensor, p16: Tensor) -> Tensor:
+        """The same → logits of fire and smoke for the picture [B, 2]."""
         return pool_evidence(self.maps(c8, c16, p16))
 
 
 def pool_evidence(maps: Tensor) -> Tensor:
+    """Logits of cells [B, 2, h, w] → of the picture [B, 2], as `SceneHead` says."""
     cells = flat(maps)
     return ((cells * cells.new_tensor(SHARPNESS).reshape(1, 2, 1)).softmax(2) * cells).sum(2)
 
@@ -245,6 +255,7 @@ class Vision(nn.Module):
         """Trained last; weights of before know nothing of it."""
 
     def raw(self, image: Tensor) -> Raw:
+        """Picture [B, 3, H, W] RGB 0..255 → what the heads say and read; H and W are multiples of 32."""
         body = self.body(image - PAD_GREY)
         pyramid = self.pyramid(body)
         towers = [head.tower(x) for head, x in zip(self.heads, pyramid, strict=True)]
@@ -252,6 +263,7 @@ class Vision(nn.Module):
         return Raw(levels, body, pyramid, towers)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Picture [B, 3, H, W] RGB 0..255 → the outputs of the graph, as the head of this file lists them."""
         raw = self.raw(image)
         logits, sides = torch.cat([flat(level) for level in raw.levels], 2).split((CLASSES, 4 * BINS), 1)
         scene = self.scene(raw.body[0], raw.body[1], raw.pyramid[1])
@@ -274,6 +286,7 @@ def flatten(levels: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def grid_sizes(levels: list[Tensor]) -> list[tuple[int, int]]:
+    """Rows and columns of each level."""
     return [(int(level.shape[2]), int(level.shape[3])) for level in levels]
 
 

@@ -55,6 +55,7 @@ class FakeQuant(nn.Module):
         self.high.fill_(max(high, 1e-6))
 
     def scale_zero(self) -> tuple[float, int]:
+        """Size of a step, and the step that is zero (0..255)."""
         scale = (float(self.high) - float(self.low)) / 255.0
         return scale, round(-float(self.low) / scale)
 
@@ -90,6 +91,7 @@ class Conv(nn.Module):
         """Set for export, so that the graph holds the scales as constants."""
 
     def weight(self) -> Tensor:
+        """The weights [c_out, c_in, k, k] as they are used: rounded to 8 bits for each output channel, or not."""
         weight = self.conv.weight
         if not self.quant_weight:
             return weight

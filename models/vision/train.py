@@ -75,6 +75,7 @@ def load(path: Path, *, heads: bool = True) -> Vision:
 
 
 def published(shared: Path) -> Vision:
+    """The network with NanoDet-Plus-m's published weights, in float: the teacher."""
     net = Vision().eval()
     weights.load_nanodet(net, shared / NANODET)
     return net
@@ -226,6 +227,7 @@ def _sizes(conv: nn.Conv2d, span: float) -> list[tuple[Tensor, Tensor]]:
 
 
 def blend(average: Vision, net: Vision, step: int) -> None:
+    """Move the average's weights towards those of `net`: fast at first, then by 1 − AVERAGE a step."""
     keep = min(AVERAGE, (step + 1) / (step + 10))
     with torch.no_grad():
         for mine, new in zip(average.parameters(), net.parameters(), strict=True):
@@ -292,6 +294,7 @@ def train(options: argparse.Namespace, rows: list[Record]) -> None:
 
 
 def keep_best(average: Vision, best: float, step: int) -> float:
+    """Measure on dev, log it, and write the weights if none were better; return the best sum of AP50 and AP so far."""
     ap50, ap = dev_quality(average)
     note({"step": step, "ap50": round(ap50, 4), "ap": round(ap, 4)})
     if ap50 + ap > best:
@@ -310,6 +313,7 @@ def note(row: dict[str, float]) -> None:
 
 
 def save_state(parts: dict[str, Any], step: int, best: float) -> None:
+    """Write what an interrupted run needs to go on."""
     rows = {name: part.state_dict() for name, part in parts.items()}
     part = STATE.with_suffix(".part")
     torch.save(rows | {"step": step, "best": best}, part)
