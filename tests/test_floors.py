@@ -149,12 +149,18 @@ def folder_of(module: str) -> str:
     return ".".join(module.split(".")[:3])
 
 
-@pytest.mark.parametrize("package", ["capture", "config", "features", "inference", "scene", "service", "uplink"])
+@pytest.mark.parametrize(
+    "package",
+    [
+        *(f"agent/{name}" for name in ("capture", "config", "features", "inference", "scene", "service", "uplink")),
+        *(f"models/{name}" for name in ("fusion", "hearing", "vision")),
+    ],
+)
 def test_a_package_names_each_of_its_modules_in_its_first_lines(package: str) -> None:
-    folder = AGENT / package
+    folder = ROOT / package
     told = set(re.findall(r"\w+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""))
     there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert there - {"__init__"} <= told, f"say in agent/{package}/__init__.py what they hold"
+    assert there - {"__init__"} <= told, f"say in {package}/__init__.py what they hold"
 
 
 def test_only_two_places_catch_everything() -> None:
