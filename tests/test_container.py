@@ -34,7 +34,7 @@ def compose() -> dict[str, Any]:
 def test_what_is_copied_is_every_package_and_what_the_build_reads() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     packages = {name for name in project["tool"]["setuptools"]["packages"]["find"]["include"] if "*" not in name}
-    read = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml"}
+    read = {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml", "setup.py"}
     assert packages | read == COPIED
 
 

@@ -18,9 +18,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """The wheel of this checkout, built without the network by the setuptools that is installed here."""
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("wheel")
+    source = copy_of(repository, folder / "source")
+    left_by_an_earlier_build(source / "build" / "lib" / "agent")
     build = [
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-        "--wheel-dir", str(folder), str(copy_of(repository, folder / "source")),
+        "--wheel-dir", str(folder), str(source),
     ]  # fmt: skip
     done = subprocess.run(build, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -40,6 +42,17 @@ def copy_of(repository: Path, target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(repository / name, target / name)
     return target
+
+
+GONE = "agent/scene_of_yesterday.py"
+
+
+def left_by_an_earlier_build(package: Path) -> None:
+    """Lay down what setuptools keeps between builds: a module that is gone, and one that is newer than its source."""
+    package.mkdir(parents=True)
+    for name in (Path(GONE).name, "kinds.py"):
+        (package / name).write_text("raise ImportError('this is of yesterday')\n")
+        os.utime(package / name, (4e9, 4e9))
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +92,12 @@ class Command:
             [*self.command, *arguments],
             cwd=self.folder, env=environ, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
+
+
+def test_nothing_that_an_earlier_build_left_is_shipped(wheel: Path, repository: Path) -> None:
+    with zipfile.ZipFile(wheel) as shipped:
+        assert GONE not in shipped.namelist()
+        assert shipped.read("agent/kinds.py") == (repository / "agent" / "kinds.py").read_bytes()
 
 
 def test_the_wheel_holds_models_schemas_clips_and_licence_and_nothing_else(wheel: Path, repository: Path) -> None:

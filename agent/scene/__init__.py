@@ -9,7 +9,7 @@ with the observations.
 People and things
   tracking/        detections → identities (multi-object tracking)
   following        tracks → people and things with a behaviour; behaviour: what a person does
-  closer_looks, far_people  what second looks at parts of the picture add
+  far_people, lying_looks  what closer looks at parts of the picture add: whom only they show, who lies there
   clutter          what a detector keeps taking for a person
   groups           who is together
   geometry         points, polygons and boxes

@@ -164,7 +164,7 @@ def _is_shadow(followed: Followed, known: Sequence[Followed]) -> bool:
 
 def _lies_closely(at_ns: int, followed: Followed) -> Clue | None:
     """What closer looks alone say of somebody who stood and went down; None where they show nobody who fell."""
-    body, closely = followed.body, followed.closer_looks
+    body, closely = followed.body, followed.lying_looks
     lying_s = closely.lying_s(at_ns)
     if lying_s is None or closely.box is None or closely.since_ns is None or lying_s < CLOSELY_LOOKS_S:
         return None
@@ -200,8 +200,8 @@ def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
         return _clue("fallen", followed, since_ns, sure * FOUND_LLR_PER_S * min(LONGEST_S, lying_s), words, since_ns)
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
     llr = SEEN_FIRST_LLR * min(1, body.rest_looks) + SEEN_LLR_PER_S * min(SEEN_LONGEST_S, lying_s)
-    if followed.closer_looks.lying_s(at_ns) is not None:
-        llr += AGREEMENT_LLR * min(1, body.rest_looks) * _share(followed.closer_looks.lies_prob, *AGREEMENT_PROBS)
+    if followed.lying_looks.lying_s(at_ns) is not None:
+        llr += AGREEMENT_LLR * min(1, body.rest_looks) * _share(followed.lying_looks.lies_prob, *AGREEMENT_PROBS)
     llr *= _sure_of(at_ns, followed)
     if followed.seen_ns < at_ns and _has_walked_out(followed):
         llr = 0.0
@@ -230,8 +230,8 @@ def _sure_of(at_ns: int, followed: Followed) -> float:
     body = followed.body
     sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
     probs = body.posture_probs
-    if followed.closer_looks.is_fresh(at_ns):
-        sure *= _share(followed.closer_looks.lies_prob, *CLOSELY_PROBS)
+    if followed.lying_looks.is_fresh(at_ns):
+        sure *= _share(followed.lying_looks.lies_prob, *CLOSELY_PROBS)
     elif probs is not None and body.lying_since_ns is not None:
         sure *= _share(probs[POSTURES.index("lying")], *LYING_PROBS)
     sure *= 1.0 - _share(max(body.head_drop_heights, body.shifted_heights), *REACH_HEIGHTS)

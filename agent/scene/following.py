@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from agent.scene.behaviour import UPRIGHT_RATIO, Body
-from agent.scene.closer_looks import CloserLooks
 from agent.scene.clutter import Clutter, Flags
 from agent.scene.geometry import gap_between, shared_frac
+from agent.scene.lying_looks import LyingLooks
 from agent.scene.tracking.association import Floats, Ints
 from agent.scene.tracking.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, POSTURES, Box, Detection, Seen, Sunken, Track
@@ -81,7 +81,7 @@ class Followed:
     upright_box: Box | None = None  # the box then
     doubles: set[int] = field(default_factory=set)  # other tracks that stood in it then
     is_replaced: bool = False  # whether one of these, or another that stood there since, still stands
-    closer_looks: CloserLooks = field(default_factory=CloserLooks)  # what closer looks at a low one show
+    lying_looks: LyingLooks = field(default_factory=LyingLooks)  # what closer looks at a low one show
     fell: bool = False  # whether anything spoke for a fall since it was last seen up
 
     def vote(self, label: str, weight: float) -> None:
@@ -112,12 +112,12 @@ class Followed:
         """Be the same person as `lost`."""
         self.body.inherit(lost.body)
         self.upright_prob, self.upright_box = lost.upright_prob, lost.upright_box
-        self.closer_looks = replace(lost.closer_looks)
+        self.lying_looks = replace(lost.lying_looks)
         self.doubles, self.is_replaced = lost.doubles, lost.is_replaced
 
     def start_over(self) -> None:
         """Forget what this did: what is seen from now on is another place."""
-        self.body, self.upright_prob, self.upright_box, self.closer_looks = Body(), 0.0, None, CloserLooks()
+        self.body, self.upright_prob, self.upright_box, self.lying_looks = Body(), 0.0, None, LyingLooks()
         self.doubles, self.is_replaced = set(), False
 
     def as_track(self, camera: str) -> Track:
@@ -274,7 +274,7 @@ class Following:
             whose = min(low, key=lambda one: (_apart(one, boxes[-1], aspect_ratio), one.track_id), default=None)
             if whose is None or _apart(whose, boxes[-1], aspect_ratio) > SUNKEN_NEAR_HEIGHTS:
                 return
-        whose.closer_looks.see(at_ns, sunken, aspect_ratio)
+        whose.lying_looks.see(at_ns, sunken, aspect_ratio)
 
     def _forget(self, alive: Set[int]) -> None:
         if not self.known.keys() <= alive:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.scene.closer_looks import CloserLooks
 from agent.scene.falls import falls
 from agent.scene.following import Following
+from agent.scene.lying_looks import LyingLooks
 from agent.service.recordings import journal
 from agent.types import Box, Detection, Seen, Sunken
 from tests.scene.observe import ASPECT, ns, person, seen
@@ -80,7 +80,7 @@ def test_where_looks_show_nobody_lying_the_box_counts_for_less() -> None:
 
 
 def test_looks_in_a_row_tell_since_when_and_one_that_shows_nobody_ends_it() -> None:
-    looks = CloserLooks()
+    looks = LyingLooks()
     for at_s in (1.0, 1.3, 1.6):
         looks.see(ns(at_s), shown(ALONG, LYING), ASPECT)
     assert looks.lying_s(ns(1.6)) == pytest.approx(0.6)
@@ -90,7 +90,7 @@ def test_looks_in_a_row_tell_since_when_and_one_that_shows_nobody_ends_it() -> N
 
 
 def test_who_moves_on_does_not_lie() -> None:
-    looks = CloserLooks()
+    looks = LyingLooks()
     for step in range(5):
         where = person(0.5, 0.6 + 0.1 * step, height=0.25, ratio=0.65)
         looks.see(ns(step * 0.3), shown(where, LYING), ASPECT)
@@ -109,7 +109,7 @@ def test_a_look_is_recorded_and_old_recordings_have_none() -> None:
 
 def test_no_box_of_no_size_is_divided_by() -> None:
     nothing = Box(left_frac=0.5, top_frac=0.5, right_frac=0.5, bottom_frac=0.5)
-    looks = CloserLooks()
+    looks = LyingLooks()
     dot = replace(STANDS, box=nothing, posture_probs=LYING)
     for at_s in (1.0, 1.3):
         looks.see(ns(at_s), Sunken(box=nothing, person=dot), ASPECT)

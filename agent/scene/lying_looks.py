@@ -14,7 +14,7 @@ TOGETHER_S = 1.0
 
 
 @dataclass(slots=True)
-class CloserLooks:
+class LyingLooks:
     """The newest looks: how surely somebody lies there, and since when all of them said so."""
 
     at_ns: int | None = None
