@@ -11,12 +11,14 @@ onnx = pytest.importorskip("onnx")
 
 from agent.config.schema import Models
 from agent.features.letterbox import letterbox, to_tensor
-from agent.inference.vision import VisionModel, probe_picture
+from agent.inference.vision import JUDGED, MAP, VisionModel, probe_picture
 from models.vision import flames
 from models.vision.network import SceneHead, pool_evidence
 from models.vision.teachers import session
 
 LIVE = flames.ZOO / flames.LIVE
+CHANGES = ("scene", MAP, JUDGED)
+"""The judge reads the head."""
 
 
 def other_head() -> SceneHead:
@@ -40,7 +42,7 @@ def test_another_head_changes_the_scene_alone_and_says_what_it_says_in_torch() -
     before, after = (dict(zip(names, session(graph).run(names, image), strict=True))
                      for graph in (LIVE.read_bytes(), model.SerializeToString()))  # fmt: skip
     for name in names:
-        assert np.array_equal(before[name], after[name]) == (name != "scene"), name
+        assert np.array_equal(before[name], after[name]) == (name not in CHANGES), name
     features = [part[None].float() for part in flames.looker(LIVE)(canvas)]
     with torch.no_grad():
         said = pool_evidence(head.maps(*features))[0].numpy()
