@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agent.features.picture import Prepared, picture_stats
 from agent.scene import Policy, Scene
+from agent.scene.integrity.picture import resemblance
 from agent.types import IncidentChange, Opened, PictureStats
 from tests.scene.observe import closed, kinds, ns, seen
 from tests.scene.pictures import scribbled
@@ -249,3 +250,10 @@ def test_a_repeated_picture_that_is_coded_anew_now_and_then_is_frozen_too() -> N
 
 def _stirred(stats: PictureStats) -> PictureStats:
     return replace(stats, differing_frac=0.4, noise_frac=0.4)
+
+
+def test_a_look_is_recognised_under_other_light_and_not_behind_a_hand() -> None:
+    look = tuple((k * 37 % 48) / 48 for k in range(48))
+    assert resemblance(look, tuple(0.3 * cell + 0.1 for cell in look)) == pytest.approx(1.0)
+    assert resemblance(look, (0.2,) * 48) == 0.0
+    assert resemblance((), look) == 1.0
