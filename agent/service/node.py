@@ -3,7 +3,7 @@
 import faulthandler
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ from agent.service.telemetry.measures import Measures
 from agent.service.telemetry.metrics import Metrics
 from agent.service.telemetry.report import Report
 from agent.service.telemetry.tallies import Tallies
-from agent.service.workers import Worker, end
+from agent.service.workers import Workers
 from agent.types import (
     NS_PER_S,
     Blind,
@@ -198,52 +198,55 @@ class Node:
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set (by a signal handler or because every source has ended)."""
-        senses_stop, judge_stop, uplink_stop = threading.Event(), threading.Event(), threading.Event()
-        control_stop, learned_stop, clips_stop = threading.Event(), threading.Event(), threading.Event()
-        sensing = self._sensing
-        senses = [self._worker("see", sensing.see, senses_stop), self._worker("hear", sensing.hear, senses_stop)]
-        judge = self._worker("judge", self._judge.run, judge_stop)
-        uplink = self._worker("uplink", self._uplink.run, uplink_stop)
-        control = self._worker("control", self._control.run, control_stop)
-        listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
-        local_socket = self._worker("local socket", listening.serve, stop)
-        normality = self._worker("normality", self._normality.run, learned_stop)
-        drift = self._worker("drift", self._drift.run, learned_stop)
-        clips = self._worker("clips", self._clips.run, clips_stop)
-        everyone = [uplink, judge, *senses, control, local_socket, normality, drift, clips]
-        if self._metrics is not None:
-            everyone.append(self._worker("metrics", self._metrics.run, stop))
-        for worker in everyone:
-            worker.start()
+        workers = self._workers()
+        workers.start()
         for name, camera in self._control.config.cameras.items():
             if camera.enabled:
                 self._cameras.start(name)
         self._options.notifier.ready(self._report.line())
         try:
-            self._supervise(everyone, stop)
+            self._supervise(workers, stop)
         finally:
             self._options.notifier.stopping()
             stop.set()
             self._ending.set()
-            end([control], control_stop, STOP_STEP_S)
-            end([local_socket], stop, STOP_STEP_S)
-            for name in self._cameras.end():
-                _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
-            for workers, event in ((senses, senses_stop), ([judge], judge_stop)):
-                end(workers, event, STOP_STEP_S)
-            self._judge.offer_normality()
-            learned_stop.set()  # all write what they have; at the same time, for a stop is to be short
-            end([clips], clips_stop, STOP_STEP_S)
-            end([normality, drift], learned_stop, STOP_STEP_S)
-            self._compiled.seal()  # with what was opened since: a smaller export under load
-            self._report.publish(final=True)
-            end([uplink], uplink_stop, STOP_STEP_S)
-            self._uplink.close()
-            if self._journal:
-                self._journal.close()
+            self._stop_in_order(workers)
 
-    def _worker(self, name: str, body: Callable[[threading.Event], None], stop: threading.Event) -> Worker:
-        return Worker(name, body, stop, _clock_s)
+    def _workers(self) -> Workers:
+        workers = Workers(_clock_s, STOP_STEP_S)
+        workers.add("uplink", self._uplink.run)
+        workers.add("judge", self._judge.run)
+        workers.add("see", self._sensing.see)
+        workers.add("hear", self._sensing.hear)
+        workers.add("control", self._control.run)
+        listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
+        workers.add("local socket", listening.serve)
+        workers.add("normality", self._normality.run)
+        workers.add("drift", self._drift.run)
+        workers.add("clips", self._clips.run)
+        if self._metrics is not None:
+            workers.add("metrics", self._metrics.run)
+        return workers
+
+    def _stop_in_order(self, workers: Workers) -> None:
+        """End what commands the agent, what feeds the judge, the judge, what writes, and the uplink last."""
+        workers.tell_to_stop("local socket", *(("metrics",) if self._metrics is not None else ()))
+        workers.end("control")
+        workers.end("local socket")
+        for name in self._cameras.end():
+            _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
+        workers.end("see", "hear")
+        workers.end("judge")
+        self._judge.offer_normality()
+        workers.tell_to_stop("normality", "drift")  # all write what they have at the same time: a stop is to be short
+        workers.end("clips")
+        workers.end("normality", "drift")
+        self._compiled.seal()  # with what was opened since: a smaller export under load
+        self._report.publish(final=True)
+        workers.end("uplink")
+        self._uplink.close()
+        if self._journal:
+            self._journal.close()
 
     def _made(self, name: str) -> Mapping[str, LiveSource | Microphone]:
         feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._took_sound, on_state=self._source_changed)
@@ -277,11 +280,10 @@ class Node:
                 Blind(camera=camera, at_ns=clock.now_ns(), modality=modality, reason="ended")
             )
 
-    def _supervise(self, workers: list[Worker], stop: threading.Event) -> None:
+    def _supervise(self, workers: Workers, stop: threading.Event) -> None:
         heartbeat = Heartbeat(self._options.notifier, self._progress, _clock_s)
         while not stop.wait(TEND_EVERY_S):
-            for worker in workers:
-                worker.tend()
+            workers.tend()
             self._cameras.tend()
             self._report.publish()
             heartbeat.tend(self._report.line)

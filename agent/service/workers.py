@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from agent.errors import WorkerError, redacted
 
@@ -66,9 +66,37 @@ class Worker:
             _LOG.debug("worker %s", self.name, exc_info=True)
 
 
-def end(workers: Iterable[Worker], stop: threading.Event, within_s: float) -> None:
-    """Set `stop` and wait for `workers`, which it stops; log who has not ended `within_s` later."""
-    stop.set()
-    for worker in workers:
-        if not worker.join(within_s):
-            _LOG.warning("worker %s did not stop in %.1f s", worker.name, within_s)
+class Workers:
+    """The workers of one node by name. Each has a stop of its own, so that they can be ended in the order of flow."""
+
+    def __init__(self, clock_s: Callable[[], float], stop_within_s: float) -> None:
+        self._clock_s = clock_s
+        self._stop_within_s = stop_within_s
+        self._all: dict[str, tuple[Worker, threading.Event]] = {}
+
+    def add(self, name: str, body: Body) -> None:
+        """Add a worker; none may have started."""
+        stop = threading.Event()
+        self._all[name] = Worker(name, body, stop, self._clock_s), stop
+
+    def start(self) -> None:
+        """Start all, in the order in which they were added."""
+        for worker, _ in self._all.values():
+            worker.start()
+
+    def tend(self) -> None:
+        """Restart what died. Raises WorkerError for a worker that keeps dying."""
+        for worker, _ in self._all.values():
+            worker.tend()
+
+    def tell_to_stop(self, *names: str) -> None:
+        """Tell these to stop, without waiting for it."""
+        for name in names:
+            self._all[name][1].set()
+
+    def end(self, *names: str) -> None:
+        """Tell these to stop and wait for each; log who has not ended in time."""
+        self.tell_to_stop(*names)
+        for name in names:
+            if not self._all[name][0].join(self._stop_within_s):
+                _LOG.warning("worker %s did not stop in %.1f s", name, self._stop_within_s)

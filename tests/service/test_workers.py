@@ -1,11 +1,13 @@
 """A worker that dies is restarted; one that keeps dying ends the agent."""
 
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
 from agent.errors import WorkerError
-from agent.service.workers import RESTARTS_ALLOWED, Worker, end
+from agent.service.workers import RESTARTS_ALLOWED, Worker, Workers
 
 
 class Clock:
@@ -90,13 +92,57 @@ def test_nothing_is_restarted_while_stopping() -> None:
 
 
 def test_who_does_not_end_in_time_is_named_and_the_rest_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    stop, let_go = threading.Event(), threading.Event()
-    ready = Worker("ready", lambda stopped: stopped.wait(60) and None, stop, Clock())
-    stubborn = Worker("stubborn", lambda _: let_go.wait(60) and None, stop, Clock())
-    for worker in (stubborn, ready):
-        worker.start()
-    end([stubborn, ready], stop, 0.2)
+    let_go, ended = threading.Event(), list[str]()
+
+    def ready(stop: threading.Event) -> None:
+        stop.wait(60)
+        ended.append("ready")
+
+    workers = Workers(Clock(), 0.2)
+    workers.add("stubborn", lambda _: let_go.wait(60) and None)
+    workers.add("ready", ready)
+    workers.start()
+    workers.end("stubborn", "ready")
     let_go.set()
-    assert stubborn.join(60)
-    assert ready.join(60)
+    assert ended == ["ready"]
     assert "worker stubborn did not stop in 0.2 s" in caplog.text
+
+
+def test_each_is_ended_by_itself() -> None:
+    ended: list[str] = []
+
+    def until_told(name: str) -> Callable[[threading.Event], None]:
+        def body(stop: threading.Event) -> None:
+            stop.wait(60)
+            ended.append(name)
+
+        return body
+
+    workers = Workers(Clock(), 60.0)
+    for name in ("first", "second", "third"):
+        workers.add(name, until_told(name))
+    workers.start()
+    workers.end("third")
+    assert ended == ["third"]
+    workers.tell_to_stop("first")
+    workers.end("second", "first")
+    assert sorted(ended[1:]) == ["first", "second"]
+
+
+def test_the_dead_among_them_are_restarted() -> None:
+    lives, lived_again = list[int](), threading.Event()
+
+    def dies_once(_: threading.Event) -> None:
+        lives.append(1)
+        if len(lives) == 1:
+            raise OSError
+        lived_again.set()
+
+    workers = Workers(Clock(), 60.0)
+    workers.add("phoenix", dies_once)
+    workers.start()
+    deadline_s = time.monotonic() + 60
+    while not lived_again.is_set() and time.monotonic() < deadline_s:
+        workers.tend()
+        lived_again.wait(0.01)
+    assert len(lives) == 2
