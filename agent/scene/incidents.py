@@ -26,6 +26,8 @@ from agent.types import NS_PER_S, Closed, CloseReason, Incident, IncidentChange,
 
 MOST_TOLD = 12
 """Reasons that an incident tells."""
+SAID_FRAC = 0.5
+"""Of the most that another sense may add: what adds less is a reason, but the sentence does not claim it."""
 
 
 @dataclass(slots=True)
@@ -358,7 +360,12 @@ class Desk:
                 draft.reasons[key] = reason
         if case.camera == draft.cameras[0]:
             draft.words.update(case.ledger.words())
-            signals = (reason.clue.signal for reason in standing.supports)
+            most_llr = {support.signal: support.most_llr for support in SUPPORTS_OF[case.kind]}
+            signals = (
+                reason.clue.signal
+                for reason in standing.supports
+                if reason.llr >= SAID_FRAC * most_llr.get(reason.clue.signal, 0.0)
+            )
             draft.agreeing += [signal for signal in signals if signal not in draft.agreeing]
 
     def _incident(

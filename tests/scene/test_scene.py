@@ -414,6 +414,15 @@ def test_breaking_glass_shortens_the_dwell_of_an_intrusion() -> None:
     assert "breaking glass was heard" in intrusion.summary
 
 
+@pytest.mark.parametrize(("llr", "said"), [(0.5, False), (1.9, False), (2.1, True)])
+def test_the_sentence_claims_a_sound_only_where_it_adds_half_of_what_it_may(llr: float, said: bool) -> None:
+    people = watching(15, lambda t: [walking(t)])
+    intrusion = only(play(in_order(people, bang("glass_break", 4.7, llr, 15)), zones("intrusion")))
+    heard = [evidence.llr for evidence in intrusion.evidence if evidence.signal == "glass_break"]
+    assert heard  # it stands among the reasons all the same
+    assert ("breaking glass was heard" in intrusion.summary) is said
+
+
 def test_what_does_not_count_in_a_zone_opens_nothing() -> None:
     def dog(t: float) -> list[object]:
         return [replace(walking(t), label="dog")]
