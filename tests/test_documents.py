@@ -23,7 +23,7 @@ def typed(text: str) -> Iterator[list[str]]:
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
     for line in [line for block in blocks for line in block.splitlines()] + inline:
-        told = line.split("  #")[0].replace("\\|", "|")
+        told = re.sub(r"'[^']*'", "QUOTED", line.split("  #")[0].replace("\\|", "|"))
         begins = [match.end() for match in _BEGINS.finditer(told)]
         for begin, end in zip(begins, [*begins[1:], len(told)], strict=False):
             yield re.sub(r"[\[\]`]", " ", told[begin:end]).split()

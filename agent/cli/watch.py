@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +42,14 @@ def watch(
         float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End after so long.")
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after so many incident messages.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="COMMAND",
+            help="Run it where an incident opens or becomes critical, with $VEDETTE_SUMMARY: docs/notify.md.",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Only what comes from now on, nothing the broker kept for us.")
     ] = False,
@@ -69,15 +77,37 @@ def watch(
         if not as_json:
             remark(f"Watching {broker.url}. Ctrl-C ends it.")
         try:
-            _watch(subscriber, feed, as_json, seconds, count)
+            _watch(subscriber, feed, _teller(_tell_json if as_json else _tell, run), seconds, count)
         finally:
             subscriber.close()
             if not as_json:
                 _sum_up(feed)
 
 
-def _watch(subscriber: "Subscriber", feed: "Feed", as_json: bool, seconds: float | None, count: int | None) -> None:
-    tell = _tell_json if as_json else _tell
+def _teller(tell: Callable[["News"], bool], command: str | None) -> Callable[["News"], bool]:
+    """Return `tell` that also runs the person's command where somebody is to be told."""
+    if command is None:
+        return tell
+
+    from agent.cli.runner import is_due, run_for
+    from agent.uplink.feed import IncidentNews
+
+    def told(news: "News") -> bool:
+        is_incident = tell(news)
+        if isinstance(news, IncidentNews) and is_due(news.message):
+            run_for(news.message, command)
+        return is_incident
+
+    return told
+
+
+def _watch(
+    subscriber: "Subscriber",
+    feed: "Feed",
+    tell: Callable[["News"], bool],
+    seconds: float | None,
+    count: int | None,
+) -> None:
     until_s = None if seconds is None else time.monotonic() + seconds
     told = 0
     with contextlib.closing(subscriber.messages(until_s=until_s)) as messages:

@@ -68,6 +68,21 @@ def test_filters_and_json_serve_scripts(vedette: Vedette, server: Mosquitto, sta
 
 
 @pytest.mark.usefixtures("watcher")
+def test_a_command_of_ones_own_is_run_once_for_each_incident(
+    vedette: Vedette,
+    server: Mosquitto,
+    start: Start,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    vedette("watch", "--for", "1.5")
+    raise_lives(start(server.broker()))
+    note = f'echo "$VEDETTE_KIND $VEDETTE_SUMMARY" >>{tmp_path}/told'
+    assert vedette("watch", "--count", "6", "--for", "20", "--run", note).code == 0
+    told = (tmp_path / "told").read_text().splitlines()
+    assert [line.split()[0] for line in told] == ["fall", "loitering"]
+
+
+@pytest.mark.usefixtures("watcher")
 def test_a_box_that_goes_offline_is_told(vedette: Vedette, server: Mosquitto, start: Start) -> None:  # noqa: F811
     node = start(server.broker())
     wait_for(lambda: node.uplink.health().connected)
