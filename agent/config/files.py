@@ -18,7 +18,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, folder_mode: i
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
-        _replace(target, text, mode)
+        replace_whole(target, text.encode("utf-8"), mode=mode)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written",
@@ -27,12 +27,16 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, folder_mode: i
         ) from error
 
 
-def _replace(target: Path, text: str, mode: int) -> None:
+def replace_whole(target: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write `content` by way of a synced file beside `target`; an existing file keeps its mode and owner.
+
+    Raises OSError; then the old content is still there.
+    """
     old = target.stat() if target.exists() else None
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fchmod(file.fileno(), old.st_mode & 0o7777 if old else mode)
             if old and os.geteuid() == 0:

@@ -3,11 +3,8 @@
 The judge offers copies of what is known now and then; a worker writes them, so that no disk ever holds up the judge.
 """
 
-import contextlib
 import io
 import logging
-import os
-import tempfile
 import threading
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.config.files import replace_whole
 from agent.errors import StoreError
 from agent.scene.normality import Knowledge, Normality
 
@@ -42,20 +40,10 @@ def write(path: Path, arrays: Arrays) -> int:
     Errors: StoreError.
     """
     content = packed(arrays)
-    name = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(name, path)
+        replace_whole(path, content)
     except OSError as error:
-        if name is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
         raise StoreError(
             f"{path} cannot be written", why=error.strerror or str(error), cure="Name another file."
         ) from None
