@@ -74,14 +74,26 @@ def log_mel(samples: NDArray[np.float32], spectra: Spectra | None = None) -> NDA
 
 def mel_db(samples: NDArray[np.float32], spectra: Spectra | None = None) -> NDArray[np.float32]:
     """Absolute mel powers in dB re full scale, float32 [frames, 64], not levelled (training mixes these)."""
+    level_db: NDArray[np.float32] = _in_db(power_spectra(samples, spectra) @ _tables()[1])
+    return level_db
+
+
+def power_spectra(samples: NDArray[np.float32], spectra: Spectra | None = None) -> NDArray[np.float32]:
+    """Power of each frame and bin, float32 [frames, 257]; a full-scale sine has 1. As `log_mel` takes its samples.
+
+    Errors: ValueError when `samples` is not one-dimensional or shorter than one window.
+    """
     if samples.ndim != 1 or samples.size < WINDOW_SAMPLES:
         raise ValueError(f"log-mel needs one row of at least {WINDOW_SAMPLES} samples, not {samples.shape}")
     samples = np.asarray(samples, np.float32)
     if not np.isfinite(samples.sum()):
         samples = np.where(np.isfinite(samples), samples, np.float32(0.0))
-    power = _power(samples) if spectra is None else spectra.of(samples)
-    level_db: NDArray[np.float32] = _DB_PER_NEPER * np.log(power @ _tables()[1] + np.float32(10.0 ** (FLOOR_DB / 10.0)))
-    return level_db
+    return _power(samples) if spectra is None else spectra.of(samples)
+
+
+def loudest_db(power: NDArray[np.float32]) -> float:
+    """How loud the loudest frame of spectra [frames, 257] is, over all bands of the log-mel picture, in dBFS."""
+    return float(_in_db((power @ _tables()[1]).sum(axis=1).max()))
 
 
 def _power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,6 +113,10 @@ def level(picture_db: NDArray[np.float32]) -> NDArray[np.float32]:
     reference_db = np.maximum(_DB_PER_NEPER * np.log(loudest), np.float32(QUIET_DBFS))[..., None, None]
     under_db = np.clip(picture_db - reference_db, np.float32(-RANGE_DB), np.float32(0.0))
     return np.asarray((under_db + np.float32(RANGE_DB / 2.0)) * np.float32(4.0 / RANGE_DB), np.float32)
+
+
+def _in_db(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(_DB_PER_NEPER * np.log(power + np.float32(10.0 ** (FLOOR_DB / 10.0))), np.float32)
 
 
 @lru_cache(maxsize=1)

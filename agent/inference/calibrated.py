@@ -13,7 +13,7 @@ _SUREST_PROB = 1.0 - 1e-7
 def scores_of(card: Card, labels: Sequence[str], logits: FloatArray) -> tuple[Score, ...]:
     """One score per label from its logit, calibrated as the card says."""
     pairs = zip(labels, logits.tolist(), strict=True)
-    return tuple(_score(label, logit, card.calibration_of(label)) for label, logit in pairs)
+    return tuple(score_of(label, logit, card.calibration_of(label)) for label, logit in pairs)
 
 
 def score_at(label: str, prob: float, calibration: Calibration) -> Score:
@@ -23,7 +23,8 @@ def score_at(label: str, prob: float, calibration: Calibration) -> Score:
     return Score(label=label, prob=prob, llr=llr, alarm_llr=calibration.alarm_llr)
 
 
-def _score(label: str, logit: float, calibration: Calibration) -> Score:
+def score_of(label: str, logit: float, calibration: Calibration) -> Score:
+    """The score that a logit stands for."""
     log_odds = calibration.scale * logit + calibration.offset
     # Written so that neither end overflows.
     prob = 1.0 / (1.0 + math.exp(-log_odds)) if log_odds >= 0 else math.exp(log_odds) / (1.0 + math.exp(log_odds))

@@ -15,14 +15,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import ModelError
+from agent.features.finemel import FEATURE_VERSION as FINE_SOUND_VERSION
 from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.letterbox import FEATURE_VERSION as PICTURE_VERSION
 from agent.features.logmel import FEATURE_VERSION as SOUND_VERSION
 from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 
-CARD_NAMES = ("vision", "hearing", "fusion")
+CARD_NAMES = ("vision", "hearing", "hearing-verifier", "fusion")
 """The graphs that come with Vedette, each with its card <name>.json."""
-OPTIONAL_NAMES = ("fusion",)
+OPTIONAL_NAMES = ("hearing-verifier", "fusion")
 """Those of them that a folder of models may lack."""
 
 Precision = Literal["int8", "fp16", "fp32"]
@@ -30,6 +31,7 @@ Precision = Literal["int8", "fp16", "fp32"]
 _FEATURE_VERSIONS = {
     "vision": PICTURE_VERSION,
     "hearing": SOUND_VERSION,
+    "hearing-verifier": FINE_SOUND_VERSION,
     "fusion": f"{KINEMATICS_VERSION} {MOTION_VERSION}",
 }
 _INSTALL_AGAIN = "Install Vedette again, or set models.folder to a folder with intact models."

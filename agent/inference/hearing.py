@@ -19,6 +19,7 @@ from agent.inference.device import Chosen, Inputs, Machine, this_machine
 from agent.inference.graph import Graph
 from agent.inference.opinion import has_opinions, load_opinions
 from agent.inference.site_label import CALIBRATION, PRIOR, SiteLabel, load_site_labels
+from agent.inference.verifier import Verifier
 from agent.types import FloatArray, Score
 
 
@@ -34,8 +35,9 @@ class Hearing:
 class HearingModel:
     """The hearing graph, shared by all sources; for one thread at a time."""
 
-    def __init__(self, card: Card, models: Models, machine: Machine) -> None:
+    def __init__(self, card: Card, models: Models, machine: Machine, *, verifier: Verifier | None = None) -> None:
         self._card = card
+        self._verifier = verifier
         self._taught = load_site_labels(models.site_labels, card)
         probe = {"logmel": tensor_of(log_mel(probe_sound()))}
         self._graph = Graph(models, card, probe, machine)
@@ -50,7 +52,8 @@ class HearingModel:
         Errors: ModelError when card, file or device are not as they should be.
         """
         card = load_card("hearing", Path(models.folder) if models.folder else None)
-        return cls(card, models, this_machine(models, clock_s=time.perf_counter, cache_folder=cache_folder))
+        machine = this_machine(models, clock_s=time.perf_counter, cache_folder=cache_folder)
+        return cls(card, models, machine, verifier=Verifier.load(models, card, probe_sound()))
 
     @property
     def card(self) -> Card:
@@ -59,8 +62,8 @@ class HearingModel:
 
     @property
     def chosen(self) -> tuple[Chosen, ...]:
-        """Where the graph runs, and why: one entry, as `VisionModel.chosen` has one per export."""
-        return (self._graph.chosen,)
+        """Where the graph runs, and why; after it the verifier, where there is one."""
+        return (self._graph.chosen, *([self._verifier.chosen] if self._verifier else []))
 
     def hear(self, samples: FloatArray, spectra: Spectra | None = None) -> Hearing:
         """Score one window, float32 [32240] mono at 16 kHz; `spectra` keeps what the source's next one shares with it.
@@ -68,23 +71,36 @@ class HearingModel:
         Errors: ModelError when the graph cannot be run anywhere.
         """
         picture = log_mel(samples, spectra)
-        outputs = self.run(tensor_of(picture))
+        outputs = self.run(samples, picture)
         return Hearing(self.scores(outputs), picture, outputs["embedding"][0])
 
-    def run(self, tensor: FloatArray) -> Inputs:
-        """The graph's bare outputs for float32 [1, 1, 200, 64]."""
-        return self._graph.run({"logmel": tensor})
+    def run(self, samples: FloatArray, picture: FloatArray) -> Inputs:
+        """The bare outputs for a window and its log-mel picture [200, 64].
+
+        Where the verifier was asked, its own are there as well: `verifier_logits`, `verifier_embedding`.
+        """
+        outputs = self._graph.run({"logmel": tensor_of(picture)})
+        if self._verifier and self._verifier.is_asked(scores_of(self._card, self._card.labels, outputs["logits"][0])):
+            outputs = {**outputs, **{f"verifier_{name}": said for name, said in self._verifier.run(samples).items()}}
+        return outputs
 
     def scores(self, outputs: Inputs) -> tuple[Score, ...]:
         """Bare outputs as calibrated scores, a group at least as probable as its likeliest member, taught ones last.
 
         From which llr on each would raise an alarm is the card's word, moved by the second opinion of the embedding.
         """
-        own = self._opinions.of(scores_of(self._card, self._card.labels, outputs["logits"][0]), outputs["embedding"][0])
+        own = self._opinions.of(self.verified(outputs), outputs["embedding"][0])
         taught = tuple(label.score(outputs["embedding"][0]) for label in self._taught)
         heard = (label for label, score in zip(self._taught, taught, strict=True) if score.prob >= label.threshold_prob)
         explained = frozenset[str]().union(*(label.not_a for label in heard))
         return _with_groups(self._card, tuple(self._unlikely(s) if s.label in explained else s for s in own)) + taught
+
+    def verified(self, outputs: Inputs) -> tuple[Score, ...]:
+        """Bare outputs as calibrated scores of the card's labels, verified where the verifier was asked."""
+        own = scores_of(self._card, self._card.labels, outputs["logits"][0])
+        if self._verifier is None or "verifier_logits" not in outputs:
+            return own
+        return self._verifier.verified(own, outputs["verifier_logits"][0])
 
     def _unlikely(self, score: Score) -> Score:
         """A score that is at most as probable as its label always is."""

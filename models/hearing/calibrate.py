@@ -28,14 +28,8 @@ def fit_scores(
     np.maximum.at(best, clip, logits)
     fitted = {}
     for label, i in INDEX.items():
-        positive, negative = truth[:, i], ~truth[clip, i]
-        if positive.sum() < 3:
-            continue
-        x = np.concatenate([best[positive, i], logits[negative, i]])
-        y = np.concatenate([np.ones(positive.sum()), np.zeros(negative.sum())])
-        weight = np.concatenate([_alike(group[positive]) * PRIOR, _alike(group[clip][negative]) * (1 - PRIOR)])
-        scale, offset = _platt(x, y, weight)
-        fitted[label] = {"scale": round(scale, 4), "offset": round(offset, 4), "prior": PRIOR}
+        if truth[:, i].sum() >= 3:
+            fitted[label] = fit_one(logits[:, i], clip, truth[:, i], group, np.ones(len(truth), bool))
     usual = {
         key: round(float(np.median([fit[key] for fit in fitted.values()])), 4) for key in ("scale", "offset", "prior")
     }
@@ -43,6 +37,24 @@ def fit_scores(
         label: fitted.get(label) or {**usual, "offset": _wary(best[~truth[:, i], i], usual)}
         for label, i in INDEX.items()
     }
+
+
+def fit_one(
+    logits: NDArray[np.floating],
+    clip: NDArray[np.integer],
+    truth: NDArray[np.bool_],
+    group: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+) -> dict[str, float]:
+    """Scale, offset and prior of one label: windows' logits [n] with their clip, over the chosen clips [clips]."""
+    best = np.full(len(truth), -np.inf)
+    np.maximum.at(best, clip, logits)
+    positive, negative = truth & chosen, (~truth & chosen)[clip]
+    x = np.concatenate([best[positive], logits[negative]])
+    y = np.concatenate([np.ones(positive.sum()), np.zeros(negative.sum())])
+    weight = np.concatenate([_alike(group[positive]) * PRIOR, _alike(group[clip][negative]) * (1 - PRIOR)])
+    scale, offset = _platt(x, y, weight)
+    return {"scale": round(scale, 4), "offset": round(offset, 4), "prior": PRIOR}
 
 
 def _wary(others: NDArray[np.float32], usual: dict[str, float]) -> float:

@@ -27,11 +27,11 @@ TEACHERS = [
 ]
 
 
-def sources(pieces: list[Piece]) -> list[dict[str, object]]:
-    """What was trained on (train and dev), by repository and licence."""
+def sources(pieces: list[Piece], splits: tuple[str, ...] = ("train", "dev")) -> list[dict[str, object]]:
+    """What was trained on, by repository and licence."""
     held: dict[tuple[str, str], list[int]] = defaultdict(list)
     for piece in pieces:
-        if piece.split in ("train", "dev"):
+        if piece.split in splits:
             held[piece.repo, piece.licence].append(piece.samples)
     return [
         {"source": repo, "licence": licence, "clips": len(lengths), "hours": round(sum(lengths) / RATE_HZ / 3600, 3)}

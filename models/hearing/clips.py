@@ -2,18 +2,18 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.features.logmel import RATE_HZ
-from agent.inference.calibrated import scores_of
-from agent.inference.card import Card
+from agent.inference.hearing import HearingModel
 from agent.scene.hearing import ALARMS, BANGS, Ear
 from agent.scene.policy import SOUND_LLR
 from agent.types import Heard
 from models.hearing import catalogue, data
-from models.hearing.heard import Noting, Take, takes
+from models.hearing.heard import Noting, Take, Verifying, takes
 from models.hearing.labels import INDEX, SECURITY
 
 KINDS = (*BANGS, "alarm")
@@ -58,20 +58,18 @@ class Clip:
         return int(hashlib.sha256(f"fold:{self.group}".encode()).hexdigest(), 16) % FOLDS
 
 
-def scene_llr(one: Take, card: Card) -> NDArray[np.float64]:
+def scene_llr(one: Take, model: HearingModel, rows: Verifying) -> NDArray[np.float64]:
     """The llr of each window by itself [windows, KINDS], less what is usual or in a rhythm; never for silence."""
     ear, llr = Ear(confirmed=()), np.full((len(one.heard), len(KINDS)), NEVER_LLR)
-    group = [label for label in card.labels if label in {*ALARMS, *card.groups["alarm"]}]
-    alarms = one.logits[:, [INDEX[label] for label in group]]
-    logits = one.logits[:, [INDEX[kind] for kind in BANGS]]
-    for row, (heard, said) in enumerate(zip(one.heard, logits, strict=True)):
-        scores = () if one.is_silent[row] else scores_of(card, BANGS, said)
-        plain = replace(heard, scores=tuple(replace(score, alarm_llr=SOUND_LLR) for score in scores))
-        for clue in ear.hear(plain):
+    alarms = {*ALARMS, *model.card.groups["alarm"]}
+    for row, (heard, outputs) in enumerate(zip(one.heard, one.outputs(rows), strict=True)):
+        scores = () if one.is_silent[row] else model.verified(outputs)
+        bangs = tuple(replace(score, alarm_llr=SOUND_LLR) for score in scores if score.label in BANGS)
+        for clue in ear.hear(replace(heard, scores=bangs)):
             if clue.kind in BANGS and clue.signal == clue.kind:
                 llr[row, BANGS.index(clue.kind)] = clue.llr
         if not one.is_silent[row]:
-            llr[row, -1] = max(score.llr for score in scores_of(card, group, alarms[row]))
+            llr[row, -1] = max(score.llr for score in scores if score.label in alarms)
         if heard.between:
             llr[row, -1] = np.nan
     return llr
@@ -80,16 +78,20 @@ def scene_llr(one: Take, card: Card) -> NDArray[np.float64]:
 def clips_of(model: Noting) -> list[Clip]:
     """Clips of dev, train and outside with labels to be believed, and the hard sounds that may be tuned on.
 
-    Not those of `catalogue.KEPT`, which nothing is fitted on.
+    Not those of `catalogue.KEPT`, which nothing is fitted on. The verifier's rows are for each clip those that never
+    heard its source (models.hearing.verifier); no row was fitted on the sounds of footage.
     """
     from benchmarks import footage  # noqa: PLC0415 - what nobody trained on lies with the benchmarks
-    from models.hearing import soften  # noqa: PLC0415 - needs torch, the rest does not
+    from models.hearing import soften, verifier  # noqa: PLC0415 - need torch, the rest does not
+
+    verifying = verifier.kept_rows()
 
     def clip(
         one: Take, labels: frozenset[str], excused: frozenset[str], group: str, source: str, part: str, samples: int
     ) -> Clip:
-        heard = () if part == "train" else one.scored(model)
-        llr, hours = scene_llr(one, model.card), samples / RATE_HZ / 3600
+        rows = partial(verifying.logits, fold=verifier.FOLDS if part == "footage" else verifier.fold_of(source))
+        heard = () if part == "train" else one.scored(model, rows)
+        llr, hours = scene_llr(one, model, rows), samples / RATE_HZ / 3600
         at_ns = np.array([window.at_ns for window in one.heard], np.int64)
         return Clip(heard, at_ns, one.embeddings, llr, labels, excused, group, source, part, hours)
 

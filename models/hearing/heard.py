@@ -1,13 +1,13 @@
-"""What the live agent hears in whole clips, kept: every window's logits and embedding, as serving cuts windows.
+"""What the live agent hears in whole clips, kept: every window's logits and embeddings, as serving cuts windows.
 
 Windows end every half second, again after onsets (`AGAIN_S`) and after the end (`AFTER_END_S`). A part is heard once
-(eight minutes for `train`, two for the others) and lies below build/hearing/heard until the graph or the way of hearing
+(ten minutes for `train`, three for the others) and lies below build/hearing/heard until a graph or the way of hearing
 changes.
 """
 
 import hashlib
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,39 +16,61 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from agent.features.logmel import RATE_HZ
+from agent.inference.card import load_card
 from agent.inference.device import Inputs
 from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.inference.hearing import HearingModel
+from agent.inference.verifier import NAME as VERIFIER
 from agent.types import FloatArray, Heard, SoundBlock
 from models.hearing import data
 
 KEPT = data.BUILD / "heard"
 AGENT = Path(__file__).resolve().parents[2] / "agent"
-HEARS = ("features/logmel.py", "features/level.py", "features/tones.py", "features/windows.py", "inference/hear.py")
+HEARS = (
+    "features/logmel.py", "features/finemel.py", "features/level.py", "features/tones.py", "features/windows.py",
+    "inference/hear.py", "inference/verifier.py",
+)  # fmt: skip
 """What of the agent decides, besides the graph, what is heard."""
 BLOCK = RATE_HZ // 10
+FINER = 192
+"""Numbers of the verifier's embedding."""
+
+
+Verifying = Callable[[NDArray[np.float16]], NDArray[np.float32]]
+"""The verifier's rows: embeddings [n, 192] to logits [n, labels]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """One clip as it was heard: `heard` without scores, and of each its logits [n, L], embedding [n, 128], silence."""
+    """One clip as it was heard: `heard` without scores, and of each its logits [n, L], embedding [n, 128], silence.
+
+    `asked` names the windows of which the verifier was asked; of those `verified` are its logits [asked, labels] and
+    `finer` its embedding [asked, 192].
+    """
 
     heard: tuple[Heard, ...]
     logits: NDArray[np.float32]
     embeddings: NDArray[np.float16]
     is_silent: NDArray[np.bool_]
+    asked: NDArray[np.int64]
+    verified: NDArray[np.float32]
+    finer: NDArray[np.float16]
 
-    def scored(self, model: HearingModel) -> tuple[Heard, ...]:
+    def outputs(self, rows: Verifying | None = None) -> list[Inputs]:
+        """The bare outputs of every window; the verifier's logits by other rows than the shipped ones, if given."""
+        said = dict(zip(self.asked.tolist(), self.verified if rows is None else rows(self.finer), strict=True))
+        return [
+            {"logits": logits[None], "embedding": embedding[None].astype(np.float32)}
+            | ({"verifier_logits": said[row][None]} if row in said else {})
+            for row, (logits, embedding) in enumerate(zip(self.logits, self.embeddings, strict=True))
+        ]
+
+    def scored(self, model: HearingModel, rows: Verifying | None = None) -> tuple[Heard, ...]:
         """As the agent tells it, with the scores of the model's card."""
-        columns = zip(self.heard, self.logits, self.embeddings, self.is_silent, strict=True)
+        columns = zip(self.heard, self.outputs(rows), self.is_silent, strict=True)
         return tuple(
-            replace(
-                one,
-                scores=model.silence()
-                if is_silent
-                else model.scores({"logits": logits[None], "embedding": embedding[None].astype(np.float32)}),
-            )
-            for one, logits, embedding, is_silent in columns
+            replace(one, scores=model.silence() if is_silent else model.scores(outputs))
+            for one, outputs, is_silent in columns
         )
 
 
@@ -57,8 +79,8 @@ class Noting(HearingModel):
 
     noted: list[Inputs] | None = None
 
-    def run(self, tensor: FloatArray) -> Inputs:
-        outputs = super().run(tensor)
+    def run(self, samples: FloatArray, picture: FloatArray) -> Inputs:
+        outputs = super().run(samples, picture)
         if self.noted is not None:
             self.noted.append(outputs)
         return outputs
@@ -81,7 +103,19 @@ def take(samples: NDArray[np.int16], model: Noting) -> Take:
     if noted:
         logits[~is_silent] = np.concatenate([outputs["logits"] for outputs in noted])
         embeddings[~is_silent] = np.concatenate([outputs["embedding"] for outputs in noted])
-    return Take(tuple(replace(one, scores=(), embedding=()) for one in heard), logits, embeddings, is_silent)
+    is_asked = ["verifier_logits" in outputs for outputs in noted]
+    told = [outputs for outputs, asked in zip(noted, is_asked, strict=True) if asked]
+    return Take(
+        tuple(replace(one, scores=(), embedding=()) for one in heard),
+        logits,
+        embeddings,
+        is_silent,
+        np.flatnonzero(~is_silent)[is_asked],
+        np.concatenate([outputs["verifier_logits"] for outputs in told] or [np.zeros((0, 0), np.float32)]),
+        np.concatenate([outputs["verifier_embedding"] for outputs in told] or [np.zeros((0, FINER))]).astype(
+            np.float16
+        ),
+    )
 
 
 def takes(name: str, clips: Sequence[NDArray[np.int16]], model: Noting) -> list[Take]:
@@ -99,9 +133,10 @@ def takes(name: str, clips: Sequence[NDArray[np.int16]], model: Noting) -> list[
 
 
 def _sha(clips: Sequence[NDArray[np.int16]], model: HearingModel) -> str:
-    total = hashlib.sha256(model.chosen[0].file.encode())
-    for file in model.card.files:
-        total.update(file.sha256.encode())
+    total = hashlib.sha256(" ".join(chosen.file for chosen in model.chosen).encode())
+    for name in ("hearing", VERIFIER):
+        for file in load_card(name).files:
+            total.update(file.sha256.encode())
     for name in HEARS:
         total.update((AGENT / name).read_bytes())
     for samples in clips:
