@@ -4,11 +4,10 @@
     python -m models.hearing.evaluate --card     # and into models/zoo/hearing.json
 
 A clip's score for a label is its highest window, windows cut and calibrated as serving does it (a siren is
-an alarm). Average precision per
-label over all val clips (labels as the shared manifest has them, doubtful ones included); the interval
-resamples recordings. Runs int8 in ONNX Runtime and OpenVINO, FP16 in both, and the teachers on the same
-clips. False alarms are counted on val's hard sound (UrbanSound8K, ESC-10, DCASE office) at the card's
-thresholds, which were fitted on `dev`.
+an alarm). Average precision per label over all val clips (labels as the shared manifest has them, doubtful
+ones included); the interval resamples recordings. Runs int8 in ONNX Runtime and OpenVINO, FP16 in both, int8
+with the verifier beside it as the agent hears, and the teachers on the same clips. False alarms are counted on
+val's hard sound (UrbanSound8K, ESC-10, DCASE office) at the card's thresholds, which were fitted on `dev`.
 """
 
 import argparse
@@ -23,11 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from agent.config.schema import Models
+from agent.features.windows import SoundWindows
+from agent.inference.hearing import HearingModel
 from models.hearing import calibrate, data
 from models.hearing.export import ZOO, Session
 from models.hearing.labels import INDEX, LABELS, SECURITY
 from models.hearing.metrics import interval, mean_ap
-from models.hearing.train import AIM, ClipScores
+from models.hearing.train import AIM, ClipScores, as_float
 from models.measured import measured
 
 COMMAND = "python -m models.hearing.evaluate --card"
@@ -140,6 +142,19 @@ def _poisson_upper(count: int) -> float:
     return float(chi2.ppf(0.975, 2 * (count + 1)) / 2)
 
 
+def as_heard(clips: ClipScores, waves: NDArray[np.int16]) -> NDArray[np.float32]:
+    """The agent's own probabilities [windows, L] of the windows of `clips`: the hearing graph with its verifier."""
+    model = HearingModel.load(Models(device="cpu"))
+    told = []
+    for piece in clips.pieces:
+        cutter = SoundWindows()
+        sound = as_float(waves[piece.start : piece.start + piece.samples])
+        for window in (*cutter.push(sound, 0), *cutter.flush()):
+            prob = {score.label: score.prob for score in model.hear(window.samples).scores}
+            told.append([prob[label] for label in LABELS])
+    return np.array(told, np.float32)
+
+
 def teachers_on(clips: ClipScores, pieces: list[data.Piece]) -> dict[str, NDArray[np.float32]]:
     """YAMNet's, mn04_as's and the cross-fitted head's clip scores from the caches, in the order of `clips`."""
     with np.load(data.BUILD / "teachers.npz") as said, np.load(data.BUILD / "targets.npz") as targets:
@@ -185,6 +200,10 @@ def main() -> None:
         print(f"{precision} in {runtime}")
         show(found)
         figures += found
+    print("int8 in onnxruntime, verified")
+    verified = figures_of(clips.clips(as_heard(clips, waves)), clips, "int8", "onnxruntime, verified")
+    show(verified)
+    figures += verified
     for name, scores in teachers_on(clips, pieces).items():
         print(f"teacher {name}")
         show(figures_of(scores, clips, "fp32", name)[: 1 + len(SECURITY)])

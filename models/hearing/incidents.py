@@ -52,7 +52,7 @@ from models.hearing.calibrate import FALSE_ALARMS_PER_HOUR
 from models.hearing.clips import KINDS, NEVER_LLR, Clip, clips_of
 from models.hearing.heard import Noting
 
-VERSION = "0.7.1"
+VERSION = "0.8.0"
 CARD = Path(__file__).resolve().parents[1] / "zoo" / "hearing.json"
 SECOND_OPINION = ("gunshot", "glass_break", "scream", "crash", "alarm")
 HALF_BELIEVED_LLR = -2.0
