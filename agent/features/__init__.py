@@ -12,7 +12,7 @@ Pictures
   blur         people made unrecognisable
 Sound
   windows      a stream of sound → overlapping windows
-  logmel       a window → the log-mel spectrogram that the hearing graph reads
+  logmel       a window → the log-mel spectrogram that the hearing graph reads; finemel: the finer one of its verifier
   level        loudness, and when something sharp began
   tones        where one narrow tone stands out: beeping alarms
 """

@@ -2,6 +2,7 @@
 
 The three models
   vision, hearing, fusion     one graph each: arrays in, labels with calibrated scores out
+  verifier                    a second, finer listener where hearing half believes in something
   see, hear                   a stream of frames, or of sound, through them: `Seen` and `Heard`
   closer, sunken, burning     second looks at parts of a live picture: what is small and moves, who went down, may burn
   parts, stills               still pictures, in overlapping parts

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -47,6 +46,7 @@ from models.fusion.train import (
     tensors,
 )
 from models.fusion.windows import WIDTHS, Sequence16
+from models.packing import halve, shorten
 
 Reals = NDArray[np.floating]
 ZOO = ROOT / "models" / "zoo"
@@ -181,7 +181,7 @@ def calibrate_others(members: Sequence[Member], clips: Sequence[Sequence16]) -> 
 
 
 def write_graph(members: Sequence[Member], path: Path) -> None:
-    """One float32 ONNX file with static shapes."""
+    """One ONNX file with static shapes; weights lie in it as float16 and are read as float32 (`models.packing`)."""
     example = [torch.zeros(1, FUSION_STEPS, WIDTHS[name]) for name in STREAMS]
     example += [torch.ones(1, FUSION_STEPS) for _ in STREAMS]
     names = [*STREAMS, *(f"{name}_known" for name in STREAMS)]
@@ -191,8 +191,8 @@ def write_graph(members: Sequence[Member], path: Path) -> None:
             Fusion(members).eval(), tuple(example), str(path), input_names=names,
             output_names=["logits", "anomaly", "attention"], opset_version=OPSET, dynamo=False,
         )  # fmt: skip
-    model = onnx.load(path)
-    onnx.checker.check_model(model)
+    shorten(path)
+    halve(path, path)
 
 
 def sources(clips: Sequence[Sequence16]) -> list[dict[str, object]]:

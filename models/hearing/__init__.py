@@ -16,6 +16,7 @@ The network
 What ships
   export       the ONNX files; card: what they are; calibrate: probabilities and thresholds
   clips, heard what the live agent hears in clips, kept
+  verifier     the second, finer listener: mn04_as with rows of ours
   incidents    a second opinion and a threshold for each kind
   background   what a sound taught on a site is told apart from
 What it is measured by

@@ -22,7 +22,6 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import nn
@@ -34,6 +33,7 @@ from models.hearing.labels import INDEX, LABELS
 from models.hearing.metrics import mean_ap
 from models.hearing.net import EMBEDDING, STEPS, multiply_adds
 from models.hearing.train import AIM, ClipScores, served
+from models.packing import halve
 
 INITIAL_WEIGHTS = (
     "mn04_as of EfficientAT (fschmid56/EfficientAT, MIT): convolutions, hidden layer and, by AudioSet classes, "
@@ -49,7 +49,7 @@ COMMANDS = (
     "python -m models.hearing.average hearing second --out averaged && "
     "python -m models.hearing.interpolate --student build/hearing/averaged/best.pt --share 0.3 --out between && "
     "python -m models.hearing.refit between --student build/hearing/averaged/best.pt --out refitted && "
-    "python -m models.hearing.export && python -m models.hearing.rows --write && "
+    "python -m models.hearing.export && python -m models.hearing.rows --write && python -m models.hearing.verifier && "
     "python -m models.hearing.incidents --card && "
     "python -m models.hearing.evaluate --card && python -m models.hearing.background"
 )
@@ -111,28 +111,6 @@ def to_onnx(net: nn.Module, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
-
-
-def halve(source: Path, target: Path, users: tuple[str, ...] = ()) -> None:
-    """Store float32 weights as float16, each followed by a cast back; with `users`, only those operators' weights."""
-    model = onnx.load(source)
-    kept, casts = [], []
-    spared = {name for node in model.graph.node if users and node.op_type not in users for name in node.input}
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < 2 or tensor.name in spared:
-            kept.append(tensor)
-            continue
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
-        kept.append(half)
-        casts.append(
-            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT, name=half.name + "_cast")
-        )
-    nodes = [*casts, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    onnx.save(model, target)
 
 
 def quantise(source: Path, target: Path, windows: NDArray[np.float32], dev: ClipScores) -> str:

@@ -79,13 +79,16 @@ def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
             names[:] = [MAP if name == shown else name for name in names]
     height, width = (dim.dim_value // 16 for dim in graph.input[0].type.tensor_type.shape.dim[2:])
     (first, first_bias), (last, last_bias) = judge.layers()
+    # A scale for each number of the evidence: how far they spread, folded into the weights, differs by decades.
+    scale = (np.abs(first).max(axis=0)[:, None] / 127.0).clip(1e-12).astype(np.float32)
     constants = {
         "judge_cells": np.array([CHANNELS, height * width], np.int64),
         "judge_places": np.array([2, height * width], np.int64),
         "judge_row": np.array([1, EVIDENCE], np.int64),
         "judge_sharpness": np.array(SHARPNESS, np.float32)[:, None],
         "judge_mean": np.full((1, height * width), 1 / (height * width), np.float32),
-        "judge_first_f16": first.T.astype(np.float16),
+        "judge_first_i8": np.round(first.T / scale).astype(np.int8),
+        "judge_first_scale": scale,
         "judge_first_bias": first_bias,
         "judge_last": last.T,
         "judge_last_bias": last_bias,
@@ -102,7 +105,8 @@ def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
         node("Transpose", ["judge_flat"], ["judge_turned"], perm=[1, 0]),
         node("MatMul", ["judge_where", "judge_turned"], ["judge_three"]),
         node("Reshape", ["judge_three", "judge_row"], ["judge_evidence"]),
-        node("Cast", ["judge_first_f16"], ["judge_first"], to=TensorProto.FLOAT),
+        node("Cast", ["judge_first_i8"], ["judge_first_whole"], to=TensorProto.FLOAT),
+        node("Mul", ["judge_first_whole", "judge_first_scale"], ["judge_first"]),
         node("Gemm", ["judge_evidence", "judge_first", "judge_first_bias"], ["judge_hidden"]),
         node("LeakyRelu", ["judge_hidden"], ["judge_bent"], alpha=SLOPE),
         node("Gemm", ["judge_bent", "judge_last", "judge_last_bias"], [JUDGED]),

@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from agent.features.finemel import FEATURE_VERSION as FINE_SOUND_VERSION
 from agent.features.kinematics import FEATURE_VERSION as KINEMATICS_VERSION
 from agent.features.letterbox import FEATURE_VERSION as PICTURE_VERSION
 from agent.features.logmel import FEATURE_VERSION as SOUND_VERSION
@@ -59,6 +60,27 @@ def save_hearing(path: Path, labels: int = len(HEARING_LABELS)) -> Path:
         _value("logits", [1, labels]), _value("frame_logits", [1, 200, labels]), _value("embedding", [1, 128])
     ]  # fmt: skip
     graph = helper.make_graph(nodes, "hearing", [_value("logmel", [1, 1, 200, 64])], outputs, constants)
+    return _saved(graph, path)
+
+
+VERIFIER_LABELS = ("gunshot", "alarm")
+
+
+def save_verifier(path: Path) -> Path:
+    """`logits[l]` = mean of the finer mel picture + l; the embedding is that mean."""
+    nodes = [
+        helper.make_node("ReduceMean", ["finemel"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "one_one"], ["column"]),
+        helper.make_node("Add", ["column", "steps"], ["logits"]),
+        helper.make_node("Expand", ["column", "embedding_shape"], ["embedding"]),
+    ]
+    constants = [
+        _constant("one_one", np.array([1, 1], np.int64)),
+        _constant("steps", np.arange(len(VERIFIER_LABELS), dtype=np.float32)[None]),
+        _constant("embedding_shape", np.array([1, 8], np.int64)),
+    ]
+    outputs = [_value("logits", [1, len(VERIFIER_LABELS)]), _value("embedding", [1, 8])]
+    graph = helper.make_graph(nodes, "verifier", [_value("finemel", [1, 1, 128, 200])], outputs, constants)
     return _saved(graph, path)
 
 
@@ -159,6 +181,21 @@ def save_hearing_card(folder: Path, **changes: Any) -> Path:
         "thresholds": {}, "training": {}, "figures": {}, "intended_use": "tests", "not_for": "use", "limits": "all",
     }  # fmt: skip
     return _write(folder / "hearing.json", card | changes)
+
+
+def save_verifier_card(
+    folder: Path, *, scale: float = 1.0, offset: float = 0.0, needs: tuple[str, ...] | None = None
+) -> Path:
+    """A verifier of the hearing model that lies in `folder`, with its card."""
+    hearing = [hashlib.sha256((folder / f"hearing.{kind}.onnx").read_bytes()).hexdigest() for kind in ("int8", "fp16")]
+    card = {
+        "schema": "vedette.card/1", "name": "hearing-verifier", "version": "0.0.1",
+        "feature_version": FINE_SOUND_VERSION, "labels": list(VERIFIER_LABELS),
+        "files": [file_entry(save_verifier(folder / "hearing-verifier.onnx"), "int8")],
+        "calibration": {label: {"scale": scale, "offset": offset, "prior": 0.01} for label in VERIFIER_LABELS},
+        "needs": {"hearing": list(hearing if needs is None else needs)},
+    }  # fmt: skip
+    return _write(folder / "hearing-verifier.json", card)
 
 
 def save_vision_card(folder: Path, **changes: Any) -> Path:

@@ -11,9 +11,10 @@ pytest.importorskip("soundfile", reason="training needs the extra `train`")
 
 from models.hearing import data, interpolate, refit
 from models.hearing.data import Piece
-from models.hearing.export import halve, to_onnx
+from models.hearing.export import to_onnx
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.net_mn import HearingMn
+from models.packing import halve
 
 
 def net(seed: int) -> HearingMn:

@@ -16,10 +16,11 @@ import onnx
 import onnxruntime
 
 from models.hearing import catalogue, found, rows
-from models.hearing.export import halve, to_onnx
+from models.hearing.export import to_onnx
 from models.hearing.labels import INDEX, LABELS
 from models.hearing.net_mn import HearingMn
 from models.hearing.train import ClipScores
+from models.packing import halve
 
 SCREAM, SHOT, BLAST, BABY = (INDEX[label] for label in ("scream", "gunshot", "explosion", "baby_cry"))
 
