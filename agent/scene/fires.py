@@ -17,13 +17,13 @@ FLOORS = {"fire": 0.75, "smoke": 1.5}
 """Without a second judge a score counts (llr − floor) a second, at most 4 for and 2.5 against: pictures a tenth of a
 second apart say the same. A sure fire opens after 1.3 s (the contract: 3 s). What is below the floor may last for
 hours: frosted glass, asphalt and hazy slopes look a little like smoke in every picture."""
-SHARES = {"fire": (0.5, 0.5, 0.5), "smoke": (0.2, 0.5, 0.75)}
-JUDGED_FLOORS = {"fire": 1.0, "smoke": 2.0}
+SHARES = {"fire": 0.75, "smoke": 0.5}
+JUDGED_FLOORS = {"fire": 1.75, "smoke": 1.5}
 """With one, so much of the llr of the graph's own score, of the judge's of the whole and of its of the part, less the
 floor. Where no closer look is fresh, its word about the whole stands for that about the part."""
 PART_FLOORS = {"fire": 1.5, "smoke": 2.25}
-"""What the closer look alone says, less this, if that is more: a small fire is nothing in the whole look. Chosen with
-the rest on training clips, the looked-at half of `benchmarks.fires` and development film (decision 048)."""
+"""What the closer look alone says, less this, if that is more: a small fire is nothing in the whole look. All chosen on
+training clips, the looked-at half of `benchmarks.fires` and development film (decision 048)."""
 PART_S, IDLE_PART_S = 0.8, 2.2
 """A closer look speaks until the next one is due, sooner where it spoke for either: one alone opens nothing."""
 FLICKER_LLR, FLICKER_PX, MOST_FLICKER_LLR = 2.0, 5.0, 2.5
@@ -85,11 +85,10 @@ class FireWatch:
             flickers = flicker_llr(seen.flicker) if score.label == "fire" else 0.0
             return score.llr + flickers - FLOORS[score.label]
         whole = judged[score.label]
-        part = self._part.get(score.label)
-        said = score.llr, whole, whole if part is None else part
-        together = sum(share * llr for share, llr in zip(SHARES[score.label], said, strict=True))
-        rate = together - JUDGED_FLOORS[score.label]
-        return rate if part is None else max(rate, part - PART_FLOORS[score.label])
+        told = self._part.get(score.label)
+        part = whole if told is None else told
+        rate = SHARES[score.label] * (score.llr + whole + part) - JUDGED_FLOORS[score.label]
+        return rate if told is None else max(rate, told - PART_FLOORS[score.label])
 
 
 def flicker_llr(flicker_px: float | None) -> float:

@@ -58,7 +58,7 @@ def test_one_closer_look_alone_opens_nothing(every_s: float, expected: list[str]
         return 6.0 if round(at_s / every_s, 3) % 1 == 0 else None
 
     assert every_s < PART_S or every_s > IDLE_PART_S
-    assert kinds(play([shown(t, -1.0, -0.5, part(t)) for t in times(0, 60, 0.1)])) == expected
+    assert kinds(play([shown(t, -2.0, -1.5, part(t)) for t in times(0, 60, 0.1)])) == expected
 
 
 def test_a_closer_look_that_finds_nothing_holds_until_the_next_one() -> None:
