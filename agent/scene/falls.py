@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from agent.scene.behaviour import UPRIGHT_RATIO, Body, is_cut_aside, is_cut_below
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
-from agent.scene.geometry import inside_frac, shared_frac
+from agent.scene.geometry import inside_frac, iou
 from agent.types import NS_PER_S, POSTURES
 
 QUICK_S = 2.0
@@ -134,7 +134,7 @@ def _find_replaced(people: Sequence[Followed]) -> None:
             and top < box.bottom_frac
             and seen_ns >= upright_ns
             and other is not followed
-            and shared_frac(box, place) >= REPLACED_FRAC
+            and iou(box, place) >= REPLACED_FRAC
         }
         if upright_ns == followed.seen_ns:
             followed.doubles, followed.is_replaced = there, False

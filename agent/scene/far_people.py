@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent.scene.following import Followed, Following, group_of, stood_still
-from agent.scene.geometry import shared_frac
+from agent.scene.geometry import iou
 from agent.scene.tracking.tracker import Tracker, TrackerSettings
 from agent.types import NS_PER_S, Box, Detection, Seen, Track
 
@@ -140,7 +140,7 @@ def _is_same(detection: Detection, followed: Followed) -> bool:
 
 
 def _overlap(one: Box, other: Box) -> bool:
-    return shared_frac(one, other) >= SAME_OVERLAP
+    return iou(one, other) >= SAME_OVERLAP
 
 
 def _square(box: Box, aspect_ratio: float) -> tuple[float, float, float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.scene.behaviour import UPRIGHT_RATIO, Body
 from agent.scene.clutter import Clutter, Flags
-from agent.scene.geometry import gap_between, shared_frac
+from agent.scene.geometry import gap_between, iou
 from agent.scene.lying_looks import LyingLooks
 from agent.scene.tracking.association import Floats, Ints
 from agent.scene.tracking.tracker import Tracker, TrackerSettings
@@ -283,7 +283,7 @@ class Following:
 
 def _most_shared(box: Box, boxes: Iterable[Box]) -> float:
     """The most that `box` shares with one of `boxes`."""
-    return max(shared_frac(box, other) for other in boxes)
+    return max(iou(box, other) for other in boxes)
 
 
 def _apart(followed: Followed, box: Box, aspect_ratio: float) -> float:
@@ -308,7 +308,7 @@ def _lies(detection: Detection) -> bool:
 def _is_one(one: Followed, other: Followed) -> bool:
     """Whether two stood in one place."""
     first, second = one.upright_box, other.upright_box
-    return first is not None and second is not None and shared_frac(first, second) >= SAME_PLACE_FRAC
+    return first is not None and second is not None and iou(first, second) >= SAME_PLACE_FRAC
 
 
 def _stood_at(lost: Followed, box: Box, seen: Seen) -> bool:

@@ -107,7 +107,7 @@ def inside_frac(inner: Box, outer: Box) -> float:
     return wide * high / area if area > 0.0 else 0.0  # of a box too small for its area to be told
 
 
-def shared_frac(first: Box, second: Box) -> float:
+def iou(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
     if not overlap(first, second):
         return 0.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from agent.config.schema import Zone
 from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
-from agent.scene.geometry import gap_between, ground_point, is_inside, shared_frac
+from agent.scene.geometry import gap_between, ground_point, iou, is_inside
 from agent.scene.rules.hours import Timetable
 from agent.scene.rules.whereabouts import size_of
 from agent.scene.rules.zones import DONE_LLR, WAITING_LLR
@@ -124,8 +124,8 @@ class LeftObjectWatch:
     def _find(self, found: Iterable[Followed], at_ns: int, elapsed_s: float) -> None:
         free = list(self._things)
         for one in found:
-            place = max(free, key=lambda thing: shared_frac(thing.box, one.box), default=None)
-            if place is None or shared_frac(place.box, one.box) < SAME_OVERLAP:
+            place = max(free, key=lambda thing: iou(thing.box, one.box), default=None)
+            if place is None or iou(place.box, one.box) < SAME_OVERLAP:
                 place = self._new(one, at_ns)
             else:
                 free.remove(place)
@@ -157,7 +157,7 @@ def _attend(thing: _Thing, people: Sequence[Followed], known: set[int], at_ns: i
     near = sorted((_reach(one, thing), one.track_id) for one in people)
     within = [track for reach, track in near if reach <= REACH_HEIGHTS]
     settling = at_ns - thing.since_ns <= SETTLED_S * NS_PER_S
-    if any(shared_frac(one.box, thing.box) > 0.0 for one in people):
+    if any(iou(one.box, thing.box) > 0.0 for one in people):
         thing.hidden_ns = at_ns
     if within and (
         (thing.owner is None and settling)

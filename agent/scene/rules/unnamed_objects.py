@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from agent.config.schema import Zone
 from agent.scene.evidence import Clue
 from agent.scene.following import MOST_PRESENCE_LLR, NO_PRESENCE_PROB, PRESENCE_LLR_PER_PROB_S, Followed
-from agent.scene.geometry import ground_point, is_inside, shared_frac
+from agent.scene.geometry import ground_point, iou, is_inside
 from agent.scene.rules.hours import Timetable
 from agent.scene.rules.left_objects import missed_s, thing_clue
 from agent.scene.rules.whereabouts import ELSEWHERE_HEIGHTS, Whereabouts
@@ -110,8 +110,8 @@ class UnnamedObjectWatch:
     def _find(self, standing: Sequence[Standing], at_ns: int) -> None:
         free = list(self._changes)
         for patch in standing:
-            change = max(free, key=lambda one: shared_frac(one.box, patch.box), default=None)
-            if change is None or shared_frac(change.box, patch.box) < SAME_OVERLAP:
+            change = max(free, key=lambda one: iou(one.box, patch.box), default=None)
+            if change is None or iou(change.box, patch.box) < SAME_OVERLAP:
                 change = self._new(patch, at_ns)
             else:
                 free.remove(change)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.capture.pictures import LazyPicture
+from agent.scene.geometry import iou
 from agent.types import NS_PER_S, Box, Incident, Seen, Track
 
 CLEARLY_BETTER = 1.2  # so much better than what was sent before, and it is sent again
@@ -47,7 +48,7 @@ def score_of(seen: Seen, tracks: Iterable[Track], wanted: tuple[int, ...]) -> fl
     total = 0.0
     for track in tracks:
         if track.track_id in wanted:
-            there = [d for d in found if d.label == track.label and _iou(d.box, track.box) >= SAME_IOU]
+            there = [d for d in found if d.label == track.label and iou(d.box, track.box) >= SAME_IOU]
             total += max((_area(d.box) * d.score_prob for d in there), default=0.0)
     return total
 
@@ -60,10 +61,3 @@ def score_of_nobody(incident: Incident, at_ns: int) -> float:
 
 def _area(box: Box) -> float:
     return max(0.0, box.right_frac - box.left_frac) * max(0.0, box.bottom_frac - box.top_frac)
-
-
-def _iou(first: Box, second: Box) -> float:
-    width = min(first.right_frac, second.right_frac) - max(first.left_frac, second.left_frac)
-    height = min(first.bottom_frac, second.bottom_frac) - max(first.top_frac, second.top_frac)
-    shared = max(0.0, width) * max(0.0, height)
-    return shared / max(1e-9, _area(first) + _area(second) - shared)
