@@ -46,19 +46,25 @@ class HearingModel:
         self._silent: tuple[Score, ...] | None = None
 
     @classmethod
-    def load(cls, models: Models, *, cache_folder: Path | None = None) -> Self:
-        """The model that `models` names; `cache_folder` keeps compiled graphs (None: nothing is written).
+    def load(cls, models: Models, *, cache_folder: Path | None = None, verified: bool = True) -> Self:
+        """The model that `models` names, if `verified` with the verifier that lies beside it.
+
+        `cache_folder` keeps compiled graphs (None: nothing is written).
 
         Errors: ModelError when card, file or device are not as they should be.
         """
         card = load_card("hearing", Path(models.folder) if models.folder else None)
         machine = this_machine(models, clock_s=time.perf_counter, cache_folder=cache_folder)
-        return cls(card, models, machine, verifier=Verifier.load(models, card, probe_sound()))
+        return cls(card, models, machine, verifier=Verifier.load(models, card, probe_sound()) if verified else None)
 
     @property
     def card(self) -> Card:
         """The model's card."""
         return self._card
+
+    def verify_by(self, verifier: Verifier | None) -> None:
+        """Ask another verifier from now on, or none."""
+        self._verifier, self._silent = verifier, None
 
     @property
     def chosen(self) -> tuple[Chosen, ...]:

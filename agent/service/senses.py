@@ -16,8 +16,10 @@ from agent.inference.card import has_card, load_card
 from agent.inference.device import Chosen
 from agent.inference.fusion import FusionModel
 from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
-from agent.inference.hearing import HearingModel
+from agent.inference.hearing import HearingModel, probe_sound
 from agent.inference.see import Seer
+from agent.inference.verifier import NAME as VERIFIER
+from agent.inference.verifier import Verifier
 from agent.inference.vision import VisionModel
 from agent.service.allocator import keep_freed_memory, use_large_pages
 from agent.service.compiled_graphs import CompiledGraphs
@@ -63,7 +65,10 @@ class Senses:
             return vision
 
         def hearing_of(models: Models) -> HearingModel:
-            return HearingModel.load(models, cache_folder=kept("hearing", models))
+            return HearingModel.load(models, cache_folder=kept("hearing", models), verified=False)
+
+        def verifier_of(models: Models) -> Verifier | None:
+            return Verifier.load(models, hearing.card, probe_sound())
 
         def fusion_of(models: Models) -> FusionModel | None:
             senses = {"vision": vision.card, "hearing": hearing.card}
@@ -75,6 +80,7 @@ class Senses:
         refused: dict[str, str] = {}
         vision = _first(vision_of, "vision", config.models, state_folder, refused)
         hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
+        hearing.verify_by(_first(verifier_of, VERIFIER, config.models, state_folder, refused))
         fusion = _first(fusion_of, "fusion", config.models, state_folder, refused)
         if compiled:
             compiled.seal()

@@ -50,6 +50,17 @@ def test_wrong_bytes_are_refused_and_the_model_of_before_is_used(
     assert not senses.describe()["vision"]["degraded"]
 
 
+def test_a_verifier_that_was_installed_beside_its_hearing_model_is_asked(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", offered(tmp_path, "1.0.0")
+    installed.install(folder, state)
+    assert len(Senses.load(config(), state_folder=state).hearing.chosen) == 1  # the shipped one belongs to another
+    tiny.save_verifier_card(folder)
+    installed.install(folder, state)
+    assert [one.file for one in Senses.load(config(), state_folder=state).hearing.chosen][1:] == [
+        "hearing-verifier.onnx"
+    ]
+
+
 def test_the_shipped_model_is_the_last_resort(tmp_path: Path) -> None:
     state = tmp_path / "state"
     installed.install(offered(tmp_path, "1.0.0"), state)
