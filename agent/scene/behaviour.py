@@ -275,8 +275,9 @@ class Body:
                 self.descent_s = self._descent_s(shape.at_ns)
             if self._moves_on(shape):
                 self.moved_ns, self.rest_looks, self.rest_s = shape.at_ns, 0, 0.0
-            elif not self._is_leaving(shape):
-                # Who came to rest was not leaving: then all of it counts, but for what went on.
+            elif not self._is_leaving(shape) and (teaches or not self.upright_cut_below):
+                # Who came to rest was not leaving: then all of it counts, but for what went on. Where the feet were out
+                # of the picture already, a look too weak to teach is of the floor that somebody has left.
                 self.rest_s = (shape.at_ns - max(self.lying_since_ns, self.moved_ns)) / NS_PER_S
                 self.rest_looks += 1
             self.behaviour = "lying"

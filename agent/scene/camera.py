@@ -6,7 +6,7 @@ from itertools import count
 
 from agent.config.schema import Line, Zone
 from agent.scene.evidence import Clue
-from agent.scene.falls import falls
+from agent.scene.falls import falls, going_down
 from agent.scene.far_people import FarPeople
 from agent.scene.fires import FireWatch
 from agent.scene.following import Followed, Following
@@ -173,6 +173,7 @@ class Camera:
             besides = self.far_people.see(seen, self.following, present)
         self.window.see(seen, self.following.known.values())
         yield from falls(seen.at_ns, self.following.known.values())
+        yield from going_down(seen.at_ns, self.following.known.values())
         if seen.detections is not None:
             self._groups.see(seen.at_ns, present, seen.aspect_ratio)
         everybody = [*present, *besides]

@@ -41,7 +41,8 @@ FOUND_RATIO = (1.2, 1.7)
 UPRIGHT_S, SUNK_HEIGHTS = 0.2, 0.05
 """A fall is seen if the person was upright for this long before, and the middle of the body went down."""
 SHADOW_FRAC = 0.6
-"""Somebody of whom this share lies in a box with a lower score is what that box was drawn around."""
+"""Somebody of whom this share lies in a box with a lower score is what that box was drawn around; and who was lost in a
+box of which this share lies in one that shows somebody lying is that one."""
 REACH_HEIGHTS = (1.05, 1.15)
 """Who falls comes to lie within their own length: on 62 falls of the training clips and of UP-Fall the head went down
 by at most 1.01 and the middle to a side by at most 0.96. What is further off walked there, or is something else."""
@@ -79,7 +80,11 @@ CLOSELY_LEAST_S, CLOSELY_QUICK_S, CLOSELY_DROP_HEIGHTS, CLOSELY_LOOKS_S = 0.15, 
 head so much lower: the box of a body along the camera's axis is no wider than high, and a detector that sees the whole
 picture loses one that fell within moments."""
 CLOSELY_BOTTOM_FRAC = 0.97
-"""Head and shoulders of who walks out of the picture below look lying, too: nothing of this where the border is."""
+"""Head and shoulders of who walks out of the picture below look lying, too, and so does who leans over a table there:
+nobody is found lying, or has fallen by closer looks alone, where the border is."""
+GOES_DOWN_HEIGHTS, GOES_DOWN_S, GOES_DOWN_LOST_S, GOES_DOWN_PROB = 0.25, 2.0, 0.5, 0.5
+"""Somebody may be about to fall whose head is so much lower than where they stood so short a time ago, also if just
+lost, and who was so surely a person then. That alone says nothing, but a doubtful fight waits meanwhile (policy)."""
 FOUND_SURE_PROB, FOUND_UNSURE_PROB = 0.55, 0.25
 """The same for somebody who was never seen upright: blankets and bags score up to 0.4."""
 SMALL_FRAC, LARGE_FRAC = 0.12, 0.2
@@ -102,15 +107,34 @@ def falls(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
             yield _clue("fallen", followed, at_ns, 0.0)
 
 
+def going_down(at_ns: int, known: Iterable[Followed]) -> Iterator[Clue]:
+    """Of whom among `known` the head is on the way down at `at_ns`, and of whom no more: no word for a fall yet."""
+    for followed in known:
+        goes_down = followed.label == "person" and _goes_down(at_ns, followed)
+        if goes_down or followed.goes_down:
+            followed.goes_down = goes_down
+            yield _clue("going_down", followed, at_ns, float(goes_down), kind="going_down")
+
+
 def _says(at_ns: int, followed: Followed, lost_s: float, people: Sequence[Followed]) -> Iterator[Clue]:
     """What whole and closer looks say of somebody lying or going down."""
     since_ns = followed.body.lying_since_ns
     closely = _lies_closely(at_ns, followed)
-    lies = _lies(at_ns, followed, since_ns) if since_ns is not None and lost_s <= LOST_S else None
+    lies = _lies(at_ns, followed, since_ns, people) if since_ns is not None and lost_s <= LOST_S else None
     if (closely or lies) and not _is_shadow(followed, people):
         yield from (clue for clue in (closely, lies) if clue is not None)
     if since_ns is None and 0.0 < lost_s <= LOST_S and _is_sinking(followed) and not _walks_out(followed):
         yield _sinks(at_ns, followed, lost_s)
+
+
+def _goes_down(at_ns: int, followed: Followed) -> bool:
+    """Whether somebody's head is on the way down, or has just come down."""
+    body = followed.body
+    is_lost = at_ns - followed.seen_ns > GOES_DOWN_LOST_S * NS_PER_S
+    if body.upright_ns is None or is_lost or followed.upright_prob < GOES_DOWN_PROB:
+        return False
+    brief = 0 < at_ns - body.upright_ns <= GOES_DOWN_S * NS_PER_S
+    return brief and body.head_drop_heights >= GOES_DOWN_HEIGHTS
 
 
 def _find_replaced(people: Sequence[Followed]) -> None:
@@ -186,13 +210,13 @@ def _lies_closely(at_ns: int, followed: Followed) -> Clue | None:
     return _clue("went_down", followed, closely.since_ns, llr, words, body.upright_ns)
 
 
-def _lies(at_ns: int, followed: Followed, since_ns: int) -> Clue:
+def _lies(at_ns: int, followed: Followed, since_ns: int, people: Sequence[Followed]) -> Clue:
     body = followed.body
     all_s = (at_ns - since_ns) / NS_PER_S
     down_s = QUICK_S + 1.0 if body.upright_ns is None else (since_ns - body.upright_ns) / NS_PER_S
     seen = down_s <= QUICK_S and body.upright_s >= UPRIGHT_S and body.sunk_heights >= SUNK_HEIGHTS
     seen = seen and not followed.is_replaced and not _squats(body)
-    lying_s = _lying_s(at_ns, followed)
+    lying_s = _lying_s(at_ns, followed, people)
     if body.upright_ns is None or not seen:
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
         sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC) * _looks_fallen(followed)
@@ -217,11 +241,20 @@ def _squats(body: Body) -> bool:
     return slow and body.shifted_heights < STRAIGHT_HEIGHTS
 
 
-def _lying_s(at_ns: int, followed: Followed) -> float:
-    """For how long somebody has been seen at rest; who was lost lies on, unless the border may have swallowed them."""
+def _lying_s(at_ns: int, followed: Followed, people: Sequence[Followed]) -> float:
+    """For how long somebody has been seen at rest; who was lost lies on, unless the border may have swallowed them, or
+    somebody is seen lying there: then that one speaks for what is seen since."""
+    lost_s = (at_ns - followed.seen_ns) / NS_PER_S
+    if not lost_s or not followed.body.rest_looks:
+        return followed.body.rest_s
     leaves = is_cut_below(followed.box) or is_cut_aside(followed.box)
-    lost_s = 0.0 if leaves else (at_ns - followed.seen_ns) / NS_PER_S
-    return followed.body.rest_s + (lost_s if followed.body.rest_looks else 0.0)
+    seen = any(
+        other.seen_ns == at_ns
+        and other.body.lying_since_ns is not None
+        and inside_frac(followed.box, other.box) >= SHADOW_FRAC
+        for other in people
+    )
+    return followed.body.rest_s + (0.0 if leaves or seen else lost_s)
 
 
 def _sure_of(at_ns: int, followed: Followed) -> float:
@@ -243,7 +276,7 @@ def _sure_of(at_ns: int, followed: Followed) -> float:
 def _looks_fallen(followed: Followed) -> float:
     """From 0 to 1: whether a shape that was never seen upright is a whole body lying: heads and shoulders above a
     counter, or above the lower border, are as wide as high."""
-    if is_cut_below(followed.box):
+    if followed.box.bottom_frac > CLOSELY_BOTTOM_FRAC:
         return 0.0
     return _share(followed.body.newest.ratio, *FOUND_RATIO)
 
@@ -292,9 +325,10 @@ def _clue(
     llr: float,
     words: dict[str, str | float] | None = None,
     begun_ns: int | None = None,
+    kind: str = "fall",
 ) -> Clue:
     return Clue(
-        kind="fall",
+        kind=kind,
         signal=signal,
         modality="vision",
         adding="state",

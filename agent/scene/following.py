@@ -83,6 +83,7 @@ class Followed:
     is_replaced: bool = False  # whether one of these, or another that stood there since, still stands
     lying_looks: LyingLooks = field(default_factory=LyingLooks)  # what closer looks at a low one show
     fell: bool = False  # whether anything spoke for a fall since it was last seen up
+    goes_down: bool = False  # whether the head was on the way down when last asked
 
     def vote(self, label: str, weight: float) -> None:
         """Count one detection's word on what this is: `label` is the one with the most votes."""

@@ -14,6 +14,7 @@ from agent.scene.policy import (
     GATE_FRAC,
     HEADROOM_LLR,
     SAME_BANG_S,
+    SIGNAL_LLR,
     SUPPORTS_OF,
     SUSPECT_FRAC,
     UPDATE_EVERY_S,
@@ -210,12 +211,16 @@ class Desk:
         if level < threshold or case.spent or not self._policy.allows(case.kind, case.camera):
             return "middling"
         case.strong_ns = now_ns
-        if case.state in ("quiet", "suspected") and self._is_explained(case, standing, standings):
+        if case.state in ("quiet", "suspected") and self._is_explained(case, standing, standings, now_ns):
             return "middling"
         return "strong"
 
-    def _is_explained(self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing]) -> bool:
+    def _is_explained(
+        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+    ) -> bool:
         """Whether another case accounts for the same happening."""
+        if self._waits(case, standing, standings, now_ns):
+            return True
         began_ns = case.ledger.began_ns() or case.strong_ns
         for key, other in self._cases.items():
             if case.kind not in other.rule.silences:
@@ -226,9 +231,32 @@ class Desk:
                 rival = standings[key]
                 mutual = other.kind in case.rule.silences
                 stronger = (rival.margin, other.kind) > (standing.margin, case.kind)
-                if rival.margin >= 0.0 and self._policy.allows(other.kind, other.camera) and (stronger or not mutual):
+                told = rival.margin >= 0.0 and self._policy.allows(other.kind, other.camera)
+                if told and (stronger or not mutual) and not self._waits(other, rival, standings, now_ns):
                     return True
             elif case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns):
+                return True
+        return False
+
+    def _waits(
+        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+    ) -> bool:
+        """Whether a doubtful case waits for what is open on its camera, or has perhaps just begun.
+
+        What has been merely suspected for longer holds nothing up: who sleeps looks a little like a fall all night.
+        """
+        if standing.margin >= case.rule.sure_llr:
+            return False
+        for name in case.rule.waits_for:
+            key = case.camera, name
+            if key in self._signals and self._signals[key].level(now_ns).total >= SIGNAL_LLR:
+                return True
+            if key not in standings or not self._policy.allows(name, case.camera):
+                continue
+            other, began_ns = self._cases[key], self._cases[key].ledger.began_ns()
+            fresh = began_ns is not None and not self._passed(began_ns, now_ns, other.rule.reach_s)
+            likely = standings[key].level.total >= SUSPECT_FRAC * standings[key].threshold_llr
+            if other.draft is not None or (fresh and likely):
                 return True
         return False
 
@@ -263,7 +291,7 @@ class Desk:
             return
         self._last_ordinal += 1
         draft = case.draft = _Draft(self._last_ordinal, case.kind, began_ns, [case.camera], case.drill)
-        absorbed = [other for other in self._cases.values() if self._absorbs(case, other, began_ns)]
+        absorbed = [other for other in self._cases.values() if self._absorbs(case, other, began_ns, now_ns)]
         draft.absorbs = [other.draft.ordinal for other in absorbed if other.draft]
         # What becomes part of this one was told as that severe already.
         draft.sure = any(other.draft and self._severity(other, other.draft) == "critical" for other in absorbed)
@@ -271,6 +299,8 @@ class Desk:
         yield Opened(incident=self._incident(case, draft, now_ns))
         for other in absorbed:
             yield from self._close_whole(other, now_ns, "absorbed")
+            # What was doubtful was not told as what it may yet turn out to be.
+            other.spent = case.kind not in other.rule.waits_for
 
     def _same_elsewhere(self, case: _Case, began_ns: int) -> _Draft | None:
         if not case.rule.joins_cameras:
@@ -283,8 +313,13 @@ class Desk:
                 return draft
         return None
 
-    def _absorbs(self, case: _Case, other: _Case, began_ns: int) -> bool:
-        if other.draft is None or other.kind not in case.rule.absorbs:
+    def _absorbs(self, case: _Case, other: _Case, began_ns: int, now_ns: int) -> bool:
+        if other.draft is None:
+            return False
+        if case.kind in other.rule.waits_for:
+            if other.draft.sure or self._standing(other, now_ns).margin >= other.rule.sure_llr:
+                return False
+        elif other.kind not in case.rule.absorbs:
             return False
         if other.camera != case.camera:
             return case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns)

@@ -45,6 +45,7 @@ class KindRule:
     silences: tuple[str, ...] = ()  # explained by this one while it is open, or if they began near its start
     absorbs: tuple[str, ...] = ()  # if already open when this one opens, they become part of it
     reach_s: float = 3.0  # how near "near its start" is; 0: as long as it is open
+    waits_for: tuple[str, ...] = ()  # until sure it waits while one of these (kinds, signals) is or perhaps begins
     joins_cameras: bool = False  # the same thing heard elsewhere at the same moment is one incident
 
 
@@ -54,10 +55,13 @@ fitted at one false clip of hard sound an hour and kind, and moved by what the w
 (`python -m models.hearing.incidents`): a new model brings its own, and a recording of observations keeps those that it
 was made with."""
 
-FIGHT_SURE_LLR = 3.5
-"""A fight opens as a warning where one calm clip of development in nine would, and is critical where one in 25 would:
-what looks like a fight is often play, and who looks at a picture knows in a second what no sum of evidence does.
-`models.fusion.export` fits the first and tells the second in the card. Decision 042."""
+FIGHT_LLR, FIGHT_SURE_LLR = 3.25, 3.25
+"""From when on a fight opens, as a warning, and so much more it is critical: what looks like a fight is often play, and
+who looks at a picture knows in a second what no sum of evidence does (decision 042; `models.fusion.export` tells in the
+card how many clips of development do either). One window, however sure, is worth 3 at most (`agent.scene.fusion`), and
+its two seconds may be an embrace: the next one must not speak against it (decision 047)."""
+SIGNAL_LLR = 0.5
+"""A signal that is no kind of incident, and that something waits for, holds from this level on."""
 
 _NOISE = ("loud_noise",)
 _BANG = KindRule(
@@ -91,11 +95,12 @@ _RULES: Mapping[str, KindRule] = {
         joins_cameras=True,
     ),
     # Both together. Evidence comes at most at 4 a second, and 1 for the newest window (agent.scene.fusion): a strong
-    # fight opens with its first window and is critical after the third, a weak one (2 a second) opens after 1 s.
+    # fight opens with its second window and is critical after the third, a weak one (2 a second) opens after 1.5 s.
     "fight": KindRule(
         severity="critical",
-        threshold_llr=3.0,
+        threshold_llr=FIGHT_LLR,
         sure_llr=FIGHT_SURE_LLR,
+        waits_for=("fall", "going_down"),  # who falls, and who tends to them, looks a little like a fight
         decay_s=6.0,
         quiet_s=10.0,
         silences=("scream", "crash", *_NOISE),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.scene.falls import falls
+from agent.scene.falls import falls, going_down
 from agent.scene.following import Followed, Following
 from agent.types import Detection
 from tests.scene.observe import ASPECT, ns, person, seen
@@ -71,6 +71,68 @@ def test_a_helper_who_kneels_does_not_take_a_fall_back() -> None:
     assert levels(5, falls_at_2(lies()), helper)[1] > OPENS_LLR
 
 
+def lies_on_beside(other: Detection, seconds: float = 3.5) -> float:
+    """The most said for a fall of somebody who stood until 2 s and was lost lying at 2.3 s, with `other` seen there."""
+    lost = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6)
+    there = Followed(2, ns(0), ns(0), other.box, other.score_prob, mean_prob=other.score_prob)
+    most = 0.0
+    for step in range(round(seconds * 10)):
+        at_s = step / 10
+        if at_s < 2.4:
+            lost.see(seen(at_s), falls_at_2(lies())(at_s))
+        there.see(seen(at_s), other)
+        known = [lost, there]
+        most = max([most, *(one.llr for one in falls(ns(at_s), known) if one.track == 1)])
+    return most
+
+
+def test_who_was_lost_lying_where_somebody_is_seen_lying_does_not_lie_on_beside_that_one() -> None:
+    alone, beside = lies_on_beside(lies(0.9)), lies_on_beside(lies())
+    assert beside < OPENS_LLR < alone
+
+
+def test_a_helper_who_kneels_over_somebody_lost_from_sight_leaves_them_lying() -> None:
+    kneeling = person(0.55, 0.8, height=0.25, ratio=0.8, prob=0.6)
+    assert lies_on_beside(kneeling) == lies_on_beside(stands(0.9))
+
+
+def goes_down(*looks: tuple[float, Detection], until_s: float) -> list[float]:
+    """When somebody who stands until 1 s and is then seen so is said to be going down or no more."""
+    one, said = Followed(1, ns(0), ns(0), stands().box, 0.6, mean_prob=0.6), []
+    for at_s in (step / 10 for step in range(round(until_s * 10))):
+        shown = [look for since_s, look in [(0.0, stands()), *looks] if at_s >= since_s]
+        if shown[-1] is not GONE:
+            one.see(seen(at_s), shown[-1])
+        said += [at_s if clue.llr else -at_s for clue in going_down(ns(at_s), [one])]
+    return said
+
+
+GONE = person(0.0, 0.0)
+LOW = person(0.5, 0.8, height=0.28, ratio=0.9, prob=0.6)
+
+
+def test_whose_head_is_a_quarter_lower_than_a_moment_ago_goes_down_until_up_again() -> None:
+    said = goes_down((1.0, LOW), (2.0, stands()), until_s=3.0)
+    assert said[0] == pytest.approx(1.0)
+    assert said[-1] == pytest.approx(-2.0)
+
+
+def test_who_stays_low_goes_down_no_more() -> None:
+    assert -3.1 <= goes_down((1.0, LOW), until_s=5.0)[-1] <= -2.8
+
+
+def test_who_is_lost_on_the_way_down_goes_on_going_down_for_a_moment() -> None:
+    assert goes_down((1.0, LOW), (1.2, GONE), until_s=4.0)[-1] == pytest.approx(-1.7)
+
+
+def test_what_is_hardly_a_person_goes_down_nowhere() -> None:
+    weak = [person(0.5, 0.8, height=high, ratio=wide, prob=0.3) for high, wide in ((0.4, 0.4), (0.28, 0.9))]
+    one = Followed(1, ns(0), ns(0), weak[0].box, 0.3, mean_prob=0.3)
+    for at_s in (step / 10 for step in range(20)):
+        one.see(seen(at_s), weak[at_s >= 1.0])
+        assert list(going_down(ns(at_s), [one])) == []
+
+
 @pytest.mark.parametrize("x", [0.5 - 0.5 / ASPECT, 0.5 + 0.5 / ASPECT])
 def test_what_lies_further_off_than_a_body_is_long_did_not_fall_there(x: float) -> None:
     assert levels(5, falls_at_2(lies(x)))[1] < HARDLY_LLR
@@ -116,6 +178,21 @@ def test_who_is_lost_at_the_lower_border_a_moment_after_looking_low_walked_out()
     followed, _, told = goes_low(person(0.5, 0.98, height=0.4, prob=0.6), lies(foot_y=1.0), 24)
     assert told > 2.0
     assert max(clue.llr for clue in falls(ns(2.5), [followed])) == 0.0
+
+
+@pytest.mark.parametrize(("prob", "fell"), [(0.12, False), (0.3, True)])
+def test_what_is_hardly_seen_where_somebody_left_below_does_not_lie_there(prob: float, fell: bool) -> None:
+    """Their feet were out of the picture already; a tracker keeps the box on the floor that they left."""
+    before = person(0.5, 1.0, height=0.5, ratio=0.5, prob=0.6)
+    most = levels(5, falls_at_2(person(0.5, 0.98, height=0.15, ratio=2.4, prob=prob), before))[1]
+    assert most > OPENS_LLR if fell else most < HARDLY_LLR
+
+
+@pytest.mark.parametrize(("foot_y", "found"), [(0.98, False), (0.95, True)])
+def test_whom_nobody_saw_stand_is_not_found_lying_by_the_lower_border(foot_y: float, found: bool) -> None:
+    """Who leans over a table there is wider than high."""
+    most = levels(5, lambda _: lies(foot_y=foot_y, prob=0.6))[1]
+    assert most > OPENS_LLR if found else most < HARDLY_LLR
 
 
 @pytest.mark.parametrize(("x", "lies_on"), [(0.5, True), (0.915, False)])

@@ -185,6 +185,113 @@ def test_what_takes_up_a_critical_incident_is_critical() -> None:
     assert found[:2] == [("scream", "Opened", "critical", False), ("fight", "Opened", "critical", False)]
 
 
+PATIENT = replace(DOUBTFUL, waits_for=("fall", "going_down"))
+FALL = KindRule(severity="critical", threshold_llr=4.0, decay_s=1e6, quiet_s=5.0, reach_s=3.0)
+FALLS = {"fight": PATIENT, "fall": FALL, "scream": SCREAM}
+"""A fight that is doubtful from 3 and sure from 5, and a fall that is suspected from 1.6 and open from 4."""
+
+
+def opened(*said: tuple[float, str, float]) -> list[tuple[str, str]]:
+    """Kind and severity of what opens of clues (time, kind, llr) of people who fall, fight and scream."""
+    return [(kind, severity) for kind, change, severity, _ in told(*said, rules=FALLS) if change == "Opened"]
+
+
+@pytest.mark.parametrize("first", [("fall", 4.0), ("fall", 1.7), ("going_down", 1.0)])
+def test_a_doubtful_fight_waits_while_somebody_falls_or_may_be_about_to(first: tuple[str, float]) -> None:
+    kind, llr = first
+    assert ("fight", "warning") not in opened((1.0, kind, llr), (1.5, "fight", 4.9))
+
+
+@pytest.mark.parametrize("first", [("fall", 4.0), ("fall", 1.7), ("going_down", 1.0)])
+def test_a_sure_fight_waits_for_nothing(first: tuple[str, float]) -> None:
+    kind, llr = first
+    assert ("fight", "critical") in opened((1.0, kind, llr), (1.5, "fight", 5.0))
+
+
+@pytest.mark.parametrize("first", [("fall", 1.5), ("going_down", 0.0)])
+def test_who_neither_falls_nor_goes_down_holds_up_no_fight(first: tuple[str, float]) -> None:
+    kind, llr = first
+    assert opened((1.0, kind, llr), (1.5, "fight", 3.0)) == [("fight", "warning")]
+
+
+def test_who_got_up_again_holds_up_no_fight() -> None:
+    assert opened((1.0, "going_down", 1.0), (1.5, "fight", 3.1), (2.0, "going_down", 0.0)) == [("fight", "warning")]
+
+
+def test_who_has_perhaps_been_lying_for_long_holds_up_no_fight() -> None:
+    lying = [(1.0 + 0.5 * step, "fall", 3.9) for step in range(7)]
+    assert opened(*lying, (4.1, "fight", 3.0)) == [("fight", "warning")]
+
+
+def test_what_is_lying_there_fallen_holds_up_a_doubtful_fight_as_long_as_the_fall_is_open() -> None:
+    lying = [(1.0 + 0.5 * step, "fall", 5.0) for step in range(40)]
+    assert opened(*lying, (21.0, "fight", 3.0)) == [("fall", "critical")]
+    over = ((22.0, "fall", 0.0), (28.0, "fight", 3.0))
+    assert opened(*lying, (21.0, "fight", 3.0), *over) == [("fall", "critical"), ("fight", "warning")]
+
+
+def test_a_doubtful_fight_becomes_part_of_the_fall_that_it_was() -> None:
+    found = told((1.0, "fight", 3.0), (1.5, "fall", 4.0), (2.0, "fight", 4.0), rules=FALLS)
+    assert [(kind, change) for kind, change, _, _ in found] == [
+        ("fight", "Opened"), ("fall", "Opened"), ("fight", "Closed")
+    ]  # fmt: skip
+
+
+def test_a_fight_that_turns_out_to_be_one_opens_again_beside_the_fall_that_it_was_taken_for() -> None:
+    said = [(1.0, "fight", 3.0), (1.5, "fall", 4.0), (2.0, "fight", 5.0)]
+    assert opened(*said) == [("fight", "warning"), ("fall", "critical"), ("fight", "critical")]
+
+
+def test_a_sure_fight_in_which_somebody_falls_goes_on() -> None:
+    found = told((1.0, "fight", 5.0), (1.5, "fall", 4.0), rules=FALLS)
+    assert [(kind, change) for kind, change, _, _ in found] == [("fight", "Opened"), ("fall", "Opened")]
+
+
+def test_a_fight_long_before_is_not_the_fall() -> None:
+    found = told((1.0, "fight", 3.0), (5.0, "fall", 4.0), rules=FALLS)
+    assert [(kind, change) for kind, change, _, _ in found] == [("fight", "Opened"), ("fall", "Opened")]
+
+
+def test_a_fight_that_waits_keeps_no_scream_from_being_told() -> None:
+    assert ("scream", "critical") in opened((1.0, "fall", 4.0), (1.5, "fight", 3.0), (2.0, "scream", 4.0))
+
+
+def test_where_falls_are_not_told_no_fight_waits_for_one() -> None:
+    desk = Desk(Policy(rules=FALLS, disabled_kinds=frozenset({"fall"})))
+    desk.note("cam", clue(1.0, 9.0, kind="fall"), ns(1.0))
+    desk.note("cam", clue(1.0, 3.0, kind="fight"), ns(1.0))
+    assert [change.incident.kind for change in desk.judge(ns(1.0))] == ["fight"]
+
+
+def test_a_fall_on_another_camera_holds_up_no_fight() -> None:
+    desk = Desk(Policy(rules=FALLS))
+    desk.note("door", clue(1.0, 9.0, kind="fall"), ns(1.0))
+    desk.note("cam", clue(1.0, 3.0, kind="fight"), ns(1.0))
+    assert {change.incident.kind for change in desk.judge(ns(1.0))} == {"fall", "fight"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 4.0), st.sampled_from(["fight", "fall", "scream", "going_down"]), st.floats(0.0, 8.0)),
+        max_size=30,
+    )
+)
+def test_whatever_waits_for_what_each_opens_and_closes_in_turn_and_what_is_sure_is_told(
+    said: list[tuple[float, str, float]],
+) -> None:
+    at_s, desk, levels, is_open = 0.0, Desk(Policy(rules=FALLS)), dict.fromkeys(FALLS, 0.0), dict.fromkeys(FALLS, False)
+    for passed_s, kind, llr in said:
+        at_s += passed_s
+        levels[kind] = llr
+        desk.note("cam", clue(at_s, llr, kind=kind), ns(at_s))
+        for change in desk.judge(ns(at_s)):
+            assert is_open[change.incident.kind] is not isinstance(change, Opened)
+            is_open[change.incident.kind] = not isinstance(change, Closed)
+        # A fight that is sure is told. (What began after one that timed out or was absorbed waits until it was weak.)
+        assert is_open["fight"] or levels["fight"] < 5.0
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 4.0), st.sampled_from(["fight", "scream"]), st.floats(0.0, 8.0)), max_size=30))
 def test_an_incident_only_becomes_severer_and_says_so_each_time(said: list[tuple[float, str, float]]) -> None:

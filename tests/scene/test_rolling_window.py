@@ -8,7 +8,7 @@ import pytest
 
 from agent.features.motion import MOTION_NAMES
 from agent.scene import Policy, Scene
-from agent.types import FUSION_STEPS, NS_PER_S, Fused, FusionWindow, Heard, Observation, Opened, Seen
+from agent.types import FUSION_STEPS, NS_PER_S, Fused, FusionWindow, Heard, IncidentChange, Observation, Opened, Seen
 from tests.scene.observe import (
     closed,
     heard,
@@ -145,6 +145,40 @@ def test_a_strong_fight_opens_within_the_contract() -> None:
     found = fought(6.0)
     assert [kind for _, kind in found] == ["fight"]
     assert found[0][0] <= 1.0 + 1.2
+
+
+def test_what_one_window_alone_takes_for_a_fight_is_none_and_what_two_do_may_be_one() -> None:
+    """An embrace begins like one."""
+
+    def opens(windows: int) -> bool:
+        scene, found = Scene(Policy(), lateness_ns=0), list[IncidentChange]()
+        for picture in pictures(6.0):
+            found += scene.step(picture)
+            for window in scene.windows():
+                sure = ns(2.0) < window.at_ns <= ns(2.0 + 0.5 * windows)
+                found += scene.step(fused(window.at_ns / 1e9, 9.0 if sure else -0.1))
+        return "fight" in kinds(found)
+
+    assert not opens(1)
+    assert opens(2)
+
+
+@pytest.mark.parametrize("goes_down", [False, True])
+def test_a_doubtful_fight_waits_while_somebody_goes_down(goes_down: bool) -> None:
+    low = person(0.5, 0.8, height=0.28, ratio=0.9)
+    scene, opened = Scene(Policy(), lateness_ns=0), list[float]()
+    for picture in pictures(5.0):
+        at_s = picture.at_ns / 1e9
+        if isinstance(picture, Seen):
+            people = (low if goes_down and 2.0 <= at_s < 3.2 else person(0.5, 0.8), person(0.7, 0.8))
+            picture = replace(picture, detections=people)  # noqa: PLW2901
+        changes = list(scene.step(picture))
+        for window in scene.windows():
+            doubtful = ns(2.0) < window.at_ns <= ns(3.5)
+            changes += scene.step(fused(window.at_ns / 1e9, 0.6 if doubtful else -0.05))
+        opened += [at_s for kind in kinds(changes) if kind == "fight"]
+    assert opened
+    assert (opened[0] > 3.2) == goes_down
 
 
 def test_a_weak_fight_opens_later_within_the_contract() -> None:
