@@ -209,6 +209,22 @@ class Burning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Somebody or something that moved for most of a second, and how its silhouette changed meanwhile.
+
+    `legs` and `trunk` are the mean variance of the lower and the upper silhouette's pixels (0 to 0.25), `legs_width`
+    and `trunk_width` the standard deviation of their widths (twentieths of a body), `speed` is in bodies a second.
+    """
+
+    box: Box
+    legs: float
+    trunk: float
+    legs_width: float
+    trunk_width: float
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one picture showed; `detections` is None where the picture stood still and was not analysed.
 
@@ -220,6 +236,7 @@ class Seen:
     what was found there is apart from `detections`, because not all that reads those may read it (decision 027).
     `sunken` is a closer look at somebody who went down, where there was one: for falls alone (decision 038). `burning`
     is a second judge's word on fire and smoke, None where the picture was not analysed or the graph has no such judge.
+    `figures` tell how what moves walks (`agent.features.gait`), where `flow` is told.
     """
 
     camera: str
@@ -236,6 +253,7 @@ class Seen:
     flicker: float | None = None
     closer: Closer | None = None
     sunken: Sunken | None = None
+    figures: tuple[Figure, ...] = ()
     burning: Burning | None = None
 
 

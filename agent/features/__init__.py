@@ -4,7 +4,7 @@ Pictures
   letterbox    any picture onto a fixed canvas, undistorted, and boxes back
   picture      statistics of a picture, and the gate that spares a still scene the detector
   motion       dense optical flow in a few numbers, for the fusion graph; vectors: its fields, computed cheaply
-  flow         optical flow in cells, for learned normality
+  flow         optical flow in cells, for learned normality; gait: how the legs of what moves swing, for the same
   kinematics   what people do to each other, in numbers, for the fusion graph
   regions      where something small moves, that is worth a closer look
   standing     what came or went and stayed, without classes; patch: whether it is a thing or only light

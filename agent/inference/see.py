@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from agent.config.schema import Analysis
 from agent.features.flicker import GREY_COLOUR_FRAC, Flicker
 from agent.features.flow import FlowCells
+from agent.features.gait import Gait
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.features.standing import StandingChange
@@ -44,6 +45,7 @@ class Seer:
         self._motion = Motion()
         self._flicker = Flicker()
         self._flow = FlowCells() if with_flow else None
+        self._gait = Gait() if with_flow else None
         self._standing = StandingChange(absorb_s=absorb_s) if absorb_s is not None else None
         self._alive: list[Box] = []
         self._previous: Prepared | None = None
@@ -83,6 +85,7 @@ class Seer:
             closer=closer,
             sunken=sunken,
             burning=burning,
+            figures=self._gait.see(frame.picture, frame.at_ns, moving=looked) if self._gait else (),
         )
 
     def _flickers(self, frame: Frame, stats: PictureStats, detections: Sequence[Detection]) -> float | None:

@@ -38,6 +38,7 @@ _OPENINGS: Mapping[str, str] = {
     "unusual": "Something unusual {where}",
     "unusual:speed": "Unusually fast motion {where}: {times:.1f} times what is usual in that part of the picture",
     "unusual:size": "Something unusually large moves {where}",
+    "unusual:gait": "Something glides {where}: it moves without the swing of legs that is usual there",
     "unusual:direction": "Something moves {where} in a direction unusual there",
     "unusual:thing_place": "{what} {where}, in an unusual place",
     "unusual:thing_size": "{what} {where}, of an unusual size for the place",

@@ -16,6 +16,7 @@ import psutil
 from agent.capture.source import Media, SourceSpec, open_media
 from agent.config.schema import Config
 from agent.features.flow import FlowCells
+from agent.features.gait import Gait
 from agent.features.letterbox import letterbox, to_tensor
 from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
@@ -29,7 +30,7 @@ from agent.inference.vision import VisionModel
 from agent.scene import Policy, Scene
 from agent.scene.normality import Normality
 from agent.service.senses import Senses
-from agent.types import NS_PER_S, Burning, Frame, Heard, Seen, SoundBlock
+from agent.types import NS_PER_S, Burning, Figure, Frame, Heard, Seen, SoundBlock
 
 DEFAULT_CLIP = "fire.mp4"
 _DETECTOR = ("letterbox", "vision", "boxes", "closer looks", "motion")
@@ -158,6 +159,7 @@ class _Run:
         self._burning = BurningLooks(senses.vision, closely=config.analysis.closer_looks_per_s > 0.0)
         self._motion = Motion()
         self._flow = FlowCells() if config.normality.enabled else None
+        self._gait = Gait() if config.normality.enabled else None
         self._fuse = senses.fuse
         self._previous: Prepared | None = None
 
@@ -217,11 +219,15 @@ class _Run:
         if self._flow is not None:
             with self.stages.timed("flow"):
                 flow = self._flow.see(frame.picture, frame.at_ns)
+        figures: tuple[Figure, ...] = ()
+        if self._gait is not None:
+            with self.stages.timed("gait"):
+                figures = self._gait.see(frame.picture, frame.at_ns)
         self._step(
             Seen(
                 camera=frame.camera, at_ns=frame.at_ns, aspect_ratio=frame.width_px / frame.height_px, stats=stats,
                 detections=sight.detections, scene=sight.scene, embedding=sight.embedding, motion=motion, flow=flow,
-                closer=closer, sunken=sunken, burning=burning,
+                closer=closer, sunken=sunken, burning=burning, figures=figures,
             )
         )  # fmt: skip
 

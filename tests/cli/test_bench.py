@@ -12,7 +12,7 @@ from tests.cli.outside import empty_and_zoo, left_in_home, vedette
 from tests.inference import tiny
 
 STAGES = (
-    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "flow", "scene",
+    "decode and scale", "statistics and gate", "letterbox", "vision", "boxes", "motion", "flow", "gait", "scene",
     "sound decode", "log-mel and hearing", "closer looks",
 )  # fmt: skip
 

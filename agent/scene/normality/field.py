@@ -11,7 +11,7 @@ Evidence follows what moves: `Trail` carries the surprise of a cell along its ow
 gathers it across the picture while the swing of a walker's leg is averaged out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,8 +175,9 @@ class Field:
 class Trail:
     """Surprise carried along by what moves; one map an attribute, and one of how long it was looked at."""
 
-    def __init__(self, rows: int, columns: int) -> None:
-        self._maps: Map = np.zeros((len(ATTRIBUTES) + 1, rows, columns), np.float32)
+    def __init__(self, rows: int, columns: int, names: Sequence[str] = ATTRIBUTES, *, trail_s: float = TRAIL_S) -> None:
+        self._names, self._trail_s = names, trail_s
+        self._maps: Map = np.zeros((len(names) + 1, rows, columns), np.float32)
         self._edges = edge_weights(rows, columns)
 
     @property
@@ -191,9 +192,9 @@ class Trail:
         back = rows - look.down[rows, columns] * cells_s, columns - look.across[rows, columns] * cells_s
         carried = self._maps.copy()
         carried[:, rows, columns] = _between(self._maps, *back)
-        kept = np.float32(np.exp(-elapsed_s / TRAIL_S))
+        kept = np.float32(np.exp(-elapsed_s / self._trail_s))
         lost = np.float32(LOST_SHARE ** (elapsed_s / 0.1))
-        now = np.stack([*(surprise[name] for name in ATTRIBUTES), look.active.astype(np.float32)])
+        now = np.stack([*(surprise[name] for name in self._names), look.active.astype(np.float32)])
         self._maps = (carried * np.where(look.active, kept, kept * lost) + now * (1 - kept)).astype(np.float32)
         newcomer = max(NEWCOMER_LOOKS * (1 - kept), np.finfo(np.float32).tiny)  # of pictures at nearly the same time, 0
         mean = self._maps[:-1] / (self._maps[-1] + np.float32(newcomer))

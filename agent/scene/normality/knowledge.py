@@ -11,11 +11,13 @@ from agent.scene.normality.gauge import BINS, MARGIN, Gauge
 from agent.scene.normality.looks import MOST as MOST_LOOKS
 from agent.scene.normality.looks import MOST_AXES, Looks
 from agent.scene.normality.things import Things
+from agent.scene.normality.walking import AXES as WALKING_AXES
+from agent.scene.normality.walking import Walking
 
-SCHEMA = "vedette.normality/4"
-BEFORE = "vedette.normality/3"
-"""The same without the last stream, which is learned from then on."""
+SCHEMA = "vedette.normality/5"
 STREAMS = ("motion", "direction", "things", "scene", "sound", "kind")
+BEFORE = {"vedette.normality/4": STREAMS, "vedette.normality/3": STREAMS[:-1]}
+"""The same without gait, and without the last stream: both are learned from then on."""
 MARGINS = {"direction": 2.0, "scene": 2.0, "sound": 2.0}
 """Which way people go, what a place looks and sounds like, depends on hour, weather and who comes by: some minutes of
 one day show little of it."""
@@ -34,6 +36,7 @@ class Knowledge:
         self.given = False
         self.field: Field | None = None
         self.things = Things()
+        self.walking = Walking()
         self.scene, self.sound = Looks(), Looks()
         self.gauges = {stream: Gauge(MARGINS.get(stream, MARGIN)) for stream in STREAMS}
         self.hours: NDArray[np.float32] = np.zeros((24, 2), np.float32)
@@ -57,7 +60,7 @@ class Knowledge:
         if self._looks % FADE_EVERY:
             return
         whole = share**FADE_EVERY
-        for counted in (self.field, *self.gauges.values(), self.things.exemplars):
+        for counted in (self.field, *self.gauges.values(), self.things.exemplars, self.walking):
             if counted is not None:
                 counted.fade(whole)
         for looks in (self.scene, self.sound):
@@ -72,6 +75,7 @@ class Knowledge:
             "watched_s": np.array(self.watched_s, np.float64),
             "given": np.array(self.given),
             "hours": self.hours.copy(),
+            "walking": self.walking.products.copy(),
             "gauges": np.stack([self.gauges[stream].counts for stream in STREAMS]),
         }
         if self.field is not None:
@@ -86,7 +90,7 @@ class Knowledge:
     def of(cls, arrays: Arrays) -> "Knowledge":
         """What `arrays` tell; ValueError or KeyError where they are not whole."""
         schema = str(arrays["schema"])
-        streams = {SCHEMA: STREAMS, BEFORE: STREAMS[:-1]}.get(schema)
+        streams = {SCHEMA: STREAMS, **BEFORE}.get(schema)
         if streams is None:
             raise ValueError(f"its schema is {schema[:40]!r}, not {SCHEMA!r}")
         known = cls()
@@ -96,6 +100,8 @@ class Knowledge:
             known.gauges[stream].counts = counts
         if "looks" in arrays:
             known.field = _field(arrays)
+        if schema == SCHEMA:
+            known.walking.products = _products(arrays["walking"])
         known.things.exemplars = _exemplars(arrays, "things", known.things.exemplars.means.shape)
         for name, looks in (("scene", known.scene), ("sound", known.sound)):
             if f"{name}_means" in arrays:
@@ -116,6 +122,13 @@ def _field(arrays: Arrays) -> Field:
     field.squares = _counts(arrays["squares"], (3, *looks.shape))
     field.directions = _counts(arrays["directions"], (DIRECTIONS, *looks.shape))
     return field
+
+
+def _products(array: NDArray[np.generic]) -> NDArray[np.float64]:
+    _counts(array.diagonal() if array.ndim == 2 else array, (WALKING_AXES,))  # sums of squares
+    if array.shape != (WALKING_AXES, WALKING_AXES) or not np.isfinite(array.astype(np.float64)).all():
+        raise ValueError("the sums of how figures walk are not whole")
+    return array.astype(np.float64)
 
 
 def _exemplars(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Exemplars:

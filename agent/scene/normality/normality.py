@@ -1,9 +1,9 @@
 """What is normal in front of one camera, learned without a label; what is not becomes evidence for `unusual`.
 
-Seven streams are looked at: the moving cells of the picture (speed and size together; direction), the tracks (place,
-size, motion, posture and kind together; kind alone), the whole scene, its sound, and activity at hours when there is
-none. Each has a gauge of how much surprise is usual; the stream that is farthest above its own usual is told. Tracks,
-scene and sound are always somewhat surprising: what one picture in a hundred reaches says nothing.
+Seven streams are looked at: the moving cells of the picture (speed, size and gait together; direction), the tracks
+(place, size, motion, posture and kind together; kind alone), the whole scene, its sound, and activity at hours when
+there is none. Each has a gauge of how much surprise is usual; the stream that is farthest above its own usual is told.
+Tracks, scene and sound are always somewhat surprising: what one picture in a hundred reaches says nothing.
 
 Nothing is learned at once: a look waits `WAIT_S`, and is thrown away if an incident was open by then, so that what
 was unusual does not become usual by happening. All of it fades with `HALF_LIFE_S` of watching. Until `MATURE_S`
@@ -11,7 +11,7 @@ were watched nothing is told, unless what is known was learned from recordings.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,13 @@ from scipy.ndimage import label as regions_of
 from agent.scene.evidence import Clue
 from agent.scene.following import Followed
 from agent.scene.normality.exemplars import Points
-from agent.scene.normality.field import ATTRIBUTES, Look, Map, Trail, look_at
+from agent.scene.normality.field import Look, Map, Trail, look_at
 from agent.scene.normality.hours import Hours
 from agent.scene.normality.knowledge import Knowledge
 from agent.scene.normality.things import Strange
+from agent.scene.normality.walking import GAIT_SHARE, GAIT_TRAIL_S
 from agent.scene.normality.words import Found, clue_of
-from agent.types import NS_PER_S, Box, Heard, Seen
+from agent.types import NS_PER_S, Box, Figure, Heard, Seen
 
 WAIT_S = 10.0
 """An incident that opens within this time of a look was perhaps about it."""
@@ -47,6 +48,7 @@ class _Pending:
 
     at_ns: int
     look: Look | None = None
+    figures: tuple[Figure, ...] = ()
     points: Points | None = None
     scene: Points | None = None
     sound: Points | None = None
@@ -68,6 +70,7 @@ class Normality:
         self._wait_s = 0.0 if from_recordings else WAIT_S
         self._hours = Hours(self.knowledge.hours)
         self._trail: Trail | None = None
+        self._gait_trail: Trail | None = None
         self._pending: deque[_Pending] = deque()
         self._seen_ns: int | None = None
         self._taken_ns: int | None = None
@@ -86,13 +89,13 @@ class Normality:
         followed, points = known.things.points(present, seen.aspect_ratio)
         scene = known.scene.point(seen.embedding, seen.at_ns)
         found = [
-            *self._motion(look, elapsed_s, seen.aspect_ratio),
+            *self._motion(look, seen.figures, elapsed_s),
             *self._things(followed, points, seen.at_ns),
             *self._embedding("scene", scene, seen.at_ns),
         ]
         highest = tuple((f.stream, f.nats) for f in found)
         if self._is_due(seen.at_ns):
-            self._pending.append(_Pending(seen.at_ns, look, points, scene, None, highest))
+            self._pending.append(_Pending(seen.at_ns, look, seen.figures, points, scene, None, highest))
         if wall_ns != seen.at_ns:  # where the time on the wall is known
             found += self._hours.see(wall_ns, bool(len(points)), calm=calm and self._learns)
         self._learn(seen.at_ns, calm=calm)
@@ -117,7 +120,7 @@ class Normality:
 
     def begin_again(self) -> None:
         """The next picture belongs to another recording: nothing carries over but what was learned."""
-        self._trail, self._seen_ns, self._taken_ns = None, None, None
+        self._trail, self._gait_trail, self._seen_ns, self._taken_ns = None, None, None, None
         for stream in (self.knowledge.things, self.knowledge.scene, self.knowledge.sound):
             stream.begin_again()
 
@@ -132,17 +135,24 @@ class Normality:
         self._taken_ns = at_ns
         return True
 
-    def _motion(self, look: Look | None, elapsed_s: float, aspect_ratio: float) -> list[Found]:
+    def _motion(self, look: Look | None, figures: Sequence[Figure], elapsed_s: float) -> list[Found]:
         if look is None:
             return []
         field = self.knowledge.field_of(look.active.shape)
         if self._trail is None or self._trail.shape != field.shape:
-            self._trail = Trail(*field.shape)
-        trails = self._trail.follow(look, field.surprise(look), elapsed_s)
-        speed, size, direction = trails
-        return [self._moving("motion", speed + size, look, trails), self._moving("direction", direction, look, trails)]
+            self._trail, self._gait_trail = Trail(*field.shape), None
+        if self._gait_trail is None:
+            self._gait_trail = Trail(*field.shape, names=("gait",), trail_s=GAIT_TRAIL_S)
+        speed, size, direction = self._trail.follow(look, field.surprise(look), elapsed_s)
+        walking = {"gait": self.knowledge.walking.on_cells(figures, field.shape)}
+        gait = np.float32(GAIT_SHARE) * self._gait_trail.follow(look, walking, elapsed_s)[0]
+        parts = {"speed": speed, "size": size, "gait": gait}
+        return [
+            self._moving("motion", speed + size + gait, look, parts),
+            self._moving("direction", direction, look, {"direction": direction}),
+        ]
 
-    def _moving(self, stream: str, trail: Map, look: Look, trails: Map) -> Found:
+    def _moving(self, stream: str, trail: Map, look: Look, parts: Mapping[str, Map]) -> Found:
         row, column = (int(index) for index in np.unravel_index(int(trail.argmax()), trail.shape))
         nats, high = float(trail[row, column]), self.knowledge.gauges[stream].high_nats()
         words: dict[str, str | float] = {}
@@ -152,7 +162,7 @@ class Normality:
             usual = self.knowledge.field_of(trail.shape).usual_speed(row, column)
             fast = float(np.hypot(look.across[row, column], look.down[row, column]))
             words = {"times": max(1.0, fast / max(usual, 1e-3))}
-        attribute = ATTRIBUTES[int(trails[:2, row, column].argmax())] if stream == "motion" else stream
+        attribute = max(parts, key=lambda name: float(parts[name][row, column]))
         return Found(stream=stream, attribute=attribute, nats=nats, high_nats=high, box=box, words=words)
 
     def _things(self, followed: Sequence[Followed], points: Points, at_ns: int) -> list[Found]:
@@ -203,6 +213,7 @@ class Normality:
                 known.count(name, nats)
         if pending.look is not None:
             known.field_of(pending.look.active.shape).learn(pending.look)
+        known.walking.learn(pending.figures)
         if pending.points is not None and len(pending.points):
             known.things.exemplars.learn(pending.points, np.zeros(len(pending.points), np.intp))
         for looks, point in ((known.scene, pending.scene), (known.sound, pending.sound)):

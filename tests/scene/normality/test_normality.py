@@ -16,7 +16,6 @@ from agent.scene.following import Following
 from agent.scene.normality import Knowledge, Normality
 from agent.scene.normality.exemplars import NOTHING_LIKE_IT, Exemplars
 from agent.scene.normality.gauge import Gauge, llr_of
-from agent.scene.normality.knowledge import BEFORE
 from agent.scene.normality.looks import Looks
 from agent.scene.normality.normality import MATURE_S, WAIT_S
 from agent.service.normality_files import MOST_BYTES, packed
@@ -221,11 +220,20 @@ def test_a_horse_where_people_walk_is_told_by_its_kind() -> None:
 
 def test_what_was_kept_before_kinds_had_a_gauge_is_read_and_learns_it_from_then_on() -> None:
     known = dict(walks_on_recordings().arrays())
-    known |= {"schema": np.array(BEFORE), "gauges": known["gauges"][:-1]}
+    known |= {"schema": np.array("vedette.normality/3"), "gauges": known["gauges"][:-1]}
+    del known["walking"]
     gauges = Knowledge.of(known).gauges
     assert gauges["things"].is_ready
     assert not gauges["kind"].is_ready
     assert gauges["kind"].counts.sum() == 0.0
+
+
+def test_what_was_kept_before_gait_was_read_is_read_and_learns_it_from_then_on() -> None:
+    known = dict(TAUGHT) | {"schema": np.array("vedette.normality/4")}
+    del known["walking"]
+    read = Knowledge.of(known)
+    assert read.gauges["motion"].is_ready
+    assert not read.walking.products.any()
 
 
 def test_a_strange_scene_at_the_end_of_one_recording_says_nothing_of_the_next() -> None:
@@ -295,7 +303,7 @@ def test_exemplars_never_outgrow_their_places_and_know_what_they_learned(seed: i
     assert exemplars.surprise(again[:1], everywhere).nats[0] < exemplars.surprise(far, everywhere).nats[0]
 
 
-@pytest.mark.parametrize("broken", ["gauges", "schema", "sums"])
+@pytest.mark.parametrize("broken", ["gauges", "schema", "sums", "walking"])
 def test_arrays_that_cannot_be_are_refused(broken: str) -> None:
     arrays = dict(TAUGHT)
     arrays[broken] = np.full(3, np.nan)
