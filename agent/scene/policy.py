@@ -59,7 +59,7 @@ FIGHT_LLR, FIGHT_SURE_LLR = 3.25, 3.25
 """From when on a fight opens, as a warning, and so much more it is critical: what looks like a fight is often play, and
 who looks at a picture knows in a second what no sum of evidence does (decision 042; `models.fusion.export` tells in the
 card how many clips of development do either). One window, however sure, is worth 3 at most (`agent.scene.fusion`), and
-its two seconds may be an embrace: the next one must not speak against it (decision 047)."""
+its two seconds may be an embrace: the next one has to agree (decision 047)."""
 SIGNAL_LLR = 0.5
 """A signal that is no kind of incident, and that something waits for, holds from this level on."""
 

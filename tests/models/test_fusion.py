@@ -218,10 +218,11 @@ def test_every_clip_weighs_the_same_within_its_class() -> None:
     assert weights[2] == pytest.approx(weights[3] + weights[4])
 
 
-def test_the_ledger_opens_on_a_sure_moment_and_is_sure_of_what_lasts_only() -> None:
+def test_the_ledger_opens_where_two_moments_agree_and_is_sure_of_what_lasts_only() -> None:
     assert opens(np.full(4, 2.0), SURE_LLR)
-    assert opens(np.array([2.0, -2.0, -2.0, -2.0]))
-    assert not opens(np.array([2.0, -2.0, -2.0, -2.0]), SURE_LLR)
+    assert opens(np.array([2.0, 0.4, -2.0, -2.0]))
+    assert not opens(np.array([2.0, 0.4, -2.0, -2.0]), SURE_LLR)
+    assert not opens(np.array([9.0, -0.2, -2.0, -2.0]))
     assert not opens(np.array([0.4, -2.0, -2.0, -2.0]))
     assert 0.0 < highest(np.full(10, -1.0)) < 1.0
 
