@@ -200,13 +200,20 @@ def _verified(card: "Card") -> "Iterable[tuple[str, str, ModelError | None]]":
 def _places(name: str, folder: Path | None) -> list[dict[str, Any]]:
     """Open the model as the service would by default, and tell where each export came to run."""
     from agent.config.schema import Models
+    from agent.inference.card import has_card, load_card
     from agent.inference.fusion import FusionModel
-    from agent.inference.hearing import HearingModel
+    from agent.inference.hearing import HearingModel, probe_sound
+    from agent.inference.verifier import NAME as VERIFIER
+    from agent.inference.verifier import Verifier
     from agent.inference.vision import VisionModel
 
     models = Models(folder=str(folder or ""))
     if name == "hearing":
-        return [_place(chosen) for chosen in HearingModel.load(models).chosen]
+        return [_place(chosen) for chosen in HearingModel.load(models, verified=False).chosen]
+    if name == VERIFIER:
+        hearing = load_card("hearing", folder if has_card("hearing", folder) else _used("hearing"))
+        verifier = Verifier.load(models, hearing, probe_sound())
+        return [_place(chosen) for chosen in verifier.chosen] if verifier else []
     if name == "fusion":
         fusion = FusionModel.load(models)
         return [_place(chosen) for chosen in fusion.chosen] if fusion else []

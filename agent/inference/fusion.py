@@ -37,9 +37,9 @@ class FusionModel:
         self._foreign = foreign
         shapes = card.files_of("fp32")[0].inputs
         self._widths = {name: int(shapes[name][2]) for name in STREAMS}
-        # A few thousand numbers: no accelerator is as near as the CPU, and no int8 file as exact as float.
-        near = models.model_copy(update={"device": "cpu", "precision": "fp32"})
-        self._graph = Graph(near, card, self._inputs(probe_window(self._widths)), machine)
+        near = models.model_copy(update={"device": "cpu", "precision": "fp32"})  # no int8 file would be as exact
+        why = "a few thousand numbers: no accelerator is as near"
+        self._graph = Graph(near, card, self._inputs(probe_window(self._widths)), machine, reason=why)
 
     @classmethod
     def load(

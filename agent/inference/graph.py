@@ -16,14 +16,23 @@ logger = logging.getLogger(__name__)
 class Graph:
     """One graph of a card on the place that `models` asks for; for one thread at a time.
 
+    `reason` is why it runs there, where it is not the configuration that asks for the place.
     Errors at opening: ModelError, see `choose`.
     """
 
     def __init__(
-        self, models: Models, card: Card, probe: Inputs, machine: Machine, *, size_px: tuple[int, int] = (0, 0)
+        self,
+        models: Models,
+        card: Card,
+        probe: Inputs,
+        machine: Machine,
+        *,
+        size_px: tuple[int, int] = (0, 0),
+        reason: str = "",
     ) -> None:
         self._models, self._card, self._probe, self._machine, self._size_px = models, card, probe, machine, size_px
-        self._chosen = choose(models, card, probe, machine, size_px=size_px)
+        found = choose(models, card, probe, machine, size_px=size_px)
+        self._chosen = replace(found, reason=reason) if reason else found
         logger.info("%s runs on %s: %s", self._chosen.file, self._chosen.place, self._chosen.reason)
 
     @property

@@ -69,7 +69,7 @@ class HearingModel:
     @property
     def chosen(self) -> tuple[Chosen, ...]:
         """Where the graph runs, and why; after it the verifier, where there is one."""
-        return (self._graph.chosen, *([self._verifier.chosen] if self._verifier else []))
+        return (self._graph.chosen, *(self._verifier.chosen if self._verifier else ()))
 
     def hear(self, samples: FloatArray, spectra: Spectra | None = None) -> Hearing:
         """Score one window, float32 [32240] mono at 16 kHz; `spectra` keeps what the source's next one shares with it.

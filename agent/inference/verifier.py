@@ -33,9 +33,9 @@ class Verifier:
     """The verifier beside one hearing card; for one thread at a time."""
 
     def __init__(self, card: Card, hearing: Card, models: Models, machine: Machine, probe: FloatArray) -> None:
-        # It is asked seldom, and then at once: no accelerator is as near as the CPU.
         near = models.model_copy(update={"device": "cpu", "precision": "int8"})
-        self._graph = Graph(near, card, {"finemel": _tensor_of(probe)}, machine)
+        why = "it is asked seldom, and then at once: no accelerator is as near"
+        self._graph = Graph(near, card, {"finemel": _tensor_of(probe)}, machine, reason=why)
         self._card, self._hearing = card, hearing
         self._column_of = {label: column for column, label in enumerate(card.labels)}
         for group, members in hearing.groups.items():
@@ -60,9 +60,14 @@ class Verifier:
         return cls(card, hearing, models, this_machine(models, clock_s=time.perf_counter), probe)
 
     @property
-    def chosen(self) -> Chosen:
-        """Where the graph runs, and why."""
-        return self._graph.chosen
+    def card(self) -> Card:
+        """The model's card."""
+        return self._card
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """Where the graph runs, and why: one entry."""
+        return (self._graph.chosen,)
 
     def is_asked(self, scores: Sequence[Score]) -> bool:
         """Whether the hearing graph half believes in one of the verifier's own labels."""

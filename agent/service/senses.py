@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import cv2
 
@@ -32,6 +32,7 @@ ABSORB_S = 600.0
 _LOG = logging.getLogger(__name__)
 
 Model = TypeVar("Model")
+AnyModel: TypeAlias = VisionModel | HearingModel | Verifier | FusionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Senses:
     config: Config
     vision: VisionModel
     hearing: HearingModel
-    fusion: FusionModel | None = None  # a folder of models may lack it
+    fusion: FusionModel | None = None  # a folder of models may lack it, and the verifier
+    verifier: Verifier | None = None  # the hearing model asks it
     refused: Mapping[str, str] = field(default_factory=dict)  # model → why not the one that should run
 
     @classmethod
@@ -80,12 +82,13 @@ class Senses:
         refused: dict[str, str] = {}
         vision = _first(vision_of, "vision", config.models, state_folder, refused)
         hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
-        hearing.verify_by(_first(verifier_of, VERIFIER, config.models, state_folder, refused))
+        verifier = _first(verifier_of, VERIFIER, config.models, state_folder, refused)
+        hearing.verify_by(verifier)
         fusion = _first(fusion_of, "fusion", config.models, state_folder, refused)
         if compiled:
             compiled.seal()
         use_large_pages()
-        return cls(config, vision, hearing, fusion, refused)
+        return cls(config, vision, hearing, fusion, verifier, refused)
 
     @property
     def can_shrink(self) -> bool:
@@ -120,25 +123,27 @@ class Senses:
         return None if self.fusion is None else self.fusion.fuse
 
     @property
-    def models(self) -> "tuple[VisionModel | HearingModel | FusionModel, ...]":
+    def models(self) -> "tuple[AnyModel, ...]":
         """All that are there."""
-        found = (self.vision, self.hearing)
-        return found if self.fusion is None else (*found, self.fusion)
+        found = (self.vision, self.hearing, self.verifier, self.fusion)
+        return tuple(model for model in found if model is not None)
 
     def model_versions(self) -> dict[str, str]:
         """Return the name of each model with the short sha256 of the file that runs."""
         return {model.card.name: _short_sha256(model) for model in self.models}
 
     def speakers(self) -> dict[str, str]:
-        """Return for vision and hearing what their scores depend on: the file that runs, and the sounds taught here."""
+        """Return for vision and hearing what their scores depend on: files that run, and the sounds taught here."""
         taught = (f"{label.name} {label.threshold_prob}" for label in self.hearing.taught)
-        return {"vision": _short_sha256(self.vision), "hearing": " ".join((_short_sha256(self.hearing), *taught))}
+        hears = (_short_sha256(model) for model in (self.hearing, self.verifier) if model is not None)
+        return {"vision": _short_sha256(self.vision), "hearing": " ".join((*hears, *taught))}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Return for each model its version, file, place, the reason for the place, and whether it is degraded."""
         described = {model.card.name: _described(model) for model in self.models}
         for name, why in self.refused.items():
-            described[name] |= {"degraded": True, "reason": why}
+            # A verifier that was refused may leave none: then hearing goes without.
+            described[name if name in described else "hearing"] |= {"degraded": True, "reason": why}
         return described
 
     @property
@@ -178,16 +183,16 @@ def _first(
     return load(models.model_copy(update={"folder": str(places[-1] or "")}))
 
 
-def _running(model: VisionModel | HearingModel | FusionModel) -> Chosen:
+def _running(model: AnyModel) -> Chosen:
     return model.chosen[0]
 
 
-def _short_sha256(model: VisionModel | HearingModel | FusionModel) -> str:
+def _short_sha256(model: AnyModel) -> str:
     running = _running(model)
     return next(file.sha256 for file in model.card.files if file.file == running.file)[:SHORT_SHA256]
 
 
-def _described(model: VisionModel | HearingModel | FusionModel) -> dict[str, Any]:
+def _described(model: AnyModel) -> dict[str, Any]:
     running = _running(model)
     return {
         "version": model.card.version,

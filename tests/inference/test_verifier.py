@@ -98,3 +98,9 @@ def test_the_shipped_one_is_asked_and_stays_silent_about_silence() -> None:
     model = HearingModel.load(Models(device="cpu"))
     assert [chosen.file for chosen in model.chosen][1:] == [f"{NAME}.onnx"]
     assert all(one.llr <= 1e-9 for one in model.hear(np.zeros(SAMPLES, np.float32)).scores if one.label == "gunshot")
+
+
+def test_it_says_why_it_runs_where_it_runs(folder: Path) -> None:
+    (chosen,) = verifier_in(folder).chosen
+    assert "no accelerator is as near" in chosen.reason
+    assert "configuration" not in chosen.reason

@@ -53,12 +53,27 @@ def test_wrong_bytes_are_refused_and_the_model_of_before_is_used(
 def test_a_verifier_that_was_installed_beside_its_hearing_model_is_asked(tmp_path: Path) -> None:
     state, folder = tmp_path / "state", offered(tmp_path, "1.0.0")
     installed.install(folder, state)
-    assert len(Senses.load(config(), state_folder=state).hearing.chosen) == 1  # the shipped one belongs to another
+    without = Senses.load(config(), state_folder=state)
+    assert without.verifier is None  # the shipped one belongs to another hearing model
     tiny.save_verifier_card(folder)
     installed.install(folder, state)
-    assert [one.file for one in Senses.load(config(), state_folder=state).hearing.chosen][1:] == [
-        "hearing-verifier.onnx"
-    ]
+    senses = Senses.load(config(), state_folder=state)
+    assert [one.file for one in senses.hearing.chosen] == ["hearing.int8.onnx", "hearing-verifier.onnx"]
+    assert senses.describe()["hearing-verifier"]["version"] == "0.0.1"
+    assert senses.speakers()["hearing"] != without.speakers()["hearing"]  # drift is told from scores of the same two
+
+
+def test_a_verifier_that_is_refused_degrades_hearing_and_nothing_else(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", offered(tmp_path, "1.0.0")
+    tiny.save_verifier_card(folder)
+    installed.install(folder, state)
+    place = installed.candidates("hearing-verifier", state)[0]
+    assert place is not None
+    (place / "hearing-verifier.onnx").write_bytes(b"tampered")
+    described = Senses.load(config(), state_folder=state).describe()
+    assert "hearing-verifier" not in described
+    assert "hearing-verifier.onnx is not the one its card describes" in described["hearing"]["reason"]
+    assert described["hearing"]["degraded"]
 
 
 def test_the_shipped_model_is_the_last_resort(tmp_path: Path) -> None:
