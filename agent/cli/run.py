@@ -23,12 +23,14 @@ def run(
 ) -> None:
     """Watch and listen, and send incidents to the broker, until stopped."""
     from agent.service.run import run_service
+    from agent.service.telemetry.library_noise import held_back
 
     if logging.getLogger().level > logging.INFO:
         logging.getLogger("agent").setLevel(logging.INFO)
     if sys.stderr.isatty():
         tell_times()
-    run_service(path=config, overrides=set_ or [], record=record, on_ready=remark)
+    with held_back():
+        run_service(path=config, overrides=set_ or [], record=record, on_ready=remark)
 
 
 def tell_times() -> None:
