@@ -88,7 +88,7 @@ def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
         "judge_sharpness": np.array(SHARPNESS, np.float32)[:, None],
         "judge_mean": np.full((1, height * width), 1 / (height * width), np.float32),
         "judge_first_i8": np.round(first.T / scale).astype(np.int8),
-        "judge_first_scale": scale,
+        "judge_first_scale": scale.reshape(1, -1),
         "judge_first_bias": first_bias,
         "judge_last": last.T,
         "judge_last_bias": last_bias,
@@ -105,9 +105,10 @@ def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
         node("Transpose", ["judge_flat"], ["judge_turned"], perm=[1, 0]),
         node("MatMul", ["judge_where", "judge_turned"], ["judge_three"]),
         node("Reshape", ["judge_three", "judge_row"], ["judge_evidence"]),
-        node("Cast", ["judge_first_i8"], ["judge_first_whole"], to=TensorProto.FLOAT),
-        node("Mul", ["judge_first_whole", "judge_first_scale"], ["judge_first"]),
-        node("Gemm", ["judge_evidence", "judge_first", "judge_first_bias"], ["judge_hidden"]),
+        # Scaled is what is multiplied: OpenVINO takes scales of eight-bit weights for those of their columns.
+        node("Mul", ["judge_evidence", "judge_first_scale"], ["judge_scaled"]),
+        node("Cast", ["judge_first_i8"], ["judge_first"], to=TensorProto.FLOAT),
+        node("Gemm", ["judge_scaled", "judge_first", "judge_first_bias"], ["judge_hidden"]),
         node("LeakyRelu", ["judge_hidden"], ["judge_bent"], alpha=SLOPE),
         node("Gemm", ["judge_bent", "judge_last", "judge_last_bias"], [JUDGED]),
     ])  # fmt: skip

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 onnx = pytest.importorskip("onnx")
 
 from agent.features.letterbox import letterbox, to_tensor
+from agent.inference.device import AGREEMENT_FRAC, disagreement_frac
 from agent.inference.vision import JUDGED, MAP, probe_picture
 from models.vision import judge
 from models.vision.judging import CHANNELS, EVIDENCE, Judge, add_judge, evidence_of, read_tensors
@@ -71,6 +72,18 @@ def test_a_judge_says_in_the_graph_what_it_says_in_torch() -> None:
     with torch.no_grad():
         said = other(torch.from_numpy(evidence)[None])[0].numpy()
     assert found[JUDGED][0] == pytest.approx(said, abs=0.02)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_openvino_judges_alike(name: str) -> None:
+    openvino = pytest.importorskip("openvino")
+    size = tuple(int(side) for side in name.split(".", maxsplit=1)[0].removeprefix("vision-").split("x"))
+    image = to_tensor(letterbox(probe_picture(320, 180), *size)[0])
+    trusted = ran(onnx.load(str(judge.ZOO / name)), size)[JUDGED]
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    found = openvino.Core().compile_model(str(judge.ZOO / name), "CPU", settings)(image)
+    said = next(values for port, values in found.items() if port.get_any_name() == JUDGED)
+    assert disagreement_frac(said, trusted) < AGREEMENT_FRAC["fp16"]
 
 
 def test_a_graph_gets_one_judge_only() -> None:
