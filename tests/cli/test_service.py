@@ -169,7 +169,9 @@ def test_a_bundle_holds_everything_that_helps_and_no_secret_and_no_picture(vedet
     assert json.loads(content["versions.json"])["packages"]["numpy"] != "not installed"
     assert json.loads(content["service.json"])["active"] == "active"
     assert json.loads(content["state.json"])["file_bytes"]["evidence/1.jpg"] == 11
-    assert {card["name"] for card in json.loads(content["models.json"])} == {"vision", "hearing", "fusion"}
+    assert {card["name"] for card in json.loads(content["models.json"])} == {
+        "vision", "hearing", "hearing-verifier", "fusion",
+    }  # fmt: skip
     assert {finding["stage"] for finding in json.loads(content["doctor.json"])} >= {"config", "source", "model", "disk"}
     assert "something failed for … and" in content["log.txt"]
     assert telling.stat().st_mode & 0o777 == 0o600
