@@ -28,8 +28,8 @@ from agent.capture.source import SourceSpec, open_media
 from agent.config.load import of_data
 from agent.service.evidence.incident_clips import Clips
 from agent.types import NS_PER_S, Box, Closed, Detection, Frame, Incident, Opened, PictureStats, Seen
-from agent.uplink.clips import film_of
-from agent.uplink.payload import uuid7
+from agent.uplink.evidence.clips import film_of
+from agent.uplink.messages.payload import uuid7
 
 FPS = 10.0
 SECONDS = 10.0

@@ -17,9 +17,9 @@ from typing import Any
 
 from agent.service.viewing.review import Review
 from agent.types import NS_PER_S, Box, Closed, Evidence, Incident, IncidentChange, Opened, Updated
-from agent.uplink import history
-from agent.uplink.payload import incident_message, rfc3339, uuid7
-from agent.uplink.store import open_store
+from agent.uplink.history import history
+from agent.uplink.messages.payload import incident_message, rfc3339, uuid7
+from agent.uplink.storage.store import open_store
 from agent.uplink.uplink import DATABASE
 
 EVERY_NS = 600 * NS_PER_S

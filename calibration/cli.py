@@ -169,8 +169,8 @@ def thresholds(
 
 def _judged(state: Path | None, now_llr: Mapping[str, float]) -> "list[Judged]":
     from agent.config.places import state_dir
-    from agent.uplink.history import Query, find, judged
-    from agent.uplink.store import open_for_reading
+    from agent.uplink.history.history import Query, find, judged
+    from agent.uplink.storage.store import open_for_reading
     from agent.uplink.uplink import DATABASE
     from calibration.applied import applied, margin_then
     from calibration.thresholds import from_history
@@ -219,7 +219,7 @@ def _keep_margins(
 ) -> None:
     from agent.config.edit import edit, with_key
     from agent.config.places import state_dir
-    from agent.uplink.payload import rfc3339
+    from agent.uplink.messages.payload import rfc3339
     from calibration.applied import note
 
     if not raised:

@@ -37,9 +37,9 @@ HOME_OF = {
         "agent/service/evidence/fragments.py",
     ),
     "sounddevice": ("agent/capture/",),
-    "paho": ("agent/uplink/",),
+    "paho": ("agent/uplink/mqtt/",),
     "prometheus_client": ("agent/service/telemetry/metrics.py",),
-    "sqlite3": ("agent/uplink/",),
+    "sqlite3": ("agent/uplink/storage/", "agent/uplink/history/", "agent/uplink/outbox/"),
     "amqtt": ("agent/service/",),
     "typer": ("agent/cli/",),
     "rich": ("agent/cli/",),
@@ -153,6 +153,7 @@ def folder_of(module: str) -> str:
     "package",
     [
         *(f"agent/{name}" for name in ("capture", "config", "features", "inference", "scene", "service", "uplink")),
+        *(str(path.parent.relative_to(ROOT)) for path in sorted(AGENT.glob("uplink/*/__init__.py"))),
         *(f"models/{name}" for name in ("fusion", "hearing", "vision")),
     ],
 )

@@ -28,9 +28,9 @@ from agent.errors import ConfigError, ModelError, SourceError, VedetteError
 from agent.inference.card import CARD_NAMES, load_card, zoo_folder
 from agent.service.recordings import journal
 from agent.types import NS_PER_S
-from agent.uplink.connection import Received
-from agent.uplink.outbox import HEAL_EVERY_NS
-from agent.uplink.payload import schema
+from agent.uplink.messages.payload import schema
+from agent.uplink.mqtt.connection import Received
+from agent.uplink.outbox.outbox import HEAL_EVERY_NS
 from tests.capture.media import plain, tone, write_film, write_picture, write_sound
 from tests.service.remote.test_control import Box
 from tests.uplink.made import Clock, outbox, put, seqs, take_everything

@@ -243,7 +243,7 @@ def broker(config: "Config", file: Path | None) -> Iterator[Finding]:
     """The broker's name, port, certificate, login and permission, up to the first that fails."""
     from agent.config.credentials import read_credential
     from agent.errors import UplinkError
-    from agent.uplink.check import check
+    from agent.uplink.mqtt.check import check
 
     for result in check(config.broker, read_credential("broker", file), node=config.node.name):
         yield Finding(

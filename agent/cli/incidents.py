@@ -17,8 +17,8 @@ from agent.cli.when import lasted, local, moment
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
-    from agent.uplink.history import Query, Verdict
-    from agent.uplink.store import Store
+    from agent.uplink.history.history import Query, Verdict
+    from agent.uplink.storage.store import Store
 
 app = typer.Typer(help="Incidents kept on this box: list, show, review, mark, find similar ones, export.")
 
@@ -87,8 +87,8 @@ def show(
     state: StateFolder = None,
 ) -> None:
     """Show one incident: what happened, why it was raised, and every message of it."""
-    from agent.uplink.delivery import deliveries
-    from agent.uplink.history import judged
+    from agent.uplink.history.history import judged
+    from agent.uplink.outbox.delivery import deliveries
 
     with closing(_store(state)) as store:
         messages = _one(store, incident)
@@ -109,9 +109,9 @@ def mark(
     state: StateFolder = None,
 ) -> None:
     """Say whether an incident was true: `vedette calibrate` learns from it, the lists show it."""
-    from agent.uplink import history
-    from agent.uplink.history import LONGEST_NOTE
-    from agent.uplink.store import open_beside
+    from agent.uplink.history import history
+    from agent.uplink.history.history import LONGEST_NOTE
+    from agent.uplink.storage.store import open_beside
     from agent.uplink.uplink import DATABASE
 
     if verdict not in VERDICTS:
@@ -153,7 +153,7 @@ def similar(
     state: StateFolder = None,
 ) -> None:
     """List what was like this before: by kind, evidence, camera and hour of the day, the most alike first."""
-    from agent.uplink.likeness import SHARES, rank
+    from agent.uplink.history.similarity import SHARES, rank
 
     with closing(_store(state)) as store:
         wanted = _one(store, incident)[-1]
@@ -183,7 +183,7 @@ def similar(
 
 def _clip(message: dict[str, Any], folder: Path) -> str:
     """Say where the film of an incident is."""
-    from agent.uplink.clips import clip_path
+    from agent.uplink.evidence.clips import clip_path
 
     path = clip_path(folder, message["id"])
     if path is not None:
@@ -262,7 +262,7 @@ def _copy_clips(incident_ids: list[str], folder: Path, into: Path) -> int:
     """Copy the films that there are; return how many."""
     import shutil
 
-    from agent.uplink.clips import clip_path
+    from agent.uplink.evidence.clips import clip_path
 
     paths = [path for one in incident_ids if (path := clip_path(folder, one)) is not None]
     try:
@@ -303,7 +303,7 @@ def _query(
     only_open: bool,
     limit: int | None,
 ) -> "Query":
-    from agent.uplink.history import Query
+    from agent.uplink.history.history import Query
 
     check_choices(kind, severity)
     now = datetime.now(UTC)
@@ -337,7 +337,7 @@ def check_choices(kinds: list[str] | None, severities: list[str] | None) -> None
 
 
 def _found(state: Path | None, query: "Query") -> list[dict[str, Any]]:
-    from agent.uplink.history import find, judged
+    from agent.uplink.history.history import find, judged
 
     with closing(_store(state)) as store:
         verdicts = judged(store)
@@ -346,7 +346,7 @@ def _found(state: Path | None, query: "Query") -> list[dict[str, Any]]:
 
 def _one(store: "Store", typed: str) -> list[dict[str, Any]]:
     """Return every message of the one incident that is meant. Raises VedetteError where it is none or several."""
-    from agent.uplink.history import phases
+    from agent.uplink.history.history import phases
 
     messages = phases(store, typed)
     if not messages:
@@ -376,7 +376,7 @@ def _folder(state: Path | None) -> Path:
 
 
 def _store(state: Path | None) -> "Store":
-    from agent.uplink.store import open_for_reading
+    from agent.uplink.storage.store import open_for_reading
     from agent.uplink.uplink import DATABASE
 
     return open_for_reading(_folder(state) / DATABASE)

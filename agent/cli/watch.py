@@ -20,8 +20,8 @@ from agent.cli.output import console, remark, warn
 from agent.cli.when import local
 
 if TYPE_CHECKING:
-    from agent.uplink.feed import Feed, News
-    from agent.uplink.subscriber import Subscriber
+    from agent.uplink.subscriber.feed import Feed, News
+    from agent.uplink.subscriber.subscriber import Subscriber
 
 SESSION_EXPIRY_S = 86_400  # how long the broker keeps what came while nobody watched
 SEVERITY_STYLE = {"notice": "blue", "warning": "yellow", "critical": "bold red"}
@@ -59,8 +59,8 @@ def watch(
     from agent.cli.incidents import check_choices
     from agent.config.credentials import read_credential
     from agent.config.load import load
-    from agent.uplink.feed import Feed, Wanted
-    from agent.uplink.subscriber import Subscriber
+    from agent.uplink.subscriber.feed import Feed, Wanted
+    from agent.uplink.subscriber.subscriber import Subscriber
 
     check_choices(kind, severity)
     broker = load(config).broker
@@ -90,7 +90,7 @@ def _teller(tell: Callable[["News"], bool], command: str | None) -> Callable[["N
         return tell
 
     from agent.cli.runner import is_due, run_for
-    from agent.uplink.feed import IncidentNews
+    from agent.uplink.subscriber.feed import IncidentNews
 
     def told(news: "News") -> bool:
         is_incident = tell(news)
@@ -123,7 +123,7 @@ def _tell(news: "News") -> bool:
     """Print one line; return whether it was an incident message."""
     from rich.markup import escape
 
-    from agent.uplink.feed import GapNews, IncidentNews, MissingNews, OddNews, StatusNews
+    from agent.uplink.subscriber.feed import GapNews, IncidentNews, MissingNews, OddNews, StatusNews
 
     match news:
         case IncidentNews(message=message):
@@ -168,7 +168,7 @@ def _spans(ranges: list[tuple[int, int]]) -> str:
 
 def _tell_json(news: "News") -> bool:
     """Print one JSON object; return whether it was an incident message."""
-    from agent.uplink.feed import GapNews, IncidentNews, MissingNews, OddNews, StatusNews
+    from agent.uplink.subscriber.feed import GapNews, IncidentNews, MissingNews, OddNews, StatusNews
 
     match news:
         case IncidentNews(message=message) | GapNews(message=message):

@@ -23,7 +23,7 @@ from agent.service.broker import EmbeddedBroker
 from agent.service.node import Node
 from agent.service.options import Options
 from agent.service.rendering.filming import Filming
-from agent.uplink.subscriber import Subscriber
+from agent.uplink.subscriber.subscriber import Subscriber
 
 NODE_NAME = "demo"
 # Camera → the rendered clip that it shows, and what has to open there.

@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TypeVar
 
 from agent.errors import VedetteError
-from agent.uplink.control import CommandError
+from agent.uplink.control.commands import CommandError
 
 ERRAND_S = 5.0
 

@@ -13,8 +13,9 @@ from agent import __version__
 from agent.config.schema import Camera, Config
 from agent.service.remote import settings
 from agent.service.sources import DEVICE_PREFIX
-from agent.uplink import control, homeassistant
-from agent.uplink.topics import Topics
+from agent.uplink.control.commands import asked, listened, setting_topic
+from agent.uplink.homeassistant.discovery import discovery, status_topic
+from agent.uplink.messages.topics import Topics
 
 Content = Literal["words and numbers", "picture"]
 
@@ -70,9 +71,9 @@ def _leaving(config: Config, topics: Topics) -> Iterator[Leaving]:
     if config.control.enabled:
         yield _words(topics.of_node("response"), "answers to who asks; also to the response topic that they choose")
     for setting in settings.every(config).values():
-        topic = control.setting_topic(topics, setting.name, setting.camera, setting.place)
-        yield _words(topic, f"how {control.asked(setting)} is", retained=True)
-    for topic in homeassistant.discovery(config, version=__version__):
+        topic = setting_topic(topics, setting.name, setting.camera, setting.place)
+        yield _words(topic, f"how {asked(setting)} is", retained=True)
+    for topic in discovery(config, version=__version__):
         what = "names of box, cameras, zones and lines, for Home Assistant"
         yield _words(topic, what, retained=True)
 
@@ -176,5 +177,5 @@ def _host(url: str) -> str:
 
 def _listens_to(config: Config, topics: Topics) -> tuple[str, ...]:
     wanted: tuple[str, ...] = (topics.of_node("state"),)  # whether another box uses our name
-    wanted += control.listened(topics) if config.control.enabled else ()
-    return (*wanted, homeassistant.status_topic(config)) if config.homeassistant.enabled else wanted
+    wanted += listened(topics) if config.control.enabled else ()
+    return (*wanted, status_topic(config)) if config.homeassistant.enabled else wanted

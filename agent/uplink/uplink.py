@@ -16,19 +16,19 @@ from typing import Any
 
 from agent.config.schema import Config, Snapshots
 from agent.types import NS_PER_S, Closed, Incident, IncidentChange, Uint8Array
-from agent.uplink import history
-from agent.uplink.answers import Answer
-from agent.uplink.batch import Batch, Limits, Moment, OutboxState
-from agent.uplink.connection import Received, endpoint
-from agent.uplink.evidence import EvidenceFolder
-from agent.uplink.latest import Latest
-from agent.uplink.mqtt import Health, MqttUplink
-from agent.uplink.outbox import Outbox
-from agent.uplink.payload import Message, active_message, encoded, incident_message, phase_of, rfc3339, uuid7
-from agent.uplink.refusals import Patience
-from agent.uplink.rivals import Rivals
-from agent.uplink.snapshots import encode_jpeg
-from agent.uplink.topics import Topics
+from agent.uplink.evidence.pictures import EvidenceFolder
+from agent.uplink.history import history
+from agent.uplink.messages.jpeg import encode_jpeg
+from agent.uplink.messages.payload import Message, active_message, encoded, incident_message, phase_of, rfc3339, uuid7
+from agent.uplink.messages.topics import Topics
+from agent.uplink.mqtt.answers import Answer
+from agent.uplink.mqtt.connection import Received, endpoint
+from agent.uplink.mqtt.latest import Latest
+from agent.uplink.mqtt.publisher import Health, MqttUplink
+from agent.uplink.mqtt.refusals import Patience
+from agent.uplink.mqtt.rivals import Rivals
+from agent.uplink.outbox.batch import Batch, Limits, Moment, OutboxState
+from agent.uplink.outbox.outbox import Outbox
 
 DATABASE = "state.db"
 REMEMBERED_IDS = 10_000  # ids of this run's incidents, for those that absorb others

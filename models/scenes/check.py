@@ -24,7 +24,7 @@ import av
 import cv2
 
 from agent.service.demo import INTRUDE_ZONE
-from agent.uplink.queue import SEVERITY_RANK
+from agent.uplink.outbox.queue import SEVERITY_RANK
 from models.scenes.shows import SHOWS
 
 EVERY = 12

@@ -14,14 +14,14 @@ from agent.config.load import load, of_data
 from agent.scene import Policy
 from agent.scene.evidence import belief
 from agent.types import Opened
-from agent.uplink import history
-from agent.uplink.store import open_store
+from agent.uplink.history import history
+from agent.uplink.storage.store import open_store
 from agent.uplink.uplink import DATABASE
 from calibration.applied import FILE, Applied, applied, margin_then, note
 from calibration.cli import app
 from calibration.thresholds import MOST_MARGIN_LLR, Judged, excess_llr, from_history, margins
 from tests.uplink.made import WALL_OFFSET_NS, incident
-from tests.uplink.test_payload import message
+from tests.uplink.messages.test_payload import message
 
 CLIPS = files("agent") / "service" / "clips"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.service.remote.local_socket import SOCKET, LocalSocket
-from agent.uplink.control import CommandError
+from agent.uplink.control.commands import CommandError
 from tests.cli.conftest import Vedette
 
 MODEL = {"version": "1.0.0", "precision": "int8", "place": "ONNX Runtime on CPU", "run_ms": 7.5}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.uplink.subscriber import Subscriber
+from agent.uplink.subscriber.subscriber import Subscriber
 from tests.servers.mosquitto import PASSWORD, Mosquitto
 
 pytestmark = pytest.mark.integration

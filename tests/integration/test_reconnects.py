@@ -14,7 +14,7 @@ from agent.capture import state
 from agent.capture.source import SourceSpec
 from agent.config.schema import Config, Node
 from agent.types import Opened
-from agent.uplink.refusals import Patience
+from agent.uplink.mqtt.refusals import Patience
 from agent.uplink.uplink import Uplink
 from tests.capture.media import plain, write_picture
 from tests.capture.recorder import running

@@ -25,7 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from agent.uplink.payload import schema
+from agent.uplink.messages.payload import schema
 from tests.servers.mosquitto import PASSWORD, READER, READER_PASSWORD, USERNAME, Mosquitto, find_mosquitto, mosquitto
 from tests.servers.pulse import DEVICE, RATE_HZ, PulseServer, require_pulse
 from tests.servers.rtsp import RtspServer, require_rtsp_server

@@ -7,8 +7,8 @@ import pytest
 
 from agent.config.schema import Broker
 from agent.service.broker import EmbeddedBroker
-from agent.uplink.check import check
-from agent.uplink.subscriber import Subscriber
+from agent.uplink.mqtt.check import check
+from agent.uplink.subscriber.subscriber import Subscriber
 
 
 def test_it_serves_on_loopback_and_is_gone_afterwards() -> None:

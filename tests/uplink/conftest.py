@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from agent.config.schema import Broker, Config, Node, Outbox, Snapshots
-from agent.uplink.refusals import Patience
+from agent.uplink.mqtt.refusals import Patience
 from agent.uplink.uplink import Uplink
 from tests.servers.mosquitto import PASSWORD, READER, READER_PASSWORD, Mosquitto, find_mosquitto, mosquitto
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.types import NS_PER_S, Box, Closed, Evidence, Incident, IncidentChange, Opened, Updated
-from agent.uplink.batch import Batch, Limits, Moment
-from agent.uplink.outbox import Outbox
+from agent.uplink.outbox.batch import Batch, Limits, Moment
+from agent.uplink.outbox.outbox import Outbox
 
 STARTED_NS = 100 * NS_PER_S
 WALL_OFFSET_NS = 1_790_000_000 * NS_PER_S

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from agent.config.schema import Camera, Config, Node, Snapshots, Zone
-from agent.uplink.homeassistant import GROUPS, discovery
+from agent.uplink.homeassistant.discovery import discovery
+from agent.uplink.homeassistant.groups import GROUPS
 
 TOPIC = re.compile(
     r"vedette/[a-z+]+/(?:\+/)?(?:incident|active|snapshot|sound|clip/#|presence|stats|request|response|gap|status|set/armed|setting/#|set/#)"

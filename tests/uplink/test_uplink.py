@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 
 from agent.config.schema import Config, Node
 from agent.types import NS_PER_S, Closed, Opened, Updated
-from agent.uplink.history import KEEP_IN_MEMORY, Query, find, phases
-from agent.uplink.payload import rfc3339, schema
-from agent.uplink.store import open_for_reading
+from agent.uplink.history.history import KEEP_IN_MEMORY, Query, find, phases
+from agent.uplink.messages.payload import rfc3339, schema
+from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import Uplink
 from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, incident, life
 

@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from agent.uplink.clips import clip_path
-from agent.uplink.evidence import picture_of
-from agent.uplink.history import Query, Verdict, judged, lives
-from agent.uplink.payload import Message
-from agent.uplink.store import open_for_reading
+from agent.uplink.evidence.clips import clip_path
+from agent.uplink.evidence.pictures import picture_of
+from agent.uplink.history.history import Query, Verdict, judged, lives
+from agent.uplink.messages.payload import Message
+from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import DATABASE
 
 QUIET_AT_LEAST = timedelta(hours=1)

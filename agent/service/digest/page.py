@@ -13,8 +13,8 @@ import numpy as np
 
 from agent import __version__
 from agent.service.digest.day import Day, Entry, quiet, rows
-from agent.uplink.payload import Message
-from agent.uplink.snapshots import encode_jpeg
+from agent.uplink.messages.jpeg import encode_jpeg
+from agent.uplink.messages.payload import Message
 
 MOST_CARDS = 150  # beyond, the least severe are left to `vedette incidents list`
 PICTURE_WIDTH_PX, PICTURE_QUALITY = 720, 80

@@ -17,8 +17,8 @@ from agent.errors import VedetteError
 from agent.service.drills.plans import PLANS
 from agent.service.remote.local_socket import ask
 from agent.types import NS_PER_S
-from agent.uplink.subscriber import Subscriber
-from agent.uplink.topics import Topics
+from agent.uplink.messages.topics import Topics
+from agent.uplink.subscriber.subscriber import Subscriber
 
 READY_S = 10.0
 LOOK_S = 0.2

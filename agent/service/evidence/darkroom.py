@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.capture.pictures import LazyPicture, Scaler
 from agent.features.blur import blurred
 from agent.types import NS_PER_S, Box, Uint8Array
-from agent.uplink.snapshots import encode_jpeg
+from agent.uplink.messages.jpeg import encode_jpeg
 
 BLUR_NS = 3 * NS_PER_S // 10
 QUALITY = 85

@@ -30,7 +30,7 @@ from agent.service.evidence.footage import Piece, Recording, Ring, taken_until
 from agent.service.evidence.fragments import mended
 from agent.service.evidence.people import People
 from agent.types import NS_PER_S, Box, Closed, Incident, IncidentChange, Seen, Severity, SoundBlock, Track
-from agent.uplink.clips import ClipFolder, clip_name
+from agent.uplink.evidence.clips import ClipFolder, clip_name
 
 REACH_NS = 10 * NS_PER_S
 """So much later than it began an incident may open and still have all of `before_s`: a minute's loitering has less."""

@@ -27,8 +27,8 @@ from agent.inference.card import card_names, load_card
 from agent.service.installation import distribution
 from agent.service.installation.machine import UNIT, Machine, Places
 from agent.service.installation.status import service_status
-from agent.uplink.history import Query, find
-from agent.uplink.store import open_for_reading
+from agent.uplink.history.history import Query, find
+from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import DATABASE
 
 LOG_LINES = 1000

@@ -25,7 +25,7 @@ from agent.service.rendering.overlay import View
 from agent.service.sources import sound_late_ns
 from agent.service.stepping import Fuse, step_with_fusion
 from agent.types import NS_PER_S, Blind, Closed, Frame, Heard, Incident, IncidentChange, Observation, Seen, Tick
-from agent.uplink.payload import incident_message, replay_id
+from agent.uplink.messages.payload import incident_message, replay_id
 
 DEFAULT_CAMERA = "replay"
 

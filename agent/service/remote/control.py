@@ -21,14 +21,26 @@ from agent.service.remote import settings, timed_settings
 from agent.service.remote.retained import Board, Retained
 from agent.service.telemetry.loglimit import LogLimit
 from agent.types import NS_PER_S, Uint8Array
-from agent.uplink import control, homeassistant
-from agent.uplink.answers import Answer
-from agent.uplink.clips import FILM_TYPE, film_of
-from agent.uplink.connection import Received
-from agent.uplink.control import Command, CommandError, Request, Setting
-from agent.uplink.latest import Latest
-from agent.uplink.payload import encoded
-from agent.uplink.topics import Topics
+from agent.uplink.control.commands import (
+    Command,
+    CommandError,
+    Places,
+    Request,
+    Setting,
+    asked,
+    listened,
+    said,
+    setting_topic,
+)
+from agent.uplink.control.parsing import understood
+from agent.uplink.control.replies import MAX_TOPIC, addressed, response
+from agent.uplink.evidence.clips import FILM_TYPE, film_of
+from agent.uplink.homeassistant.discovery import BIRTH, discovery, status_topic
+from agent.uplink.messages.payload import encoded
+from agent.uplink.messages.topics import Topics
+from agent.uplink.mqtt.answers import Answer
+from agent.uplink.mqtt.connection import Received
+from agent.uplink.mqtt.latest import Latest
 
 WAITING_MOST = 100  # messages; whoever sends more is not heard
 TAKE_S = 0.2
@@ -74,7 +86,7 @@ class Control:
         self._actions = actions
         self._topics = Topics(config.broker.base_topic, config.node.name)
         self._cameras = {
-            name: control.Places(zone=frozenset(camera.zones), line=frozenset(camera.lines))
+            name: Places(zone=frozenset(camera.zones), line=frozenset(camera.lines))
             for name, camera in config.cameras.items()
         }
         self._settings: Mapping[str, settings.Value] = settings.load(folder, config)
@@ -87,7 +99,7 @@ class Control:
         self._local = Errands()  # what the local socket asks for
         self._discovery = {
             topic: Latest(topic, encoded(message), retain=True)
-            for topic, message in homeassistant.discovery(config, version=version).items()
+            for topic, message in discovery(config, version=version).items()
         }
         self._retained = Retained(folder, uplink)
         self._waiting: queue.Queue[Received] = queue.Queue(WAITING_MOST)
@@ -108,8 +120,8 @@ class Control:
     @property
     def topics(self) -> tuple[str, ...]:
         """What the uplink should listen to."""
-        wanted = control.listened(self._topics) if self._config.control.enabled else ()
-        return (*wanted, homeassistant.status_topic(self._config)) if self._config.homeassistant.enabled else wanted
+        wanted = listened(self._topics) if self._config.control.enabled else ()
+        return (*wanted, status_topic(self._config)) if self._config.homeassistant.enabled else wanted
 
     def take(self, received: Received) -> None:
         """Take a message for later; more than can be obeyed are dropped, which is logged now and then."""
@@ -148,8 +160,8 @@ class Control:
         found = [
             {
                 "setting": path,
-                "value": control.said(_known(set_now.get(path, shown[path].value))),
-                "configured": control.said(_known(setting.value)),
+                "value": said(_known(set_now.get(path, shown[path].value))),
+                "configured": said(_known(setting.value)),
                 "until": for_a_while[path].until if path in for_a_while else None,
             }
             for path, setting in configured.items()
@@ -163,9 +175,9 @@ class Control:
         received = Received(topic=topic, payload=encoded(dict(payload)), qos=1, retain=False)
 
         def work() -> dict[str, Any]:
-            command = control.understood(received, self._topics, self._cameras, self._actions.wall_ns())
+            command = understood(received, self._topics, self._cameras, self._actions.wall_ns())
             result: dict[str, Any] = self._do(command)
-            self._log(logging.INFO, "on this machine: %s %s", control.asked(command), result)
+            self._log(logging.INFO, "on this machine: %s %s", asked(command), result)
             return result
 
         return self._local.ask(work)
@@ -183,21 +195,21 @@ class Control:
 
     def obey(self, received: Received) -> None:
         """Do what one message wants, and answer it."""
-        if received.topic == homeassistant.status_topic(self._config):
-            if received.payload == homeassistant.BIRTH:
+        if received.topic == status_topic(self._config):
+            if received.payload == BIRTH:
                 self._introduce()
             return
         command: Command | None = None
         reason, result = "", None
         try:
-            command = control.understood(received, self._topics, self._cameras, self._actions.wall_ns())
+            command = understood(received, self._topics, self._cameras, self._actions.wall_ns())
             result = self._do(command)
             outcome = f" {result}" if isinstance(command, Setting) else ""
-            self._log(logging.INFO, "over MQTT: %s%s", control.asked(command), outcome)
+            self._log(logging.INFO, "over MQTT: %s%s", asked(command), outcome)
         except CommandError as error:
             reason = error.what
-            self._log(logging.WARNING, "refused over MQTT, %s: %s", ascii(received.topic[: control.MAX_TOPIC]), reason)
-        message = control.response(
+            self._log(logging.WARNING, "refused over MQTT, %s: %s", ascii(received.topic[:MAX_TOPIC]), reason)
+        message = response(
             received,
             node=self._topics.node,
             at_wall_ns=self._actions.wall_ns(),
@@ -206,7 +218,7 @@ class Control:
             result=result,
         )
         closed = (f"{self._config.homeassistant.discovery_prefix}/",)
-        self._uplink.answer(control.addressed(received, message, self._topics, closed))
+        self._uplink.answer(addressed(received, message, self._topics, closed))
 
     def _log(self, level: int, text: str, *values: object) -> None:
         """Log what came of a command; whoever sends for ever does not fill the log."""
@@ -225,8 +237,8 @@ class Control:
     def _told(self, setting: Setting) -> Latest:
         path = settings.path_of(setting)
         value = self._settings.get(path, settings.every(self.config)[path].value)
-        topic = control.setting_topic(self._topics, setting.name, setting.camera, setting.place)
-        return Latest(topic, control.said(_known(value)).encode(), retain=True, content_type="text/plain")
+        topic = setting_topic(self._topics, setting.name, setting.camera, setting.place)
+        return Latest(topic, said(_known(value)).encode(), retain=True, content_type="text/plain")
 
     def _do(self, command: Command) -> Any:
         if isinstance(command, Setting):

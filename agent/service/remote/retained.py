@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent.config.files import write_atomically
 from agent.errors import ConfigError
-from agent.uplink.latest import Latest
+from agent.uplink.mqtt.latest import Latest
 
 FILE = "retained.json"
 

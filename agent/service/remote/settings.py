@@ -18,7 +18,7 @@ from agent.config.schema import Config, Profile, ProfileName, Sensitivity
 from agent.errors import ConfigError
 from agent.scene import Policy
 from agent.service.remote import timed_settings
-from agent.uplink.control import Setting
+from agent.uplink.control.commands import Setting
 
 FILE = "settings.json"
 SCHEMA = "vedette.settings/1"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from agent.types import NS_PER_S
-from agent.uplink.payload import rfc3339
+from agent.uplink.messages.payload import rfc3339
 
 Value: TypeAlias = bool | str
 

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from agent import __version__
 from agent.config.schema import Config, listening_at
 from agent.service.telemetry.measures import BOUNDS_S, Durations, Measures, Stage
-from agent.uplink.mqtt import Health
+from agent.uplink.mqtt.publisher import Health
 
 AGAIN_S = 5.0  # an address that is taken may become free
 

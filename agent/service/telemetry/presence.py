@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from agent.scene import Scene
 from agent.types import NS_PER_S, Observation, Seen, Track
-from agent.uplink.latest import Latest
-from agent.uplink.payload import encoded, rfc3339
-from agent.uplink.topics import Topics
+from agent.uplink.messages.payload import encoded, rfc3339
+from agent.uplink.messages.topics import Topics
+from agent.uplink.mqtt.latest import Latest
 
 PRESENCE_SCHEMA = "vedette.presence/1"
 LOOK_EVERY_NS = NS_PER_S // 2

@@ -13,7 +13,7 @@ from agent.service.channels import NewestFrames, SoundQueue
 from agent.service.notify import status_line
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, Heard, Seen
-from agent.uplink.payload import rfc3339
+from agent.uplink.messages.payload import rfc3339
 from agent.uplink.uplink import Uplink
 
 STATE_SCHEMA = "vedette.state/1"

@@ -11,10 +11,10 @@ from agent.config.schema import Config
 from agent.scene import Crossings, Scene
 from agent.service.telemetry.presence import BLIND_AFTER_NS, Presence
 from agent.types import NS_PER_S, Heard, Observation, Score, Seen
-from agent.uplink.answers import Answer
-from agent.uplink.latest import Latest
-from agent.uplink.payload import Message, encoded, rfc3339
-from agent.uplink.topics import Topics
+from agent.uplink.messages.payload import Message, encoded, rfc3339
+from agent.uplink.messages.topics import Topics
+from agent.uplink.mqtt.answers import Answer
+from agent.uplink.mqtt.latest import Latest
 
 SOUND_SCHEMA, STATS_SCHEMA = "vedette.sound/1", "vedette.stats/1"
 SOUND_EVERY_NS = NS_PER_S

@@ -29,7 +29,7 @@ from agent.errors import ConfigError, VedetteError
 from agent.service.viewing.ranges import UnsatisfiableError, asked_part
 from agent.service.viewing.review import Review
 from agent.service.viewing.screens import Screens
-from agent.uplink.clips import FILM_TYPE
+from agent.uplink.evidence.clips import FILM_TYPE
 
 COOKIE = "vedette_view"
 LONGEST_BODY = 20_000

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from agent.errors import VedetteError
-from agent.uplink import history
-from agent.uplink.clips import clip_path
-from agent.uplink.delivery import deliveries, depth
-from agent.uplink.evidence import picture_of, picture_path
-from agent.uplink.history import LONGEST_NOTE, Marked, Query, Verdict
-from agent.uplink.payload import Message, rfc3339
-from agent.uplink.store import NoHistoryError, open_beside, open_for_reading
+from agent.uplink.evidence.clips import clip_path
+from agent.uplink.evidence.pictures import picture_of, picture_path
+from agent.uplink.history import history
+from agent.uplink.history.history import LONGEST_NOTE, Marked, Query, Verdict
+from agent.uplink.messages.payload import Message, rfc3339
+from agent.uplink.outbox.delivery import deliveries, depth
+from agent.uplink.storage.store import NoHistoryError, open_beside, open_for_reading
 from agent.uplink.uplink import DATABASE
 
 PAGE_LENGTH = 40

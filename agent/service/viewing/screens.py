@@ -25,7 +25,7 @@ from agent.types import (
     Uint8Array,
     Updated,
 )
-from agent.uplink.snapshots import encode_jpeg
+from agent.uplink.messages.jpeg import encode_jpeg
 
 JPEG_QUALITY = 75
 MOST_WIDTH_PX = 1280

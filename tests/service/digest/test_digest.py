@@ -13,8 +13,8 @@ from agent.service.digest import page as digest_page
 from agent.service.digest.day import Day, gathered, quiet, rows, summary
 from agent.service.digest.page import MOST_CARDS, page
 from agent.types import NS_PER_S, Closed, IncidentChange, Opened, Updated
-from agent.uplink import history
-from agent.uplink.store import open_beside
+from agent.uplink.history import history
+from agent.uplink.storage.store import open_beside
 from agent.uplink.uplink import DATABASE, Uplink
 from tests.uplink.made import incident
 

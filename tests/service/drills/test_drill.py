@@ -25,9 +25,9 @@ from agent.service.drills.sounds import LEAD_S, SOUNDS, sound
 from agent.service.remote.local_socket import MAX_BYTES, SOCKET, LocalSocket, answer_of, ask
 from agent.service.senses import Senses
 from agent.types import NS_PER_S, SOUND_RATE_HZ, Frame, Heard, Observation, Opened, Seen, SoundBlock
-from agent.uplink.control import CommandError
-from agent.uplink.history import phases
-from agent.uplink.store import open_for_reading
+from agent.uplink.control.commands import CommandError
+from agent.uplink.history.history import phases
+from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import DATABASE, Uplink
 
 CONFIG = Config(

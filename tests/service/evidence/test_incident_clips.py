@@ -27,8 +27,8 @@ from agent.types import (
     SoundBlock,
     Updated,
 )
-from agent.uplink.clips import FOLDER, clip_name, film_of
-from agent.uplink.payload import uuid7
+from agent.uplink.evidence.clips import FOLDER, clip_name, film_of
+from agent.uplink.messages.payload import uuid7
 from tests.servers.disk import small_disk
 from tests.uplink.made import incident
 
@@ -396,7 +396,7 @@ def test_a_disk_that_is_full_for_a_moment_costs_what_was_saved_and_not_the_film(
         def full(_: int) -> None:
             raise OSError(28, "No space left on device")
 
-        patched.setattr("agent.uplink.clips.os.fsync", full)
+        patched.setattr("agent.uplink.evidence.clips.os.fsync", full)
         stage.show(6, 9)
     stage.show(9, 12)
     assert list((tmp_path / FOLDER).iterdir()) == []

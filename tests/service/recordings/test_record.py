@@ -14,7 +14,7 @@ from agent.cli.main import main
 from agent.config.load import of_data
 from agent.service.node import Node
 from agent.service.options import Options
-from agent.uplink.connection import Received
+from agent.uplink.mqtt.connection import Received
 
 CONFIG = """
 [node]

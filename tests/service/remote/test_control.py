@@ -25,11 +25,11 @@ from agent.service.remote.control import WAITING_MOST, Control, NodeActions
 from agent.service.remote.retained import Retained
 from agent.service.telemetry.loglimit import MOST_LINES, WINDOW_S
 from agent.types import Uint8Array
-from agent.uplink.answers import Answer
-from agent.uplink.connection import Received
-from agent.uplink.control import CommandError, Setting
-from agent.uplink.latest import Latest
-from agent.uplink.payload import schema
+from agent.uplink.control.commands import CommandError, Setting
+from agent.uplink.messages.payload import schema
+from agent.uplink.mqtt.answers import Answer
+from agent.uplink.mqtt.connection import Received
+from agent.uplink.mqtt.latest import Latest
 
 DOOR = Line(line=((0.0, 0.5), (1.0, 0.5)))
 GATE = Zone(polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))

@@ -18,7 +18,7 @@ from agent.service import clock
 from agent.service.telemetry.measures import BOUNDS_S, Measures
 from agent.service.telemetry.metrics import Metrics
 from agent.types import Closed, Opened, PictureStats, Seen, Updated
-from agent.uplink.mqtt import Health
+from agent.uplink.mqtt.publisher import Health
 from tests.uplink.made import incident
 
 STATS = PictureStats(brightness_frac=0.5, contrast_frac=0.1, sharpness_frac=0.1, moving_frac=0.0)

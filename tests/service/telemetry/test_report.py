@@ -13,9 +13,9 @@ from agent.service.channels import NewestFrames, SoundQueue
 from agent.service.senses import Senses
 from agent.service.telemetry.report import Report
 from agent.types import BlindReason
-from agent.uplink.batch import OutboxState
-from agent.uplink.mqtt import Health
-from agent.uplink.payload import encoded, schema
+from agent.uplink.messages.payload import encoded, schema
+from agent.uplink.mqtt.publisher import Health
+from agent.uplink.outbox.batch import OutboxState
 
 CONFIG = {
     "models": {"device": "cpu", "runtime": "onnxruntime"},

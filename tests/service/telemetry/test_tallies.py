@@ -11,10 +11,10 @@ from agent.config.schema import Camera, Config, Line, Node, Zone
 from agent.scene import Policy, Scene
 from agent.service.telemetry.tallies import Tallies, top_labels
 from agent.types import Observation
-from agent.uplink.answers import Answer
-from agent.uplink.latest import Latest
-from agent.uplink.payload import schema
-from agent.uplink.topics import Topics
+from agent.uplink.messages.payload import schema
+from agent.uplink.messages.topics import Topics
+from agent.uplink.mqtt.answers import Answer
+from agent.uplink.mqtt.latest import Latest
 from tests.scene.observe import heard, in_order, listening, person, score, ticks, times, watching
 
 EVERYWHERE = Zone(polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))

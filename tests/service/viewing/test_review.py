@@ -27,8 +27,9 @@ from agent.service.viewing.page import Page
 from agent.service.viewing.review import PAGE_LENGTH, Review
 from agent.service.viewing.run import run_review
 from agent.types import NS_PER_S, Evidence
-from agent.uplink import history, store
-from agent.uplink.store import open_beside, open_for_reading
+from agent.uplink.history import history
+from agent.uplink.storage import store
+from agent.uplink.storage.store import open_beside, open_for_reading
 from agent.uplink.uplink import DATABASE
 from calibration.thresholds import from_history
 from tests.service.digest.test_digest import NOON, Past
