@@ -18,5 +18,4 @@ What it is measured by
 Choosing a recipe
   recipes      recipes side by side, counted so that luck shows; running: clips as a running camera sees them
   ablation     ways of fusing on the same folds; search: hyper-parameters with Optuna
-  movinet      a network that knows actions, tried as a teacher; none ships
 """

@@ -21,6 +21,7 @@ import numpy as np
 
 from agent.inference.fusion import FusionModel
 from agent.scene import Policy, Scene
+from agent.service.senses import Senses
 from agent.service.stepping import step_with_fusion
 from agent.types import Fused, FusionWindow, Heard, IncidentChange, Opened, Seen
 from models.fusion.clips import Clip, folders, load_senses, manifest, read
@@ -140,15 +141,21 @@ def slices(told: Sequence[Told]) -> list[str]:
     ]
 
 
+def load_fusion(senses: Senses) -> FusionModel:
+    """Return the graph that goes with these senses. Errors: SystemExit where there is none that fits them."""
+    beside = {"vision": senses.vision.card, "hearing": senses.hearing.card}
+    model = FusionModel.load(senses.config.models, senses=beside)
+    if model is None:
+        raise SystemExit("there is no fusion graph: python -m models.fusion.export")
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--card", action="store_true", help="write the figures into the card")
     options = parser.parse_args()
     senses = load_senses()
-    beside = {"vision": senses.vision.card, "hearing": senses.hearing.card}
-    model = FusionModel.load(senses.config.models, senses=beside)
-    if model is None:
-        raise SystemExit("there is no fusion graph: python -m models.fusion.export")
+    model = load_fusion(senses)
     places = folders(senses)
     told = [tell(clip, model, places) for clip in manifest() if clip.split == "val"]
     silent = [tell(one.clip, model, places, with_sound=False) for one in told]

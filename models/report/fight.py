@@ -10,7 +10,7 @@ import numpy as np
 from agent.inference.fusion import FusionModel
 from agent.service.senses import Senses
 from models.fusion.clips import BUILD, folders, load_senses, manifest
-from models.fusion.evaluate import Told, area, false_at_recall, interval, tell
+from models.fusion.evaluate import Told, area, false_at_recall, interval, load_fusion, tell
 from models.fusion.export import ZOO
 from models.report import evidence
 
@@ -22,10 +22,7 @@ WORST = 6
 def measure(card: dict[str, Any], today: date) -> None:
     """Everything, into evidence/fight.json. Errors: SystemExit where the graph does not fit the senses."""
     senses = load_senses()
-    beside = {"vision": senses.vision.card, "hearing": senses.hearing.card}
-    model = FusionModel.load(senses.config.models, senses=beside)
-    if model is None:
-        raise SystemExit("there is no fusion graph: python -m models.fusion.export")
+    model = load_fusion(senses)
     both = told_of(model, senses)
     ways = {
         "picture and sound": both,
