@@ -62,3 +62,21 @@ def test_commands_are_found_where_documents_have_them_and_what_is_wrong_is_told(
     assert unknown(["camera", "fined"]) == "vedette camera fined"
     assert unknown(["run", "--recrod", "DIR"]) == "vedette run --recrod"
     assert unknown(["service", "install|uninstal"]) == "vedette service uninstal"
+
+
+def test_the_index_of_decisions_names_each_of_them_by_its_title() -> None:
+    folder = REPOSITORY / "docs" / "decisions"
+    told = (folder / "README.md").read_text()
+    for path in sorted(folder.glob("[0-9]*.md")):
+        number, title = path.read_text().splitlines()[0].removeprefix("# ").split(" ", 1)
+        assert path.name.startswith(number)
+        assert f"- [{number}]({path.name}) {title}\n" in told
+
+
+def test_every_link_between_documents_leads_to_a_file() -> None:
+    broken = []
+    for document in [*DOCUMENTS, *REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/decisions/*.md")]:
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text()):
+            if not (document.parent / target).exists():
+                broken.append(f"{document.relative_to(REPOSITORY)}: {target}")
+    assert broken == []
