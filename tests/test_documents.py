@@ -80,3 +80,8 @@ def test_every_link_between_documents_leads_to_a_file() -> None:
             if not (document.parent / target).exists():
                 broken.append(f"{document.relative_to(REPOSITORY)}: {target}")
     assert broken == []
+
+
+def test_the_map_of_documents_names_each_of_them() -> None:
+    told = (REPOSITORY / "docs" / "README.md").read_text()
+    assert [path.name for path in DOCUMENTS[1:] if path.name != "README.md" and f"({path.name})" not in told] == []
