@@ -25,7 +25,8 @@ From evidence to incidents
   evidence         adds up clues, by kind and sense
   policy           every threshold, in tables
   lifecycle        quiet, suspected, open, closing: the table of transitions
-  incidents        moves each incident along, joins what belongs together
+  cases            one kind on one camera, and the incident that it may have opened: data
+  incidents        moves each case along, joins what belongs together
   sentences        what an incident says, for people
 """
 

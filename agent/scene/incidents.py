@@ -5,15 +5,15 @@ speaks for it, what agrees on the same camera supports it, and what explains it 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from agent.scene.evidence import Clue, Key, Ledger, Level, Reason, belief, strongest_first
-from agent.scene.lifecycle import TRANSITIONS, Event, State
+from agent.scene.cases import Case, Draft, Standing, confidence, is_same_moment, news, reaches
+from agent.scene.evidence import Clue, Ledger, Level, Reason, belief, strongest_first
+from agent.scene.lifecycle import TRANSITIONS, Event
 from agent.scene.policy import (
     CLOSE_FRAC,
     GATE_FRAC,
     HEADROOM_LLR,
-    SAME_BANG_S,
     SIGNAL_LLR,
     SUPPORTS_OF,
     SUSPECT_FRAC,
@@ -31,65 +31,12 @@ SAID_FRAC = 0.5
 """Of the most that another sense may add: what adds less is a reason, but the sentence does not claim it."""
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An incident while it is open; several cases share one when the same bang was heard by several cameras."""
-
-    ordinal: int
-    kind: str
-    started_ns: int
-    cameras: list[str]
-    drill: bool
-    told_ns: int = 0
-    told: object = None
-    told_severity: Severity | None = None
-    sure: bool = False
-    peak_llr: float = 0.0
-    without_sound: bool = False
-    without_picture: bool = False
-    reasons: dict[tuple[str, Key], Reason] = field(default_factory=dict)
-    words: dict[str, str | float] = field(default_factory=dict)
-    zones: set[str] = field(default_factory=set)
-    agreeing: list[str] = field(default_factory=list)
-    absorbs: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Case:
-    """One kind on one camera."""
-
-    camera: str
-    kind: str
-    rule: KindRule
-    ledger: Ledger
-    state: State = "quiet"
-    draft: _Draft | None = None
-    opened_ns: int = 0
-    strong_ns: int = 0
-    faded_ns: int = 0
-    spent: bool = False  # closed by timeout: opens again only after it was weak
-    drill: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """What a case has at this moment."""
-
-    level: Level
-    supports: tuple[Reason, ...]
-    threshold_llr: float
-
-    @property
-    def margin(self) -> float:
-        return self.level.total - self.threshold_llr
-
-
 class Desk:
     """All cases of all cameras. `note` what was observed, then `judge` the moment."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._cases: dict[tuple[str, str], _Case] = {}
+        self._cases: dict[tuple[str, str], Case] = {}
         self._signals: dict[tuple[str, str], Ledger] = {}
         self._last_ordinal = 0
 
@@ -105,7 +52,7 @@ class Desk:
         if case is None:
             if clue.llr <= 0.0:
                 return
-            case = self._cases[key] = _Case(camera, clue.kind, rule, self._new_ledger(clue.kind, rule))
+            case = self._cases[key] = Case(camera, clue.kind, rule, self._new_ledger(clue.kind, rule))
         case.ledger.note(clue, now_ns)
         case.drill = drill
 
@@ -173,11 +120,11 @@ class Desk:
     def _new_ledger(self, kind: str, rule: KindRule) -> Ledger:
         return Ledger(decay_s=rule.decay_s, most_llr=self._policy.threshold_llr(kind) + HEADROOM_LLR)
 
-    def _standing(self, case: _Case, now_ns: int) -> _Standing:
+    def _standing(self, case: Case, now_ns: int) -> Standing:
         own = case.ledger.level(now_ns)
         threshold = self._policy.threshold_llr(case.kind)
         if own.total < GATE_FRAC * threshold:
-            return _Standing(own, (), threshold)
+            return Standing(own, (), threshold)
         level, supports = own, []
         for support in SUPPORTS_OF.get(case.kind, ()):
             ledger = self._ledger(case.camera, support.signal)
@@ -190,14 +137,14 @@ class Desk:
             if given.total > 0.1:
                 level = level.plus(given)
                 supports.append(_as_support(said[0], support.signal, given.total))
-        return _Standing(level, tuple(supports), threshold)
+        return Standing(level, tuple(supports), threshold)
 
     def _ledger(self, camera: str, signal: str) -> Ledger | None:
         case = self._cases.get((camera, signal))
         return case.ledger if case else self._signals.get((camera, signal))
 
     def _event(
-        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+        self, case: Case, standing: Standing, standings: Mapping[tuple[str, str], Standing], now_ns: int
     ) -> Event:
         level, threshold = standing.level.total, standing.threshold_llr
         if case.state in ("open", "closing"):
@@ -216,7 +163,7 @@ class Desk:
         return "strong"
 
     def _is_explained(
-        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+        self, case: Case, standing: Standing, standings: Mapping[tuple[str, str], Standing], now_ns: int
     ) -> bool:
         """Whether another case accounts for the same happening."""
         if self._waits(case, standing, standings, now_ns):
@@ -226,7 +173,7 @@ class Desk:
             if case.kind not in other.rule.silences:
                 continue
             if key[0] == case.camera:
-                if other.draft is not None and _reaches(other, began_ns):
+                if other.draft is not None and reaches(other, began_ns):
                     return True
                 rival = standings[key]
                 mutual = other.kind in case.rule.silences
@@ -234,12 +181,12 @@ class Desk:
                 told = rival.margin >= 0.0 and self._policy.allows(other.kind, other.camera)
                 if told and (stronger or not mutual) and not self._waits(other, rival, standings, now_ns):
                     return True
-            elif case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns):
+            elif case.rule.joins_cameras and other.rule.joins_cameras and is_same_moment(other.draft, began_ns):
                 return True
         return False
 
     def _waits(
-        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+        self, case: Case, standing: Standing, standings: Mapping[tuple[str, str], Standing], now_ns: int
     ) -> bool:
         """Whether a doubtful case waits for what is open on its camera, or has perhaps just begun.
 
@@ -264,7 +211,7 @@ class Desk:
         return now_ns - since_ns >= duration_s * NS_PER_S
 
     def _apply(
-        self, case: _Case, event: Event, standing: _Standing, now_ns: int, reason: CloseReason | None = None
+        self, case: Case, event: Event, standing: Standing, now_ns: int, reason: CloseReason | None = None
     ) -> Iterator[IncidentChange]:
         before = case.state
         case.state, action = TRANSITIONS[before, event]
@@ -280,7 +227,7 @@ class Desk:
             ended_ns = case.faded_ns if before == "closing" and event == "expired" else now_ns
             yield from self._close(case, ended_ns, now_ns, reason or ("timeout" if timeout else "quiet"))
 
-    def _open(self, case: _Case, standing: _Standing, now_ns: int) -> Iterator[IncidentChange]:
+    def _open(self, case: Case, standing: Standing, now_ns: int) -> Iterator[IncidentChange]:
         case.opened_ns = now_ns
         began_ns = case.ledger.began_ns()
         began_ns = now_ns if began_ns is None else min(began_ns, now_ns)
@@ -290,7 +237,7 @@ class Desk:
             shared.cameras.append(case.camera)
             return
         self._last_ordinal += 1
-        draft = case.draft = _Draft(self._last_ordinal, case.kind, began_ns, [case.camera], case.drill)
+        draft = case.draft = Draft(self._last_ordinal, case.kind, began_ns, [case.camera], case.drill)
         absorbed = [other for other in self._cases.values() if self._absorbs(case, other, began_ns, now_ns)]
         draft.absorbs = [other.draft.ordinal for other in absorbed if other.draft]
         # What becomes part of this one was told as that severe already.
@@ -302,18 +249,18 @@ class Desk:
             # What was doubtful was not told as what it may yet turn out to be.
             other.spent = case.kind not in other.rule.waits_for
 
-    def _same_elsewhere(self, case: _Case, began_ns: int) -> _Draft | None:
+    def _same_elsewhere(self, case: Case, began_ns: int) -> Draft | None:
         if not case.rule.joins_cameras:
             return None
         for (camera, kind), other in sorted(self._cases.items()):
             draft = other.draft
             if kind != case.kind or draft is None or draft.drill != case.drill or case.camera in draft.cameras:
                 continue
-            if camera != case.camera and _is_same_moment(draft, began_ns):
+            if camera != case.camera and is_same_moment(draft, began_ns):
                 return draft
         return None
 
-    def _absorbs(self, case: _Case, other: _Case, began_ns: int, now_ns: int) -> bool:
+    def _absorbs(self, case: Case, other: Case, began_ns: int, now_ns: int) -> bool:
         if other.draft is None:
             return False
         if case.kind in other.rule.waits_for:
@@ -322,11 +269,11 @@ class Desk:
         elif other.kind not in case.rule.absorbs:
             return False
         if other.camera != case.camera:
-            return case.rule.joins_cameras and other.rule.joins_cameras and _is_same_moment(other.draft, began_ns)
+            return case.rule.joins_cameras and other.rule.joins_cameras and is_same_moment(other.draft, began_ns)
         reach_s = case.rule.reach_s
         return reach_s == 0.0 or abs(other.draft.started_ns - began_ns) <= reach_s * NS_PER_S
 
-    def _close(self, case: _Case, ended_ns: int, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
+    def _close(self, case: Case, ended_ns: int, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
         draft = case.draft
         if draft is None:
             return
@@ -336,7 +283,7 @@ class Desk:
             yield Closed(incident=self._incident(case, draft, now_ns, ended_ns, reason))
         case.ledger.reset(now_ns)
 
-    def _close_whole(self, case: _Case, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
+    def _close_whole(self, case: Case, now_ns: int, reason: CloseReason) -> Iterator[IncidentChange]:
         """Close a case and all that share its incident."""
         draft = case.draft
         for other in [other for other in self._cases.values() if other.draft is draft]:
@@ -345,7 +292,7 @@ class Desk:
             yield from self._close(other, now_ns, now_ns, reason)
 
     def _tell(
-        self, case: _Case, standing: _Standing, standings: Mapping[tuple[str, str], _Standing], now_ns: int
+        self, case: Case, standing: Standing, standings: Mapping[tuple[str, str], Standing], now_ns: int
     ) -> Iterator[IncidentChange]:
         """An update, where there is something new to say and the last word was long enough ago, or it is severer."""
         draft = case.draft
@@ -356,13 +303,13 @@ class Desk:
         escalates = self._severity(case, draft) != draft.told_severity
         if draft.told is None or not (escalates or self._passed(draft.told_ns, now_ns, UPDATE_EVERY_S)):
             return
-        if escalates or _news(draft) != draft.told:
+        if escalates or news(draft) != draft.told:
             yield Updated(incident=self._incident(case, draft, now_ns))
 
-    def _hides_what_is_sure(self, case: _Case, standings: Mapping[tuple[str, str], _Standing]) -> bool:
+    def _hides_what_is_sure(self, case: Case, standings: Mapping[tuple[str, str], Standing]) -> bool:
         """Whether something is not told for the sake of this one that would be critical by itself."""
         return any(
-            standings[key].margin >= other.rule.sure_llr and _reaches(case, other.ledger.began_ns() or other.strong_ns)
+            standings[key].margin >= other.rule.sure_llr and reaches(case, other.ledger.began_ns() or other.strong_ns)
             for key, other in self._cases.items()
             if key in standings
             and key[0] == case.camera
@@ -372,11 +319,11 @@ class Desk:
             and self._policy.allows(other.kind, other.camera)
         )
 
-    def _severity(self, case: _Case, draft: _Draft) -> Severity:
+    def _severity(self, case: Case, draft: Draft) -> Severity:
         """As severe as its kind once it is sure; a warning until then."""
         return "warning" if case.rule.severity == "critical" and not draft.sure else case.rule.severity
 
-    def _learn(self, case: _Case, standing: _Standing) -> None:
+    def _learn(self, case: Case, standing: Standing) -> None:
         """Keep in the draft what the ledger knows now, so that reasons outlive their decay."""
         draft = case.draft
         if draft is None:
@@ -404,11 +351,11 @@ class Desk:
             draft.agreeing += [signal for signal in signals if signal not in draft.agreeing]
 
     def _incident(
-        self, case: _Case, draft: _Draft, now_ns: int, ended_ns: int | None = None, reason: CloseReason | None = None
+        self, case: Case, draft: Draft, now_ns: int, ended_ns: int | None = None, reason: CloseReason | None = None
     ) -> Incident:
         severity = self._severity(case, draft)
         escalated = draft.told_severity is not None and severity != draft.told_severity
-        draft.told_ns, draft.told, draft.told_severity = now_ns, _news(draft), severity
+        draft.told_ns, draft.told, draft.told_severity = now_ns, news(draft), severity
         evidence = tuple(one.evidence() for one in sorted(draft.reasons.values(), key=strongest_first)[:MOST_TOLD])
         zones = tuple(sorted(draft.zones))
         cameras = (draft.cameras[0], *sorted(draft.cameras[1:]))
@@ -422,7 +369,7 @@ class Desk:
             started_ns=draft.started_ns,
             at_ns=now_ns,
             ended_ns=ended_ns,
-            confidence=round(_confidence(draft), 6),
+            confidence=round(confidence(draft), 6),
             summary=sentence(
                 draft.kind,
                 draft.words,
@@ -447,33 +394,6 @@ def _about(support: Support, began_ns: int | None) -> tuple[int, int] | None:
     if support.within_s is None or began_ns is None:
         return None
     return began_ns + round(support.within_s[0] * NS_PER_S), began_ns + round(support.within_s[1] * NS_PER_S)
-
-
-def _confidence(draft: _Draft) -> float:
-    return belief(draft.peak_llr + 20.0, 20.0)
-
-
-def _news(draft: _Draft) -> object:
-    """What is worth an update when it changes."""
-    return (
-        tuple(draft.cameras),
-        frozenset(draft.reasons),
-        draft.without_sound,
-        draft.without_picture,
-        tuple(draft.absorbs),
-        round(_confidence(draft) * 5),
-    )
-
-
-def _reaches(other: _Case, began_ns: int) -> bool:
-    if other.draft is None:
-        return False
-    reach_ns = round(other.rule.reach_s * NS_PER_S)
-    return not reach_ns or other.draft.started_ns - reach_ns <= began_ns <= other.strong_ns + reach_ns
-
-
-def _is_same_moment(draft: _Draft | None, began_ns: int) -> bool:
-    return draft is not None and abs(draft.started_ns - began_ns) <= SAME_BANG_S * NS_PER_S
 
 
 def _as_support(said: Reason, signal: str, llr: float) -> Reason:
