@@ -9,7 +9,7 @@ import typer
 
 from agent.cli.address import Address, sound_source, source_address
 from agent.cli.look import lasting_name, looked_through, snapshot_spec_of, spec_of, take_picture, write_picture
-from agent.cli.options import AsJson, ConfigFile, known, name
+from agent.cli.options import AsJson, ConfigFile, meant, name_of
 from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Cameras: add them, look through them, take them out.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="Its name: a-z, 0-9, _ and -.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help='What it is called, such as door or "Eingang Süd".', show_default=False),
+]
 Source = Annotated[str, typer.Argument(metavar="NAME|URL", help="A camera's name, or any address.")]
 
 
@@ -45,20 +48,24 @@ def add(
     """Add a camera.
 
     For example: vedette camera add door rtsp://192.0.2.10/stream1 --user admin --password-stdin
+
+    What is not plain (a-z, 0-9, _ and -) is kept as its name, and an identifier for topics and commands is made of it.
     """
     from agent.config.credentials import write_credential
     from agent.config.places import config_path
 
+    camera, called = name_of(name, "camera")
     address, ear = source_address(url), sound_source(sound)
     main = source_address(snapshot_url) if snapshot_url else Address(url="")
     if address.username and ear.username and address.username != ear.username:
         raise typer.BadParameter("one user name serves picture and sound of a camera.", param_hint="--sound")
     if main.username and (main.username, main.password) != (address.username, address.password):
         raise typer.BadParameter("one login serves both streams of a camera.", param_hint="--snapshot-url")
-    secrets = {f"camera-{name}": _password(address, password_stdin), f"sound-{name}": ear.password}
+    secrets = {f"camera-{camera}": _password(address, password_stdin), f"sound-{camera}": ear.password}
     _write_camera(
-        name,
+        camera,
         {
+            **({"name": called} if called else {}),
             "url": address.url,
             "username": user or address.username or ear.username,
             "sound": ear.url,
@@ -73,7 +80,8 @@ def add(
             place = write_credential(credential, secret, config)
             if secret in (address.password, ear.password):
                 warn(f"a password in a URL stays in the shell's history; Vedette moved it to {place}")
-    say(f"{name} is in {config_path(config)}. Next: vedette camera probe {name}")
+    told = f"{called} ({camera})" if called else camera
+    say(f"{told} is in {config_path(config)}. Next: vedette camera probe {camera}")
     lasting = lasting_name(address.url)
     if lasting != address.url:
         remark(f"{address.url} may be another camera after a restart; {lasting} stays this one (--replace).")
@@ -97,7 +105,7 @@ def read_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _write_camera(name: str, values: dict[str, str], *, replace: bool, config: Path | None) -> None:
+def _write_camera(camera: str, values: dict[str, str], *, replace: bool, config: Path | None) -> None:
     from agent.config.edit import edit, with_key
     from agent.config.text import parse
 
@@ -105,19 +113,19 @@ def _write_camera(name: str, values: dict[str, str], *, replace: bool, config: P
 
     def change(text: str) -> str:
         cameras = parse(text, "the configuration").get("cameras", {})
-        if name not in cameras:
-            return with_key(text, ("cameras", name), plain)
+        if camera not in cameras:
+            return with_key(text, ("cameras", camera), plain)
         if not replace:
-            raise typer.BadParameter(f"there is a camera {name} already. Take another name, or add --replace.")
+            raise typer.BadParameter(f"there is a camera {camera} already. Take another name, or add --replace.")
         for key, value in values.items():
-            if cameras[name].get(key, DEFAULTS.get(key)) != value:
-                text = with_key(text, ("cameras", name, key), value)
+            if cameras[camera].get(key, DEFAULTS.get(key)) != value:
+                text = with_key(text, ("cameras", camera, key), value)
         return text
 
     edit(change, config)
 
 
-DEFAULTS = {"username": "", "sound": "same", "transport": "tcp", "snapshot_url": ""}
+DEFAULTS = {"name": "", "username": "", "sound": "same", "transport": "tcp", "snapshot_url": ""}
 
 
 @app.command("list")
@@ -134,14 +142,21 @@ def list_(
         return
     cameras = load(config).cameras
     if as_json:
-        print_json([{"name": name, **_told(camera)} for name, camera in cameras.items()])
+        print_json([{"camera": name, **_told(camera)} for name, camera in cameras.items()])
         return
     rows = [
-        (name, camera.url, camera.sound, ", ".join(camera.zones) or "-", "yes" if camera.enabled else "no")
+        (
+            name,
+            camera.name or "-",
+            camera.url,
+            camera.sound,
+            ", ".join(camera.zones) or "-",
+            "yes" if camera.enabled else "no",
+        )
         for name, camera in cameras.items()
     ]
     print_table(
-        ("camera", "url", "sound", "zones", "enabled"), rows, empty="No camera yet: vedette camera add NAME URL"
+        ("camera", "name", "url", "sound", "zones", "enabled"), rows, empty="No camera yet: vedette camera add NAME URL"
     )
 
 
@@ -199,11 +214,11 @@ def remove(name: Name, config: ConfigFile = None) -> None:
     from agent.config.edit import edit, without_key
     from agent.config.load import load
 
-    known(load(config).cameras, name, "camera")
-    edit(lambda text: without_key(text, ("cameras", name)), config)
-    for credential in (f"camera-{name}", f"sound-{name}"):
+    camera = meant(load(config).cameras, name, "camera")
+    edit(lambda text: without_key(text, ("cameras", camera)), config)
+    for credential in (f"camera-{camera}", f"sound-{camera}"):
         remove_credential(credential, config)
-    say(f"{name} is gone from the configuration.")
+    say(f"{camera} is gone from the configuration.")
 
 
 @app.command()

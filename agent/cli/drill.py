@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import AsJson, ConfigFile, known
+from agent.cli.options import AsJson, ConfigFile, known, meant
 from agent.cli.output import console, print_json, remark
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def drill(
 
     known(dict(PLANS), kind, "drill")
     settings = load(config)
-    known(settings.cameras, camera, "camera")
+    camera = meant(settings.cameras, camera, "camera")
     if not as_json:
-        remark(f"Drill: {kind} on camera {camera}, to {settings.broker.url}")
+        remark(f"Drill: {kind} on camera {settings.called(camera)}, to {settings.broker.url}")
     done = run_drill(
         settings,
         kind=kind,

@@ -26,7 +26,7 @@ SHORT_ID = 8
 VERDICTS = ("true", "false")
 CSV_COLUMNS = (
     "id", "started_at", "ended_at", "node", "camera", "kind", "severity",
-    "confidence", "close_reason", "drill", "clip", "verdict", "note", "summary",
+    "confidence", "close_reason", "drill", "clip", "verdict", "note", "summary", "camera_name",
 )  # fmt: skip
 
 Since = Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 90m, 2d, today, 08:30, 2026-11-21.")]
@@ -57,6 +57,8 @@ def list_(
     state: StateFolder = None,
 ) -> None:
     """List incidents, newest first: `vedette incidents list --since 2d --kind fall`."""
+    from agent.uplink.messages.payload import name_in
+
     found = _found(state, _query(since, until, kind, camera, severity, text, only_open, limit))
     if as_json:
         print_json(found)
@@ -64,7 +66,7 @@ def list_(
     rows = [
         (
             local(message["started_at"]),
-            message["camera"],
+            name_in(message),
             message["kind"] + (" (drill)" if message["drill"] else ""),
             message["severity"],
             lasted(message),

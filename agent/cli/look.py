@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.cli.address import source_address
-from agent.cli.options import known
+from agent.cli.options import meant
 from agent.cli.output import remark
 from agent.errors import SourceError, VedetteError, redacted
 
@@ -33,13 +33,12 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     from agent.service.sources import source_spec
 
     known_config = _known_config(config)
-    if source not in known_config.cameras:
-        address = (
-            source_address(source) if not looks_like_a_name(source) else known(known_config.cameras, source, "camera")
-        )
+    camera = _camera(source, known_config)
+    if camera is None:
+        address = source_address(source)
         return SourceSpec(camera="probe", url=address.url, username=address.username, password=address.password or None)
-    password = read_credential(f"camera-{source}", config)
-    as_in_service = source_spec(source, known_config.cameras[source], known_config.analysis, password)
+    password = read_credential(f"camera-{camera}", config)
+    as_in_service = source_spec(camera, known_config.cameras[camera], known_config.analysis, password)
     return replace(as_in_service, analysis_fps=None, want_sound=True, loop=False)
 
 
@@ -49,11 +48,18 @@ def snapshot_spec_of(source: str, config: Path | None) -> "SourceSpec":
     from agent.service.sources import snapshot_spec
 
     known_config = _known_config(config)
-    if source not in known_config.cameras:
+    camera = _camera(source, known_config)
+    if camera is None:
         return spec_of(source, config)
-    password = read_credential(f"camera-{source}", config)
-    main = snapshot_spec(source, known_config.cameras[source], known_config.analysis, password)
+    password = read_credential(f"camera-{camera}", config)
+    main = snapshot_spec(camera, known_config.cameras[camera], known_config.analysis, password)
     return replace(main, analysis_fps=None, loop=False) if main is not None else spec_of(source, config)
+
+
+def _camera(source: str, config: "Config") -> str | None:
+    """Return which camera of the configuration is meant, by identifier or name; None where `source` is an address."""
+    is_named = any(source in (camera, its.name) for camera, its in config.cameras.items())
+    return meant(config.cameras, source, "camera") if is_named or looks_like_a_name(source) else None
 
 
 def _known_config(config: Path | None) -> "Config":

@@ -4,7 +4,7 @@ import typer
 
 from agent.cli.options import AsJson, ConfigFile, polygon
 from agent.cli.output import print_json, print_table, say
-from agent.cli.zone import CameraName, Corners, ZoneName, cameras_of, put_part, remove_part, spelled
+from agent.cli.zone import CameraName, Corners, PlainName, cameras_of, put_part, remove_part, spelled, the_camera
 
 app = typer.Typer(help="Privacy masks: what no model and no snapshot ever sees.")
 
@@ -12,7 +12,7 @@ app = typer.Typer(help="Privacy masks: what no model and no snapshot ever sees."
 @app.command()
 def add(
     camera: CameraName,
-    mask: ZoneName,
+    mask: PlainName,
     corners: Corners,
     replace: bool = typer.Option(False, "--replace", help="Change a mask that exists."),
     config: ConfigFile = None,
@@ -21,6 +21,7 @@ def add(
 
     For example: vedette mask add door neighbour --polygon "0,0 0.3,0 0.3,0.4 0,0.4"
     """
+    camera = the_camera(camera, config)
     put_part(camera, "masks", mask, {"polygon": polygon(corners)}, replace=replace, config=config)
     say(f"{camera} has the mask {mask}. Look at it: vedette zone draw {camera}")
 
@@ -48,6 +49,6 @@ def list_(
 
 
 @app.command()
-def remove(camera: CameraName, mask: ZoneName, config: ConfigFile = None) -> None:
+def remove(camera: CameraName, mask: PlainName, config: ConfigFile = None) -> None:
     """Take a mask out of the configuration."""
     remove_part(camera, "masks", mask, config)

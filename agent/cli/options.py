@@ -1,10 +1,13 @@
 """Options and arguments that several commands share, and the checks of what a person typed."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from agent.config.names import identifier, named
 
 NAME = re.compile(r"[a-z0-9_-]{1,32}")
 NAME_RULE = "names are 1 to 32 of a-z, 0-9, _ and -"
@@ -21,6 +24,30 @@ def name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise typer.BadParameter(f"{text!r} cannot be a name: {NAME_RULE}.")
     return text
+
+
+def name_of(text: str, what: str) -> tuple[str, str]:
+    """As `agent.config.names.named`. Raises typer.BadParameter."""
+    try:
+        return named(text, what)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} cannot be a name: {error.args[0]}.") from error
+
+
+def meant(table: Mapping[str, Any], typed: str, what: str) -> str:
+    """Return which of `table`, cameras, zones or lines by identifier, is meant: by that, or by its name.
+
+    Raises typer.BadParameter, which names those that are there.
+    """
+    if typed in table:
+        return typed
+    by_name = {its.name.casefold(): key for key, its in table.items() if getattr(its, "name", "")}
+    found = by_name.get(typed.casefold(), identifier(typed, what))
+    if found in table:
+        return found
+    there = ", ".join(sorted(f"{key} ({its.name})" if getattr(its, "name", "") else key for key, its in table.items()))
+    told = f"there are {there}" if there else "there is none yet"
+    raise typer.BadParameter(f"there is no {what} named {typed!r}; {told}.")
 
 
 def polygon(text: str) -> list[list[float]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.cli.output import warn
+from agent.uplink.messages.payload import name_in
 
 TRIES_AFTER_S = (0.0, 2.0, 10.0)  # a phone's service or the line to it may be away for a moment
 LONGEST_S = 30.0
@@ -24,7 +25,7 @@ def environment(message: Mapping[str, Any]) -> dict[str, str]:
     """Return what the command finds in its environment; VEDETTE_DRILL and VEDETTE_DELAYED are yes or empty."""
     told = {f"VEDETTE_{name.upper()}": str(message[name]).replace("\0", "") for name in _TOLD}
     marks = {f"VEDETTE_{name.upper()}": "yes" if message[name] else "" for name in ("drill", "delayed")}
-    return told | marks
+    return told | marks | {"VEDETTE_CAMERA_NAME": name_in(message).replace("\0", "")}
 
 
 def run_for(message: Mapping[str, Any], command: str, sleep: Callable[[float], None] = time.sleep) -> bool:

@@ -135,7 +135,7 @@ def _wrong(answer: Mapping[str, Any]) -> Iterator[str]:
         lost = {sense: its[sense]["why"] or its[sense]["reason"] for sense in _SENSES if _is_lost(its.get(sense))}
         for why in dict.fromkeys(lost.values()):  # a camera that is away takes both its senses along: said once
             senses = " and ".join(word for sense, word in _SENSES.items() if lost.get(sense) == why)
-            yield f"{camera}: {senses} lost: {why}"
+            yield f"{_called(camera, its)}: {senses} lost: {why}"
     if not told["broker"]["protocol"]:
         yield answer["broker_fault"] or "the broker is not connected yet"
     yield from told["degraded_because"]
@@ -153,15 +153,22 @@ def _is_lost(its: Mapping[str, Any] | None) -> bool:
 
 
 def _cameras(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    for name, its in told["cameras"].items():
+    for camera, its in told["cameras"].items():
         vision, sound = _sense(its.get("vision")), _sense(its.get("sound"))
         looked = f"{its['analysed_fps']:g} a second, {its['looked_at_fps']:g} looked at"
         level = "" if its["level_dbfs"] is None else f"{its['level_dbfs']:g} dBFS"
-        yield name, vision, looked if vision == "running" else "", sound, level if sound == "running" else ""
+        shown = vision, looked if vision == "running" else "", sound, level if sound == "running" else ""
+        yield _called(camera, its), *shown
     for setting in settings:
         camera, _, what = setting["setting"].partition("/")
         if what == "enabled" and setting["value"] == "off":
             yield camera, "off", "", "off", ""
+
+
+def _called(camera: str, its: Mapping[str, Any]) -> str:
+    """Return what people call a camera, with its identifier, by which it is set; an agent of before tells only that."""
+    name = its.get("name", camera)
+    return camera if name == camera else f"{name} ({camera})"
 
 
 def _sense(its: Mapping[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import ConfigFile, known
+from agent.cli.options import ConfigFile, meant
 from agent.cli.output import remark, say
 from agent.errors import ConfigError
 
@@ -70,8 +70,8 @@ def _settings(camera: str | None, path: Path | None) -> "tuple[Config, bool, str
         return Config(cameras={OWN_CAMERA: shown}), False, address.password or None
     settings = load(path)
     if camera is not None:
-        only = {camera: known(settings.cameras, camera, "camera")}
-        return settings.model_copy(update={"cameras": only}), True, None
+        wanted = meant(settings.cameras, camera, "camera")
+        return settings.model_copy(update={"cameras": {wanted: settings.cameras[wanted]}}), True, None
     enabled = {name: its for name, its in settings.cameras.items() if its.enabled}
     if not enabled:
         raise ConfigError("there is no camera to show", cure="Add one: vedette camera add NAME URL")

@@ -147,10 +147,12 @@ def _tell(news: "News") -> bool:
 def _incident_line(message: dict[str, Any]) -> str:
     from rich.markup import escape
 
+    from agent.uplink.messages.payload import name_in
+
     tail = f"closed: {message['close_reason']}" if message["phase"] == "close" else message["summary"]
     marks = "".join(f" [dim]{word}[/]" for word in ("drill", "delayed") if message[word])
     style, mark = SEVERITY_STYLE[message["severity"]], PHASE_MARK[message["phase"]]
-    where = f"{message['node']}/{message['camera']}"
+    where = f"{message['node']}/{name_in(message)}"
     return (
         f"{local(message['at'])[11:]}  [{style}]{mark} {escape(_plain(message['kind'])):<14}[/] "
         f"{escape(_plain(where)):<20} seq {message['seq']:<5}{marks} {escape(_plain(tail))}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.look import spec_of, take_picture, write_picture
-from agent.cli.options import AsJson, ConfigFile, known, name, polygon, polyline
+from agent.cli.options import AsJson, ConfigFile, known, meant, name, name_of, polygon, polyline
 from agent.cli.output import print_json, print_table, say, warn
 from agent.errors import ModelError
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Zones and lines: where somebody should not be, not stay, or not pass.")
 
-CameraName = Annotated[str, typer.Argument(metavar="CAMERA", callback=name, help="The camera's name.")]
-ZoneName = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="The zone's or line's name.")]
+CameraName = Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's name.")]
+ZoneName = Annotated[
+    str, typer.Argument(metavar="NAME", help='What the zone or line is called, such as yard or "Garage door".')
+]
+PlainName = Annotated[str, typer.Argument(metavar="NAME", callback=name, help="Its name: a-z, 0-9, _ and -.")]
 _POLYGON = typer.Option(
     "--polygon",
     metavar='"x,y x,y x,y"',
@@ -127,15 +130,16 @@ def add(
     if wrong:
         option = OPTIONS.get(wrong[0], wrong[0].replace("_", "-"))
         raise typer.BadParameter(f"--{option} is not for {'zones' if line is None else 'lines'}.")
-    if line is not None:
-        values = {"line": polyline(line)} | values
-        put_part(camera, "lines", zone, values, replace=replace, config=config)
-    else:
-        values = {"polygon": polygon(corners or "")} | values
-        put_part(camera, "zones", zone, values, replace=replace, config=config)
+    what = "zone" if line is None else "line"
+    part, called = name_of(zone, what)
+    shape = {"polygon": polygon(corners or "")} if line is None else {"line": polyline(line)}
+    camera = the_camera(camera, config)
+    values = ({"name": called} if called else {}) | shape | values
+    put_part(camera, f"{what}s", part, values, replace=replace, config=config)
     for unknown in _unknown((*(label or ()), *(object_label or ()))):
         warn(unknown)
-    say(f"{camera} has the {'zone' if line is None else 'line'} {zone}. Look at it: vedette zone draw {camera}")
+    told = f"{called} ({part})" if called else part
+    say(f"{camera} has the {what} {told}. Look at it: vedette zone draw {camera}")
 
 
 def _unknown(labels: Iterable[str]) -> Iterator[str]:
@@ -179,10 +183,9 @@ def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, repl
 def remove_part(camera: str, table: str, part: str, config: Path | None) -> None:
     """Take a zone, a line or a mask out of the configuration."""
     from agent.config.edit import edit, without_key
-    from agent.config.load import load
 
-    parts = getattr(known(load(config).cameras, camera, "camera"), table)
-    known(parts, part, table.removesuffix("s"))
+    camera = the_camera(camera, config)
+    part = meant(getattr(cameras_of(camera, config)[camera], table), part, table.removesuffix("s"))
     edit(lambda text: without_key(text, ("cameras", camera, table, part)), config)
     say(f"{part} is gone from the {table} of {camera}.")
 
@@ -204,11 +207,12 @@ def list_(
         print_json(rows)
         return
     print_table(
-        ("camera", "zone", "rules", "labels", "hours", "corners", "enabled"),
+        ("camera", "zone", "name", "rules", "labels", "hours", "corners", "enabled"),
         [
             (
                 row["camera"],
                 row["zone"],
+                row["name"] or "-",
                 f"crossing: {row['direction']}" if "line" in row else ", ".join(row["rules"]) or "counts",
                 ", ".join(row["labels"]),
                 ", ".join(row["hours"]) or "always",
@@ -226,7 +230,12 @@ def cameras_of(wanted: str | None, config: Path | None) -> "dict[str, Camera]":
     from agent.config.load import load
 
     cameras = load(config).cameras
-    return {wanted: known(cameras, wanted, "camera")} if wanted else cameras
+    return {(camera := meant(cameras, wanted, "camera")): cameras[camera]} if wanted else cameras
+
+
+def the_camera(wanted: str, config: Path | None) -> str:
+    """Return the identifier of the camera that is wanted."""
+    return next(iter(cameras_of(wanted, config)))
 
 
 def spelled(corners: list[list[float]]) -> str:
@@ -237,8 +246,9 @@ def spelled(corners: list[list[float]]) -> str:
 @app.command()
 def remove(camera: CameraName, zone: ZoneName, config: ConfigFile = None) -> None:
     """Take a zone or a line out of the configuration."""
-    its = cameras_of(camera, config)[camera]
-    remove_part(camera, "lines" if zone in its.lines else "zones", zone, config)
+    its = cameras_of(camera, config)[the_camera(camera, config)]
+    part = meant({**its.zones, **its.lines}, zone, "zone")
+    remove_part(camera, "lines" if part in its.lines else "zones", part, config)
 
 
 @app.command()
@@ -248,7 +258,7 @@ def draw(
     config: ConfigFile = None,
 ) -> None:
     """Draw the zones, lines and masks of a camera over a picture taken now."""
-    its = cameras_of(camera, config)[camera]
+    camera, its = next(iter(cameras_of(camera, config).items()))
     picture = take_picture(spec_of(camera, config))
     target = out or Path(f"{camera}-zones.jpg")
     write_picture(drawn(picture, its), target)

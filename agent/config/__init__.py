@@ -4,6 +4,7 @@ places       where the file, the credentials and the state live
 schema       every key, its unit and its reason
 cameras      those of a camera, and of what is drawn into its picture
 fields       what values may be
+names        what people call things, in any script, and the identifiers made of that
 text         TOML text → data, and the line a key stands on
 problems     what is wrong with the data, in words, with the nearest key
 load         file (and overrides) → Config, or one ConfigError

@@ -15,16 +15,23 @@ from agent.config.fields import (
     Name,
     Polygon,
     Polyline,
+    ReadableName,
     SourceUrl,
     Table,
     TimeZone,
     ZoneRule,
 )
 
+NAME_HELP = (
+    'What people are told instead of the identifier in [ ], in any script, such as "Eingang Süd"; topics and files '
+    "keep the identifier. Empty: that is told."
+)
+
 
 class Zone(Table):
     """A part of the picture with rules."""
 
+    name: ReadableName = Field("", description=NAME_HELP)
     polygon: Polygon = Field(description="Corners as [x, y] in fractions of the picture, at least three.")
     rules: tuple[ZoneRule, ...] = Field(
         ("intrusion",),
@@ -64,6 +71,7 @@ class Zone(Table):
 class Line(Table):
     """A line on the ground that is counted and watched."""
 
+    name: ReadableName = Field("", description=NAME_HELP)
     line: Polyline = Field(description="Points as [x, y] in fractions of the picture, at least two.")
     direction: Direction = Field(
         "both",
@@ -90,6 +98,7 @@ class Mask(Table):
 class Camera(Table):
     """One camera and the sound that belongs to it."""
 
+    name: ReadableName = Field("", description=NAME_HELP)
     url: SourceUrl = Field(
         description="rtsp(s)://, http(s)://, /dev/video0 or v4l2:NAME, a file, a folder of pictures, or lavfi:…",
         min_length=1,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.config import hours as week
+from agent.config.names import IDENTIFIER_PATTERN, LONGEST_NAME, readable
 from agent.kinds import KINDS
 
 RESERVED_CAMERA_NAMES = frozenset(
@@ -73,9 +74,10 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-NAME_PATTERN = r"^[a-z0-9_-]{1,32}$"
+NAME_PATTERN = IDENTIFIER_PATTERN
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 CameraName: TypeAlias = Annotated[Name, AfterValidator(_free_name)]
+ReadableName: TypeAlias = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(readable)]
 Kind: TypeAlias = Annotated[str, AfterValidator(_known_kind)]
 SourceUrl: TypeAlias = Annotated[str, AfterValidator(_whole_host)]
 Fraction: TypeAlias = Annotated[float, Field(ge=0.0, le=1.0)]

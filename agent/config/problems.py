@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from agent.config.names import LONGEST_NAME, identifier
 from agent.config.schema import NAME_PATTERN, Config
 from agent.errors import redacted
 
@@ -42,6 +43,8 @@ _LENGTHS = {
 NAME_RULE = "1 to 32 of a-z, 0-9, _ and -"
 _SECRET_WORDS = ("pass", "pwd", "secret", "token")
 _SHOWN_CHARACTERS = 60
+_ELSEWHERE = {"friendly_name": "name"}
+"""What keys are called by other programs of the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +98,22 @@ def _problem(detail: ErrorDetails) -> Problem:
         why, *cure = context["error"].args
         return Problem(keys=keys, why=str(why), cure=cure[0] if cure else "Change or remove it.")
     if name_itself:
-        return Problem(keys=keys, why="is not a possible name", cure=f"Names are {NAME_RULE}.")
+        return Problem(keys=keys, why="is not a possible name", cure=f"Names in [ ] are {NAME_RULE}.{_better(keys)}")
     near = nearest(str(detail["input"]), _choices(context)) if kind == "literal_error" else None
     hint = f"Did you mean {near}? " if near else ""
     allowed = _allowed(kind, context, detail["msg"])
     return Problem(
         keys=keys, why=found, cure=f"{hint}{f'Allowed: {allowed}. ' if allowed else ''}{_described(keys)}".strip()
     )
+
+
+def _better(keys: Sequence[str | int]) -> str:
+    """Return how a camera, zone or line is called whatever one likes."""
+    if len(keys) < 2 or keys[-2] not in ("cameras", "zones", "lines"):
+        return ""
+    wanted = str(keys[-1])[:LONGEST_NAME]
+    table = dotted((*keys[:-1], identifier(wanted, str(keys[-2]).removesuffix("s"))))
+    return f" Write [{table}], and below it: name = {json.dumps(wanted, ensure_ascii=False)}"
 
 
 def _choices(context: Mapping[str, Any]) -> list[str]:
@@ -140,7 +152,7 @@ def _unknown_key(keys: tuple[str | int, ...]) -> Problem:
             why="passwords are not kept in the configuration",
             cure="Take the line out, then `vedette config set-password`.",
         )
-    near = nearest(name, allowed)
+    near = _ELSEWHERE[name] if _ELSEWHERE.get(name) in allowed else nearest(name, allowed)
     hint = f"Did you mean {near}? " if near else ""
     place = f"[{table}]" if table else "the file"
     return Problem(keys=keys, why="there is no such key", cure=f"{hint}Allowed in {place}: {', '.join(allowed)}.")

@@ -4,9 +4,9 @@ The descriptions below and in `cameras` are the only place where a key is explai
 comments, `vedette config schema` prints them as JSON Schema. What values may be stands in `fields`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.config.cameras import Camera, Line, Mask, Zone
 from agent.config.fields import (
@@ -262,6 +262,24 @@ class Config(Table):
     policy: Policy = Policy()
     profiles: Profiles = Profiles()
     cameras: dict[CameraName, Camera] = Field(default_factory=dict, description="Cameras by name.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        told: dict[str, str] = {}
+        for camera in self.cameras:
+            other = told.setdefault(self.called(camera).casefold(), camera)
+            if other != camera:
+                raise ValueError(
+                    f"the cameras {other} and {camera} are both called {self.called(camera)}: "
+                    "nobody could tell which is meant",
+                    f"Change cameras.{camera}.name.",
+                )
+        return self
+
+    def called(self, camera: str) -> str:
+        """What people are told a camera is called: its name, or its identifier where it has none."""
+        its = self.cameras.get(camera)
+        return (its.name if its is not None else "") or camera
 
     def clips_of(self, camera: str) -> ClipsKept:
         """Of which incidents of a camera a film is kept."""

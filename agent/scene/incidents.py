@@ -373,8 +373,8 @@ class Desk:
             summary=sentence(
                 draft.kind,
                 draft.words,
-                cameras=cameras,
-                zones=zones,
+                cameras=[self._policy.called(camera) for camera in cameras],
+                zones=[self._policy.place_called(cameras, zone) for zone in zones],
                 agreeing=draft.agreeing,
                 doubtful=severity != case.rule.severity,
             ),

@@ -5,7 +5,7 @@ the thing happens than on an ordinary day. A threshold is therefore the prior od
 `e ** threshold` ordinary moments for one that is not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.config.schema import Config, Line, Profile, Sensitivity, Zone
@@ -206,6 +206,7 @@ class Policy:
     disabled_kinds: frozenset[str] = frozenset()
     margin_llr: Mapping[str, float] = field(default_factory=dict)  # kind → what its threshold is raised by here
     rules: Mapping[str, KindRule] = field(default_factory=lambda: RULES)
+    names: Mapping[str, str] = field(default_factory=dict)  # camera → what people call it, if not by its identifier
 
     def __post_init__(self) -> None:
         unknown = (self.disabled_kinds | self.rules.keys()) - set(KINDS)
@@ -237,7 +238,20 @@ class Policy:
             armed=config.policy.armed,
             disabled_kinds=frozenset((*config.policy.disabled_kinds, *profile.disabled_kinds)),
             margin_llr=dict(config.policy.margin_llr),
+            names={camera: its.name for camera, its in config.cameras.items() if its.name},
         )
+
+    def called(self, camera: str) -> str:
+        """What people call a camera."""
+        return self.names.get(camera, camera)
+
+    def place_called(self, cameras: Sequence[str], place: str) -> str:
+        """What people call a zone or a line of the first of `cameras` that has it."""
+        for camera in cameras:
+            its = self.zones.get(camera, {}).get(place) or self.lines.get(camera, {}).get(place)
+            if its is not None:
+                return its.name or place
+        return place
 
     def allows(self, kind: str, camera: str = "") -> bool:
         """Whether incidents of this kind may open (on this camera)."""

@@ -99,7 +99,10 @@ def sentence(
     agreeing: Sequence[str],
     doubtful: bool = False,
 ) -> str:
-    """One sentence: what, where, why. `agreeing` are the signals of another sense that confirm it."""
+    """One sentence: what, where, why. `cameras` and `zones` are what people call them.
+
+    `agreeing` are the signals of another sense that confirm it.
+    """
     variant = f"{kind}:{_variant(words)}" if "variant" in words else kind
     template = _OPENINGS.get(variant, _OPENINGS.get(kind, kind.replace("_", " ").capitalize() + " {where}"))
     if doubtful:

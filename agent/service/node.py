@@ -221,6 +221,7 @@ class Node:
         workers.add("control", self._control.run)
         listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
         workers.add("local socket", listening.serve)
+        workers.add("local drills", listening.drill)
         workers.add("normality", self._normality.run)
         workers.add("drift", self._drift.run)
         workers.add("clips", self._clips.run)
@@ -230,9 +231,9 @@ class Node:
 
     def _stop_in_order(self, workers: Workers) -> None:
         """End what commands the agent, what feeds the judge, the judge, what writes, and the uplink last."""
-        workers.tell_to_stop("local socket", *(("metrics",) if self._metrics is not None else ()))
+        workers.tell_to_stop("local socket", "local drills", *(("metrics",) if self._metrics is not None else ()))
         workers.end("control")
-        workers.end("local socket")
+        workers.end("local socket", "local drills")
         for name in self._cameras.end():
             _LOG.warning("worker %s did not stop in %.1f s", name, STOP_STEP_S)
         workers.end("see", "hear")

@@ -79,7 +79,9 @@ class Uplink:
         evidence: EvidenceFolder | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
         keep_incidents: int = history.KEEP_INCIDENTS,
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        """`names`: what people call the cameras."""
         self.topics = self._topics = topics
         self._outbox = outbox
         self._mqtt = mqtt
@@ -89,6 +91,7 @@ class Uplink:
         self._evidence = evidence
         self._random_bytes = random_bytes
         self._keep_incidents = keep_incidents
+        self._names = names or {}
         self._models: Mapping[str, str] = {}
         self._raised = _Raised()
 
@@ -137,6 +140,7 @@ class Uplink:
             run_id=run_id,
             evidence=EvidenceFolder(state_folder),
             keep_incidents=keep_incidents,
+            names={camera: config.called(camera) for camera in config.cameras},
         )
         uplink._begin(config.cameras.keys())
         return uplink
@@ -280,6 +284,7 @@ class Uplink:
             clock_synchronised=known.synchronised,
             models=self._models,
             absorbed_ids=[ids[ordinal].incident_id for ordinal in incident.absorbs if ordinal in ids],
+            camera_name=self._names.get(incident.camera, ""),
             snapshot=known.snapshot,
             clip=clip,
         )
@@ -319,7 +324,8 @@ class Uplink:
     def _publish_active(self, camera: str) -> None:
         messages = [message for message in self._raised.open.values() if camera in message["cameras"]]
         wall_ns = self._clock.now().wall_ns
-        active = active_message(camera, messages, at_wall_ns=wall_ns, node=self._topics.node)
+        name = self._names.get(camera, "")
+        active = active_message(camera, messages, camera_name=name, at_wall_ns=wall_ns, node=self._topics.node)
         self._mqtt.publish_latest(Latest(self._topics.of_camera(camera, "active"), encoded(active), retain=True))
 
     def _begin(self, cameras: Any) -> None:

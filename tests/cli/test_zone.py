@@ -110,7 +110,7 @@ def test_a_polygon_has_3_to_64_corners(count: int, fits: bool) -> None:
     ("arguments", "code", "told"),
     [
         (("add", "shed", "yard", "--polygon", SQUARE), 2, "there are door"),
-        (("add", "door", "The Yard", "--polygon", SQUARE), 2, "a-z, 0-9"),
+        (("add", "door", "The\tYard", "--polygon", SQUARE), 2, "U+0009"),
         (("add", "door", "yard", "--polygon", SQUARE, "--rule", "loiter"), 3, "Did you mean loitering?"),
         (("add", "door", "yard", "--polygon", SQUARE, "--hours", "mon-fry"), 3, "none of mon, tue"),
         (("add", "door", "yard", "--polygon", SQUARE, "--timezone", "Vienna"), 3, "Europe/Vienna"),

@@ -40,7 +40,12 @@ def failure(text: str, tmp_path: Path) -> ConfigError:
         ('[models]\ndevice = "gpux"\n', 2, "models.device", "Did you mean gpu? Allowed: auto, cpu, gpu"),
         ('[policy]\ndisabled_kinds = ["fall", "fal"]\n', 2, "policy.disabled_kinds[1]", "'fal' is no kind"),
         ('[cameras.state]\nurl = "x"\n', 1, "cameras.state", "is a topic of Vedette"),
-        ('[cameras."A b"]\nurl = "x"\n', 1, "cameras.A b", "Names are 1 to 32"),
+        ('[cameras."A b"]\nurl = "x"\n', 1, "cameras.A b", "Names in [ ] are 1 to 32"),
+        ('[cameras."A b"]\nurl = "x"\n', 1, "cameras.A b", 'Write [cameras.a-b], and below it: name = "A b"'),
+        (CAMERA + 'name = "a\\u0007b"\n', 3, "cameras.door.name", "U+0007"),
+        (CAMERA + f'name = "{"ä" * 65}"\n', 3, "cameras.door.name", "at most 64 characters"),
+        (CAMERA + 'friendly_name = "Tür"\n', 3, "cameras.door.friendly_name", "Did you mean name?"),
+        (CAMERA + "name = 7\n", 3, "cameras.door.name", "text in quotes"),
         ('[cameras.door]\ntransport = "tcp"\n', 1, "cameras.door.url", "is missing"),
         (CAMERA + ZONE + "polygon = [[0, 1]]\n", 4, "cameras.door.zones.yard.polygon", "at least 3 entries"),
         (CAMERA + ZONE + "polygon = [[0,0],[0,1],[1,2]]\n", 4, "polygon[2][1]", "at most 1"),
@@ -221,3 +226,18 @@ def test_any_override_is_taken_or_a_configuration_error(text: str) -> None:
             of_data({}, [override])
         except ConfigError as error:
             assert error.what  # noqa: PT017 - either outcome is right, a third is not
+
+
+def test_two_cameras_that_people_could_not_tell_apart_are_refused(tmp_path: Path) -> None:
+    other = '[cameras.back]\nurl = "rtsp://192.0.2.2/"\n'
+    for name, other_name in (("Tür", "TÜR"), ("Back", "")):
+        told = f'name = "{other_name}"\n' if other_name else ""
+        error = failure(f'{CAMERA}name = "{name}"\n{other}{told}', tmp_path)
+        assert "nobody could tell which is meant" in error.line()
+        assert "name" in error.cure
+
+
+def test_a_camera_is_called_by_its_name_or_by_its_identifier() -> None:
+    cameras = {"door": {"url": "x", "name": " Eingang Süd "}, "back": {"url": "y"}}
+    config = Config.model_validate({"cameras": cameras})
+    assert [config.called(camera) for camera in ("door", "back", "gone")] == ["Eingang Süd", "back", "gone"]

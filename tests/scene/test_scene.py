@@ -38,7 +38,7 @@ from tests.scene.observe import (
 DOOR = Zone(polygon=((0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (0.5, 1.0)))
 
 
-def zones(*rules: str, **changes: float) -> Policy:
+def zones(*rules: str, **changes: float | str) -> Policy:
     zone = DOOR.model_copy(update={"rules": rules, **changes})
     return Policy(zones={"cam": {"door": zone}})
 
@@ -402,6 +402,16 @@ def test_an_intrusion_opens_after_its_dwell_with_the_zone() -> None:
     assert incident.zones == ("door",)
     assert "zone door" in incident.summary
     assert incident.evidence[0].modality == "rule"
+
+
+def test_the_sentence_calls_camera_and_zone_as_people_do_and_the_rest_keeps_identifiers() -> None:
+    plain = zones("intrusion", name="Tür {0}")
+    camera = next(iter(plain.zones))
+    named = replace(plain, names={camera: "Eingang Süd %s"})
+    people = watching(15, lambda t: [walking(t)])
+    incident, without = only(play(people, named)), only(play(people, zones("intrusion")))
+    assert "at Eingang Süd %s, zone Tür {0}, for" in incident.summary
+    assert replace(incident, summary=without.summary) == without
 
 
 def test_breaking_glass_shortens_the_dwell_of_an_intrusion() -> None:

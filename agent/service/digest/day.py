@@ -5,15 +5,15 @@ a day begins and ends at the midnights of a zone, so it has 23 to 25 hours.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 from agent.uplink.evidence.clips import clip_path
 from agent.uplink.evidence.pictures import picture_of
-from agent.uplink.history.history import Query, Verdict, judged, lives
+from agent.uplink.history.history import Query, Verdict, camera_names, judged, lives
 from agent.uplink.messages.payload import Message
 from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import DATABASE
@@ -60,6 +60,11 @@ class Day:
     zone: tzinfo | None  # in which times are shown; None: this machine's
     entries: tuple[Entry, ...]
     drills: tuple[Entry, ...]
+    names: Mapping[str, str] = field(default_factory=dict)  # what people call the cameras, where that is known
+
+    def called(self, camera: str) -> str:
+        """What people call a camera."""
+        return self.names.get(camera, camera)
 
     @property
     def nodes(self) -> list[str]:
@@ -87,7 +92,7 @@ def gathered(state_folder: Path, day: date, *, zone: tzinfo | None, now: datetim
     store = open_for_reading(state_folder / DATABASE)
     try:
         found = lives(store, Query(since=_utc(begin), until=_utc(midnight)))
-        verdicts = judged(store)
+        verdicts, names = judged(store), camera_names(store)
     finally:
         store.close()
     entries = [
@@ -108,6 +113,7 @@ def gathered(state_folder: Path, day: date, *, zone: tzinfo | None, now: datetim
         zone=zone,
         entries=tuple(entry for entry in entries if not entry.newest["drill"]),
         drills=tuple(entry for entry in entries if entry.newest["drill"]),
+        names=names,
     )
 
 

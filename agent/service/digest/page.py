@@ -101,7 +101,7 @@ def _timeline(day: Day) -> str:
     for camera in cameras:
         mine = [entry for entry in (*day.entries, *day.drills) if camera in entry.newest["cameras"]]
         packed = rows(sorted(mine, key=lambda entry: entry.started), day)
-        lanes.append(f'<text class="lane" x="0" y="{top + 15}">{escape(camera)}</text>')
+        lanes.append(f'<text class="lane" x="0" y="{top + 15}">{escape(day.called(camera))}</text>')
         for index, row in enumerate(packed):
             y_px = top + LANE_HEAD_PX + index * ROW_PX
             lanes += [_bar(entry, day, y_px) for entry in row]
@@ -159,7 +159,7 @@ def _counts(day: Day) -> str:
         return ""
     kinds = sorted({kind for kind, _ in counts}, key=lambda kind: (-_of_kind(day, kind), kind))
     most = max(counts.values())
-    head = "".join(f"<th>{escape(camera)}</th>" for camera in cameras)
+    head = "".join(f"<th>{escape(day.called(camera))}</th>" for camera in cameras)
     body = []
     for kind in kinds:
         cells = "".join(_cell(counts[kind, camera], most) for camera in cameras)
@@ -234,7 +234,7 @@ def _films(entries: Sequence[Entry]) -> dict[str, bytes]:
 
 def _card(entry: Entry, day: Day, film: bytes | None = None) -> str:
     newest = entry.newest
-    places = " · ".join(escape(camera) for camera in newest["cameras"])
+    places = " · ".join(escape(day.called(camera)) for camera in newest["cameras"])
     zones = "".join(f" · zone {escape(zone)}" for zone in newest["zones"])
     blind = "" if entry.jpeg or film else " blind"
     return (
@@ -343,7 +343,8 @@ def _drills(day: Day) -> str:
         return ""
     items = "".join(
         f'<li id="i{escape(entry.newest["id"])}"><time>{_clock(entry.started, day, "%H:%M:%S")}</time>'
-        f"<b>{_kind(entry.newest['kind'])}</b><span>{escape(', '.join(entry.newest['cameras']))}</span>"
+        f"<b>{_kind(entry.newest['kind'])}</b>"
+        f"<span>{escape(', '.join(map(day.called, entry.newest['cameras'])))}</span>"
         f"<span>{escape(entry.newest['summary'].removeprefix('Drill: '))}</span></li>"
         for entry in day.drills
     )

@@ -10,6 +10,7 @@ from agent.service.digest.day import Day, Entry
 from agent.service.rendering.film import Film
 from agent.service.rendering.overlay import View
 from agent.types import NS_PER_S, Incident, Uint8Array
+from agent.uplink.messages.payload import name_in
 
 HOLD_S = 3.0
 FPS = 10
@@ -56,7 +57,7 @@ def _view(entry: Entry) -> View:
         evidence=(),
     )
     beliefs = {entry["signal"]: min(1.0, max(0.0, entry["score"])) for entry in message["evidence"]}
-    return View(camera=message["camera"], media_time_s=entry.open_after_s, beliefs=beliefs, incidents=(incident,))
+    return View(camera=name_in(message), media_time_s=entry.open_after_s, beliefs=beliefs, incidents=(incident,))
 
 
 def _local(rfc3339: str) -> str:

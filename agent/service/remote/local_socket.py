@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import os
+import queue
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -49,7 +50,7 @@ class Controls(Protocol):
 
 
 class LocalSocket:
-    """The node's end; `serve` on a thread of its own, one caller after the other."""
+    """The node's end. `serve` and `drill` on a thread each: who asks how it is does not wait for a drill to be over."""
 
     def __init__(
         self, folder: Path, drills: Drills, controls: Controls, beside: Callable[[], Mapping[str, Any]] = dict
@@ -59,6 +60,7 @@ class LocalSocket:
         self._drills = drills
         self._controls = controls
         self._beside = beside
+        self._drilling: queue.SimpleQueue[tuple[socket.socket, dict[str, Any]]] = queue.SimpleQueue()
 
     def serve(self, stop: threading.Event) -> None:
         """Answer callers until `stop` is set; where the folder takes no socket, nothing can be asked."""
@@ -72,15 +74,33 @@ class LocalSocket:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     caller, _ = listening.accept()
-                    with caller:
-                        self._answer(caller, stop)
+                    self._take(caller, stop)
             self._path.unlink(missing_ok=True)
 
-    def _answer(self, caller: socket.socket, stop: threading.Event) -> None:
+    def drill(self, stop: threading.Event) -> None:
+        """Run the drills that were asked for, one after the other, until `stop` is set."""
+        while not stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                caller, asked = self._drilling.get(timeout=LOOK_S)
+                with caller:
+                    self._answer(caller, asked, stop)
+
+    def _take(self, caller: socket.socket, stop: threading.Event) -> None:
+        """Answer a caller, or hand them on where the answer is a drill."""
         caller.settimeout(SPEAK_S)
+        asked: dict[str, Any] = {}
+        with contextlib.suppress(OSError):
+            asked = _question(caller)
+        if asked.get("action") == "drill":
+            self._drilling.put((caller, asked))
+            return
+        with caller:
+            self._answer(caller, asked, stop)
+
+    def _answer(self, caller: socket.socket, asked: dict[str, Any], stop: threading.Event) -> None:
         with contextlib.suppress(OSError):  # a caller who leaves ends the drill
             try:
-                for answer in self._answers(_question(caller), stop):
+                for answer in self._answers(asked, stop):
                     _speak(caller, answer)
             except VedetteError as error:
                 _speak(caller, {"error": error.what, "why": error.why, "cure": error.cure})
@@ -120,7 +140,8 @@ def answer_of(folder: Path, question: Mapping[str, Any], *, timeout_s: float) ->
                 answer: dict[str, Any] = json.loads(lines.readline())
         except (OSError, ValueError) as error:
             raise VedetteError(
-                f"the agent of {folder} gave no answer", cure="It may be busy with a drill; ask again in a minute."
+                f"the agent of {folder} gave no answer",
+                cure="Ask again in a minute; `vedette service logs` tells what it is busy with.",
             ) from error
     if "error" in answer:
         raise VedetteError(answer["error"], why=answer["why"], cure=answer["cure"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from agent.config.names import in_ascii
 from agent.types import Box, Heard, Incident, Severity, Track, Uint8Array
 
 Colour = tuple[int, int, int]
@@ -72,13 +73,13 @@ def _corners(canvas: Uint8Array, box: Box) -> tuple[tuple[int, int], tuple[int, 
     )
 
 
+# The vector font knows ASCII only.
 def _text(canvas: Uint8Array, text: str, at: tuple[int, int], colour: Colour = _WHITE, scale: float = 0.45) -> None:
-    plain = text.encode("ascii", "replace").decode()  # the vector font knows ASCII only
-    cv2.putText(canvas, plain, at, _FONT, scale, colour, 1, cv2.LINE_AA)
+    cv2.putText(canvas, in_ascii(text), at, _FONT, scale, colour, 1, cv2.LINE_AA)
 
 
 def _text_width_px(text: str, scale: float) -> int:
-    return int(cv2.getTextSize(text, _FONT, scale, 1)[0][0])
+    return int(cv2.getTextSize(in_ascii(text), _FONT, scale, 1)[0][0])
 
 
 def _track(canvas: Uint8Array, track: Track, colour: Colour) -> None:

@@ -183,6 +183,7 @@ class Report:
         counts = self._counts[name]
         seconds = max(1e-9, (now_ns - counts.since_ns) / NS_PER_S)
         said = {
+            "name": self._config.called(name),
             "analysed_fps": round(counts.pictures / seconds, 2),
             "looked_at_fps": round(counts.looked / seconds, 2),
             "replaced_pictures": self._frames.replaced(name),

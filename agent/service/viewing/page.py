@@ -199,7 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif levels == [""]:
             self._send_page("page.html")
         elif levels == ["cameras"]:
-            self._send(HTTPStatus.OK, list(self._live.screens.cameras))
+            self._send(
+                HTTPStatus.OK, [{"camera": camera, "name": name} for camera, name in self._live.screens.names.items()]
+            )
         elif len(levels) == 2 and levels[0] in ("picture", "state", "parts"):
             getattr(self, f"_get_{levels[0]}")(self._camera(levels[1]))
         else:

@@ -18,7 +18,7 @@ from agent.uplink.evidence.clips import clip_path
 from agent.uplink.evidence.pictures import picture_of, picture_path
 from agent.uplink.history import history
 from agent.uplink.history.history import LONGEST_NOTE, Marked, Query, Verdict
-from agent.uplink.messages.payload import Message, rfc3339
+from agent.uplink.messages.payload import Message, name_in, rfc3339
 from agent.uplink.outbox.delivery import deliveries, depth
 from agent.uplink.storage.store import NoHistoryError, open_beside, open_for_reading
 from agent.uplink.uplink import DATABASE
@@ -53,15 +53,17 @@ class Review:
             "today": now.date().isoformat(),
             "kinds": [],
             "cameras": [],
+            "names": {},
             "waiting": 0,
         }
         try:
             store = open_for_reading(self._database)
         except NoHistoryError as nothing:
-            return told | {"cameras": [], "kinds": [], "waiting": 0, "empty": nothing.line()}
+            return told | {"empty": nothing.line()}
         with closing(store):
             cameras, kinds = history.seen_on(store)
-            return told | {"cameras": cameras, "kinds": kinds, "waiting": depth(store)}
+            names = history.camera_names(store)
+            return told | {"cameras": cameras, "names": names, "kinds": kinds, "waiting": depth(store)}
 
     def incidents(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """Return one page of incidents, newest first, how many there are in all, and where the next page begins.
@@ -169,6 +171,7 @@ class Review:
         started = datetime.fromisoformat(message["started_at"]).astimezone(self._zone)
         return {
             **{key: message[key] for key in _ROW},
+            "camera_name": name_in(message),
             "day": f"{started:%A} {started.day} {started:%B %Y}",
             "time": f"{started:%H:%M:%S}",
             "verdict": None if verdict is None else self._said(verdict),

@@ -13,6 +13,7 @@ from typing import Any
 from agent.config.credentials import read_credential
 from agent.config.edit import edit, with_key, without_key
 from agent.config.load import load
+from agent.config.names import named
 from agent.config.schema import Broker, Camera, Config, Control, HomeAssistant, Metrics, Snapshots
 from agent.errors import ConfigError
 from agent.scene import Policy
@@ -24,6 +25,8 @@ from agent.service.viewing.review import Review
 from agent.service.viewing.screens import Screens
 
 SHAPES = {"zones": "polygon", "masks": "polygon", "lines": "line"}
+NAMED = ("zones", "lines")
+"""Those that have a name besides their identifier; nobody is told of a mask."""
 OWN_CAMERA = "camera"
 
 
@@ -41,8 +44,14 @@ class SavedParts:
     def keep(self, drawing: Drawing) -> None:
         """Write a shape; an existing one of that name keeps its rules. Raises ConfigError."""
         shape = _shape(drawing.table)
-        keys = ("cameras", drawing.camera, drawing.table, drawing.name, shape)
-        self._changed(edit(lambda text: with_key(text, keys, [list(point) for point in drawing.points]), self._path))
+        part, name = _named(drawing)
+        keys = ("cameras", drawing.camera, drawing.table, part)
+
+        def change(text: str) -> str:
+            text = with_key(text, (*keys, shape), [list(point) for point in drawing.points])
+            return with_key(text, (*keys, "name"), name) if name and drawing.table in NAMED else text
+
+        self._changed(edit(change, self._path))
 
     def remove(self, camera: str, table: str, name: str) -> None:
         """Take a shape away. Raises ConfigError."""
@@ -56,6 +65,14 @@ def shapes_of(camera: Camera) -> dict[str, dict[str, Any]]:
         table: {name: getattr(part, shape) for name, part in getattr(camera, table).items()}
         for table, shape in SHAPES.items()
     }
+
+
+def _named(drawing: Drawing) -> tuple[str, str]:
+    """Return identifier and name of what was drawn. Raises ConfigError."""
+    try:
+        return named(drawing.name, drawing.table.removesuffix("s"))
+    except ValueError as error:
+        raise ConfigError(f"this cannot be its name: {error.args[0]}", cure=error.args[1]) from error
 
 
 def _shape(table: str) -> str:

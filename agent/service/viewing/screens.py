@@ -59,12 +59,18 @@ class Screens:
         """`shows_looks`: outline the parts of the picture that were looked at in their own size."""
         self._shows_looks = shows_looks
         self._changed = threading.Condition()
+        self._names = {camera: config.called(camera) for camera in config.cameras}
         self._screens = {name: _Screen(outlines_of(config, name)) for name in config.cameras}
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Their names."""
+        """Their identifiers."""
         return tuple(self._screens)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What people call each of them."""
+        return self._names
 
     def frame(self, frame: Frame, latest_picture: LatestPicture) -> None:
         """Keep the full-size picture of `frame`."""
@@ -130,7 +136,7 @@ class Screens:
         if not screen.watchers or screen.picture is None:
             return
         view = View(
-            camera=seen.camera,
+            camera=self._names[seen.camera],
             media_time_s=(seen.at_ns - screen.since_ns) / NS_PER_S,
             tracks=scene.tracks(seen.camera),
             beliefs=scene.beliefs(seen.camera),
@@ -178,10 +184,10 @@ class Screens:
 
 
 def outlines_of(config: Config, camera: str) -> Outlines:
-    """The zones and lines of a camera by name."""
+    """The zones and lines of a camera by what people call them."""
     settings = config.cameras[camera]
-    zones = {name: zone.polygon for name, zone in settings.zones.items() if zone.enabled}
-    return zones | {name: line.line for name, line in settings.lines.items() if line.enabled}
+    zones = {zone.name or name: zone.polygon for name, zone in settings.zones.items() if zone.enabled}
+    return zones | {line.name or name: line.line for name, line in settings.lines.items() if line.enabled}
 
 
 def _likeliest(heard: Heard) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent.uplink.messages.payload import Message
+from agent.uplink.messages.payload import Message, name_in
 from agent.uplink.storage.store import Store
 
 KEEP_INCIDENTS = 50_000  # 0.5 to 1 GB with all their messages; the oldest beyond are forgotten
@@ -20,8 +20,8 @@ Marked = Literal["true", "false", "none"]
 class Query:
     """What to look for; everything given must hold. Times are RFC 3339 UTC with milliseconds.
 
-    `marked`: what a person said of it, `none` for nothing yet. `before`: (started_at, id) of an incident; only those
-    that come after it, newest first.
+    `cameras`: their identifiers, or what they were called then. `marked`: what a person said of it, `none` for nothing
+    yet. `before`: (started_at, id) of an incident; only those that come after it, newest first.
     """
 
     since: str | None = None
@@ -55,7 +55,7 @@ def record(db: sqlite3.Connection, message: Message, *, wall_offset_ns: int) -> 
 def _words(message: Message) -> str:
     signals = [entry["signal"] for entry in message["evidence"]]
     parts = [message["summary"], message["kind"], message["kind"].replace("_", " "), *message["zones"], *signals]
-    return "\n".join([*parts, *message["cameras"]]).casefold()
+    return "\n".join([*parts, *message["cameras"], name_in(message)]).casefold()
 
 
 def camera_of(db: sqlite3.Connection, incident_id: str) -> str | None:
@@ -152,8 +152,11 @@ def _conditions(query: Query) -> tuple[str, list[Any]]:
             values.append(time)
     if query.cameras:
         marks = ",".join("?" * len(query.cameras))
-        where.append(f"EXISTS (SELECT 1 FROM json_each(message, '$.cameras') WHERE value IN ({marks}))")
-        values += query.cameras
+        where.append(
+            f"(EXISTS (SELECT 1 FROM json_each(message, '$.cameras') WHERE value IN ({marks}))"
+            f" OR json_extract(message, '$.camera_name') IN ({marks}))"
+        )
+        values += [*query.cameras, *query.cameras]
     for word in query.text.casefold().split():
         where.append("instr(words, ?)")
         values.append(word)
@@ -181,6 +184,14 @@ def seen_on(store: Store) -> tuple[list[str], list[str]]:
     with store.reading() as db:
         pairs = db.execute("SELECT DISTINCT camera, kind FROM incident").fetchall()
     return sorted({camera for camera, _ in pairs}), sorted({kind for _, kind in pairs})
+
+
+def camera_names(store: Store) -> dict[str, str]:
+    """Return what each camera that incidents were raised on was called in its newest one."""
+    with store.reading() as db:
+        cameras = [camera for (camera,) in db.execute("SELECT DISTINCT camera FROM incident ORDER BY camera")]
+        newest = "SELECT message FROM incident WHERE camera = ? ORDER BY started_at DESC LIMIT 1"
+        return {camera: name_in(json.loads(db.execute(newest, (camera,)).fetchone()[0])) for camera in cameras}
 
 
 def course(store: Store, incident_id: str, most: int) -> list[Message]:

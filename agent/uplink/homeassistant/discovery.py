@@ -98,10 +98,12 @@ def _camera(config: Config, name: str, camera: Camera, topics: Topics, version: 
     parts |= {group.key: group_sensor(group, topics, name) for group in GROUPS}
     parts["lost"] = source_lost(topics, name)
     parts |= presence(topics, name, camera)
-    for line in camera.lines:
+    for line, drawn in camera.lines.items():
         for way in ("in", "out"):
             template = f"{{{{ value_json.lines['{line}'].{way}_total }}}}"
-            parts[f"line_{line}_{way}"] = measurement(f"{line} {way}", topics.of_camera(name, "stats"), template) | {
+            parts[f"line_{line}_{way}"] = measurement(
+                f"{drawn.name or line} {way}", topics.of_camera(name, "stats"), template
+            ) | {
                 "state_class": "total_increasing",
                 "icon": "mdi:swap-horizontal",
             }
@@ -123,7 +125,7 @@ def _camera(config: Config, name: str, camera: Camera, topics: Topics, version: 
     parts = {key: part | both for key, part in parts.items()}
     if config.control.enabled:
         parts |= _camera_switches(topics, name, camera)
-    device = {"name": f"{topics.node} {name}", "model": "camera", "via_device": _id(topics)}
+    device = {"name": camera.name or f"{topics.node} {name}", "model": "camera", "via_device": _id(topics)}
     return _device(device, parts, _id(topics, name), version)
 
 
@@ -133,14 +135,14 @@ def _camera_switches(topics: Topics, name: str, camera: Camera) -> dict[str, Mes
         "armed": switch(topics, "Armed", "armed", name) | {"icon": "mdi:shield"},
         "enabled": switch(topics, "Camera on", "enabled", name) | {"icon": "mdi:cctv"},
     }
-    for zone in camera.zones:
-        parts[f"zone_{zone}"] = switch(topics, f"Zone {zone}", "zone", name, zone) | {
+    for zone, drawn in camera.zones.items():
+        parts[f"zone_{zone}"] = switch(topics, f"Zone {drawn.name or zone}", "zone", name, zone) | {
             "icon": "mdi:vector-polygon",
             "entity_category": "config",
         }
-    for line in camera.lines:
+    for line, its in camera.lines.items():
         # Not line_<line>: a line `door_in` would take the place of the counter `in` of a line `door`.
-        parts[f"line_ON_{line}"] = switch(topics, f"Line {line}", "line", name, line) | {
+        parts[f"line_ON_{line}"] = switch(topics, f"Line {its.name or line}", "line", name, line) | {
             "icon": "mdi:vector-line",
             "entity_category": "config",
         }

@@ -17,7 +17,7 @@ MAX_STATE_CHARACTERS = 255  # Home Assistant's limit of a state
 
 def incident_event(topics: Topics, name: str) -> Message:
     """Return the event entity: it fires for each incident when it opens, and again where it becomes severer."""
-    told = ("id", "severity", "summary", "confidence", "zones", "delayed", "drill", "snapshot")
+    told = ("id", "camera_name", "severity", "summary", "confidence", "zones", "delayed", "drill", "snapshot")
     attributes = ", ".join(f"'{key}': value_json.{key}" for key in told)
     fired = "{{ {'event_type': value_json.kind, " + attributes + "} | tojson }}"
     return {
@@ -80,11 +80,11 @@ def presence(topics: Topics, name: str, camera: Camera) -> dict[str, Message]:
             "json_attributes_template": "{{ {'things': value_json.things, 'zones': value_json.zones} | tojson }}",
         },
     }
-    for zone in camera.zones:
+    for zone, its in camera.zones.items():
         # A zone that was drawn a moment ago may be missing in what the broker keeps.
         inside = f"(value_json.zones or {{}}).get('{zone}')"
         occupied = f"None if {inside} is none else 'ON' if {inside} else 'OFF'"
-        parts[f"inside_{zone}"] = _occupancy(f"{zone} occupied", topic, occupied)
+        parts[f"inside_{zone}"] = _occupancy(f"{its.name or zone} occupied", topic, occupied)
     return parts
 
 

@@ -75,12 +75,14 @@ def incident_message(
     clock_synchronised: bool,
     models: Mapping[str, str],
     absorbed_ids: Sequence[str] = (),
+    camera_name: str = "",
     snapshot: str | None = None,
     clip: str | None = None,
 ) -> Message:
     """Return the message of one change. `wall_offset_ns` is wall time minus the scene's time.
 
-    `models` names each model's short sha256; `snapshot` is the topic of the picture, if one was sent;
+    `models` names each model's short sha256; `camera_name` is what people call the camera, if not by its identifier;
+    `snapshot` is the topic of the picture, if one was sent;
     `clip` the film's path below the state folder, if one is kept.
     """
     incident = change.incident
@@ -91,6 +93,7 @@ def incident_message(
         "delayed": False,
         "node": node,
         "camera": incident.camera,
+        "camera_name": camera_name or incident.camera,
         "cameras": list(incident.cameras),
         "kind": incident.kind,
         "phase": phase_of(change),
@@ -167,16 +170,24 @@ def gap_message(*, seq: int, node: str, ranges: Sequence[tuple[int, int]], reaso
     }
 
 
-def active_message(camera: str, open_messages: Sequence[Message], *, at_wall_ns: int, node: str) -> Message:
+def active_message(
+    camera: str, open_messages: Sequence[Message], *, at_wall_ns: int, node: str, camera_name: str = ""
+) -> Message:
     """Return the retained truth about one camera: its open incidents, oldest first, without their evidence."""
     kept = ("id", "seq", "kind", "severity", "started_at", "at", "confidence", "summary", "drill")
     return {
         "schema": ACTIVE_SCHEMA,
         "node": node,
         "camera": camera,
+        "camera_name": camera_name or camera,
         "at": rfc3339(at_wall_ns),
         "incidents": [{key: message[key] for key in kept} for message in open_messages],
     }
+
+
+def name_in(message: Mapping[str, Any]) -> str:
+    """Return what people called the camera of a message of this box or of another, which may be older."""
+    return str(message.get("camera_name") or message["camera"])
 
 
 def cloud_event(message: Message, event_type: str, subject: str) -> dict[str, str]:

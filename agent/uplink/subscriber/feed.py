@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from agent.uplink.messages.payload import name_in
 from agent.uplink.mqtt.connection import Received
 from agent.uplink.subscriber.sequence import Ranges, SequenceCheck
 
@@ -55,7 +56,10 @@ News: TypeAlias = IncidentNews | GapNews | StatusNews | MissingNews | OddNews
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which incidents to tell; empty means all. Sequences are checked over all of them."""
+    """Which incidents to tell; empty means all. Sequences are checked over all of them.
+
+    Cameras go by identifier or by what people call them.
+    """
 
     nodes: Collection[str] = ()
     kinds: Collection[str] = ()
@@ -69,7 +73,7 @@ class Wanted:
             for wanted, values in (
                 (self.nodes, [message["node"]]),
                 (self.kinds, [message["kind"]]),
-                (self.cameras, message["cameras"]),
+                (self.cameras, [*message["cameras"], name_in(message)]),
                 (self.severities, [message["severity"]]),
             )
         )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from agent.config.schema import Config, Node, Snapshots
+from agent.config.schema import Camera, Config, Node, Snapshots
 from agent.errors import StoreError
 from agent.service.digest import page as digest_page
 from agent.service.digest.day import Day, gathered, quiet, rows, summary
@@ -26,9 +26,10 @@ LATER = datetime(2026, 11, 22, tzinfo=UTC)
 class Past:
     """A history that is written as the agent writes it, at times of our choosing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cameras: dict[str, Camera] | None = None) -> None:
         self.folder = folder
-        self._uplink = Uplink.open(Config(node=Node(name="box"), snapshots=Snapshots(enabled=True)), folder)
+        config = Config(node=Node(name="box"), snapshots=Snapshots(enabled=True), cameras=cameras or {})
+        self._uplink = Uplink.open(config, folder)
         self._count = 0
         self._values: dict[str, Any] = {}
 
@@ -204,3 +205,15 @@ def test_an_empty_day_says_so(past: Past) -> None:
 def test_without_a_history_there_is_a_cure(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="vedette run"):
         gathered(tmp_path, DAY, zone=UTC, now=LATER)
+
+
+def test_people_read_the_names_of_cameras_and_no_name_is_markup(tmp_path: Path) -> None:
+    attack = "Süd <img src=x onerror=alert(1)>"
+    past = Past(tmp_path, {"hall": Camera(url="x", name=attack)})
+    past.happened(NOON)
+    past.happened(NOON, cameras=("hall", "yard"))
+    day = past.day()
+    assert (day.called("hall"), day.called("yard")) == (attack, "yard")
+    shown = page(day, LATER)
+    assert "<img src=x" not in shown
+    assert shown.count("Süd &lt;img src=x onerror=alert(1)&gt;") >= 4  # in the lane, the table and on both cards

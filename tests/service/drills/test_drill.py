@@ -5,7 +5,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,15 +196,18 @@ class Desk:
 def served(folder: Path, drills: Drills) -> Iterator[Path]:
     """The local socket of a node, answering."""
     stop = threading.Event()
-    thread = threading.Thread(target=LocalSocket(folder, drills, Desk()).serve, args=(stop,))
-    thread.start()
+    local = LocalSocket(folder, drills, Desk())
+    threads = [threading.Thread(target=work, args=(stop,)) for work in (local.serve, local.drill)]
+    for thread in threads:
+        thread.start()
     wait(lambda: (folder / SOCKET).exists() and stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600)
     try:
         yield folder / SOCKET
     finally:
         stop.set()
-        thread.join(60)
-        assert not thread.is_alive()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def wait(found: Callable[[], bool], timeout_s: float = 90.0) -> None:
@@ -267,6 +270,31 @@ def test_the_line_tells_how_the_node_is_and_takes_settings(box: Box, tmp_path: P
             answer_of(tmp_path, question | {"setting": "war"}, timeout_s=60)
     with pytest.raises(VedetteError, match="no Vedette is running"):
         answer_of(tmp_path, {"action": "status"}, timeout_s=1)
+
+
+class Endless:
+    """A drill that ends when somebody says so."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def run(self, kind: str, camera: str, stop: threading.Event) -> Generator[Any, None, None]:
+        yield Step(stage="injected", at_ns=0)
+        wait(lambda: self.end.is_set() or stop.is_set())
+        yield Step(stage="published", at_ns=1)
+
+
+def test_who_asks_how_it_is_does_not_wait_for_a_drill_to_be_over(tmp_path: Path) -> None:
+    drills = Endless()
+    with served(tmp_path, drills):  # type: ignore[arg-type]
+        told = ask(tmp_path, "fall", "hall", timeout_s=60)
+        assert next(told)["stage"] == "injected"
+        assert answer_of(tmp_path, {"action": "status"}, timeout_s=60) == Desk().describe()
+        question = {"action": "set", "setting": "armed", "value": "off"}
+        assert answer_of(tmp_path, question, timeout_s=60)["kept"]
+        assert not drills.end.is_set()
+        drills.end.set()
+        assert [step["stage"] for step in told] == ["published"]
 
 
 def test_the_line_is_found_however_deep_its_folder_lies(box: Box, tmp_path: Path) -> None:

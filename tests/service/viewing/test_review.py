@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.config.schema import Camera
 from agent.errors import VedetteError
 from agent.service.viewing.page import Page
 from agent.service.viewing.review import PAGE_LENGTH, Review
@@ -403,3 +404,15 @@ def test_in_a_real_browser_names_and_sentences_are_words_and_never_markup(past: 
     assert ended.stdout.count("onerror") >= 4, "it stands there as text"
     assert '<img src="x"' not in ended.stdout
     assert ended.stdout.count("<script") == 1
+
+
+def test_rows_and_choices_say_what_people_call_the_cameras(tmp_path: Path, browser: Browser) -> None:
+    past = Past(tmp_path, {"hall": Camera(url="x", name="Eingang Süd")})
+    fall = past.happened(NOON, cameras=("hall", "yard"))
+    past.close()
+    about = browser.ask("/review/about")[1]
+    assert (about["cameras"], about["names"]) == (["hall"], {"hall": "Eingang Süd"})
+    row = browser.ask("/review/incidents")[1]["incidents"][0]
+    assert (row["camera_name"], row["cameras"]) == ("Eingang Süd", ["hall", "yard"])
+    assert listed(browser, camera="hall") == listed(browser, camera="Eingang Süd") == [fall]
+    assert listed(browser, text="eingang süd") == [fall]

@@ -93,7 +93,7 @@ def test_the_address_lets_one_browser_in_once(page: Page) -> None:
     assert first.enter() == 303
     assert first.cookie.startswith(f"{page.cookie}=")
     assert second.enter() == 403
-    assert first.ask("/cameras") == (200, ["hall"])
+    assert first.ask("/cameras") == (200, [{"camera": "hall", "name": "hall"}])
     assert b"<title>Vedette</title>" in first.ask("/")[1]
     assert second.ask("/cameras")[0] == 403
     assert second.ask("/cameras", Cookie=f"{page.cookie}=guess")[0] == 403
@@ -258,9 +258,13 @@ def test_pictures_come_and_a_drawn_zone_is_kept_and_watched(tmp_path: Path) -> N
         assert [list(point) for point in load(config).cameras["home"].zones["floor"].polygon] == TRIANGLE
         assert "# mine" in config.read_text()
         assert browser.ask("/parts/home")[1]["zones"] == {"floor": TRIANGLE}
-        status, told = browser.ask("/keep", drawing | {"name": "A B"})
-        assert status == 400
-        assert told["error"]
+        assert browser.ask("/keep", drawing | {"name": "Tür 2"}) == (200, {})
+        assert load(config).cameras["home"].zones["tuer-2"].name == "Tür 2"
+        assert browser.ask("/remove", {"camera": "home", "table": "zones", "name": "tuer-2"}) == (200, {})
+        for unreadable in ("", "A\tB", "x" * 65):
+            status, told = browser.ask("/keep", drawing | {"name": unreadable})
+            assert status == 400
+            assert told["error"]
         assert browser.ask("/keep", drawing | {"table": "node"})[0] == 400
         assert browser.ask("/remove", {"camera": "home", "table": "zones", "name": "floor"}) == (200, {})
         assert load(config).cameras["home"].zones == {}

@@ -266,3 +266,33 @@ def test_a_line_is_two_sensors_that_only_grow() -> None:
         "because": ["outbox: full"]
     }
     assert rendered(part("waiting", box)["value_template"], state) == "4"
+
+
+def test_people_read_names_and_topics_keep_identifiers() -> None:
+    hall = Camera(
+        url="rtsp://camera/1",
+        name="Eingang Süd",
+        zones={"gate": GATE.model_copy(update={"name": "Garage door"})},
+        lines={"sill": Line(name="Türschwelle", line=((0.0, 0.5), (1.0, 0.5)))},
+    )
+    config = CONFIG.model_copy(update={"cameras": {"hall": hall}})
+    message = told(config)[HALL]
+    plain = told(CONFIG.model_copy(update={"cameras": {"hall": Camera.model_validate(_nameless(hall))}}))[HALL]
+    assert message["device"]["name"] == "Eingang Süd"
+    assert part("inside_gate", config=config)["name"] == "Garage door occupied"
+    assert part("zone_gate", config=config)["name"] == "Zone Garage door"
+    assert part("line_ON_sill", config=config)["name"] == "Line Türschwelle"
+    assert part("line_sill_in", config=config)["name"] == "Türschwelle in"
+    assert _without_names(message) == _without_names(plain)
+
+
+def _nameless(camera: Camera) -> Any:
+    content = camera.model_dump()
+    parts = {key: {id: its | {"name": ""} for id, its in content[key].items()} for key in ("zones", "lines")}
+    return content | parts | {"name": ""}
+
+
+def _without_names(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_names(value) for key, value in content.items() if key != "name"}
+    return content

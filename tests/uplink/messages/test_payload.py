@@ -16,6 +16,7 @@ from agent.uplink.messages.payload import (
     encoded,
     gap_message,
     incident_message,
+    name_in,
     replay_id,
     rfc3339,
     schema,
@@ -72,8 +73,8 @@ def test_every_phase_of_an_incident_fits_the_schema() -> None:
 
 
 FIELDS = """
-schema id seq delayed node camera cameras kind phase severity escalated started_at at ended_at clock confidence summary
-without_sound without_picture evidence tracks zones snapshot clip models absorbs drill close_reason
+schema id seq delayed node camera camera_name cameras kind phase severity escalated started_at at ended_at clock
+confidence summary without_sound without_picture evidence tracks zones snapshot clip models absorbs drill close_reason
 """
 
 
@@ -123,6 +124,7 @@ def test_the_message_is_whole() -> None:
         "delayed": False,
         "node": "box",
         "camera": "hall",
+        "camera_name": "hall",
         "cameras": ["hall"],
         "kind": "fall",
         "phase": "close",
@@ -233,3 +235,14 @@ def test_cloud_events_attributes_are_those_of_version_1() -> None:
     assert attributes["dataschema"] == schema("incident-1")["$id"]
     gap = gap_message(seq=12, node="box", ranges=[(3, 5)], reason="age", at_wall_ns=0)
     assert cloud_event(gap, "vedette.gap", "")["dataschema"] == schema("gap-1")["$id"]
+
+
+def test_a_message_says_what_people_call_the_camera_in_any_script() -> None:
+    got = message(camera_name="Eingang Süd 入口")
+    assert (got["camera"], got["camera_name"]) == ("hall", "Eingang Süd 入口")
+    assert errors("incident-1", json.loads(encoded(got))) == []
+    assert "Eingang Süd 入口".encode() in encoded(got)
+    assert name_in(got) == "Eingang Süd 入口"
+    before = {key: value for key, value in got.items() if key != "camera_name"}  # of a box that knew no names
+    assert errors("incident-1", before) == []
+    assert name_in(before) == "hall"
