@@ -149,15 +149,15 @@ def folder_of(module: str) -> str:
     return ".".join(module.split(".")[:3])
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        *(f"agent/{name}" for name in ("capture", "config", "features", "inference", "scene", "service", "uplink")),
-        *(str(path.parent.relative_to(ROOT)) for path in sorted(AGENT.glob("uplink/*/__init__.py"))),
-        *(f"models/{name}" for name in ("fusion", "hearing", "vision")),
-    ],
+PACKAGES = sorted(
+    path.parent.relative_to(ROOT)
+    for top in ("agent", "benchmarks", "calibration", "models")
+    for path in (ROOT / top).rglob("__init__.py")
 )
-def test_a_package_names_each_of_its_modules_in_its_first_lines(package: str) -> None:
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=str)
+def test_a_package_names_each_of_its_modules_in_its_first_lines(package: Path) -> None:
     folder = ROOT / package
     told = set(re.findall(r"\w+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""))
     there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}

@@ -1,4 +1,16 @@
-"""The command line: typer commands, rendering for people, exit codes. Heavy imports live inside the commands."""
+"""The command line: typer commands, rendering for people, exit codes. Heavy imports live inside the commands.
+
+One module per command or group: bench, camera, config, demo, detect, digest, doctor, drill, incidents, init, listen,
+mask, mic, model, replay, run, service, status (also `set`), support_bundle, track, view, watch, zone.
+
+What they share
+  main      the entry point: which commands there are, and how every failure ends
+  options   options and arguments of several commands; when: times as people type them; address: of a camera
+  output    JSON or tables on stdout, messages on stderr; progress: bars; results: files of measuring commands
+  look      looking through a camera for a moment; find: cameras of this network
+  checks    what `vedette doctor` looks at
+  runner    the command that `vedette watch --run` starts
+"""
 
 import os
 
