@@ -169,7 +169,7 @@ def thresholds(
 
 def _judged(state: Path | None, now_llr: Mapping[str, float]) -> "list[Judged]":
     from agent.config.places import state_dir
-    from agent.uplink.history.history import Query, find, judged
+    from agent.uplink.history.history import Query, all_verdicts, find
     from agent.uplink.storage.store import open_for_reading
     from agent.uplink.uplink import DATABASE
     from calibration.applied import applied, margin_then
@@ -180,7 +180,7 @@ def _judged(state: Path | None, now_llr: Mapping[str, float]) -> "list[Judged]":
     if not path.exists():
         return []
     with closing(open_for_reading(path)) as store:
-        verdicts = {incident: verdict.true for incident, verdict in judged(store).items()}
+        verdicts = {incident: verdict.true for incident, verdict in all_verdicts(store).items()}
         return from_history(
             find(store, Query()), verdicts, lambda kind, started_at: margin_then(kind, started_at, known, now_llr)
         )

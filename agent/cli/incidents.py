@@ -89,13 +89,13 @@ def show(
     state: StateFolder = None,
 ) -> None:
     """Show one incident: what happened, why it was raised, and every message of it."""
-    from agent.uplink.history.history import judged
+    from agent.uplink.history.history import all_verdicts
     from agent.uplink.outbox.delivery import deliveries
 
     with closing(_store(state)) as store:
         messages = _one(store, incident)
         incident_id = messages[-1]["id"]
-        verdict, delivery = judged(store).get(incident_id), deliveries(store, [incident_id])[incident_id]
+        verdict, delivery = all_verdicts(store).get(incident_id), deliveries(store, [incident_id])[incident_id]
     if as_json:
         print_json([_with_verdict(message, verdict) for message in messages])
         return
@@ -339,10 +339,10 @@ def check_choices(kinds: list[str] | None, severities: list[str] | None) -> None
 
 
 def _found(state: Path | None, query: "Query") -> list[dict[str, Any]]:
-    from agent.uplink.history.history import find, judged
+    from agent.uplink.history.history import all_verdicts, find
 
     with closing(_store(state)) as store:
-        verdicts = judged(store)
+        verdicts = all_verdicts(store)
         return [_with_verdict(message, verdicts.get(message["id"])) for message in find(store, query)]
 
 

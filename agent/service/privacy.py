@@ -13,7 +13,7 @@ from agent import __version__
 from agent.config.schema import Camera, Config
 from agent.service.remote import settings
 from agent.service.sources import DEVICE_PREFIX
-from agent.uplink.control.commands import asked, listened, setting_topic
+from agent.uplink.control.commands import command_topics, label_of, setting_topic
 from agent.uplink.homeassistant.discovery import discovery, status_topic
 from agent.uplink.messages.topics import Topics
 
@@ -72,7 +72,7 @@ def _leaving(config: Config, topics: Topics) -> Iterator[Leaving]:
         yield _words(topics.of_node("response"), "answers to who asks; also to the response topic that they choose")
     for setting in settings.every(config).values():
         topic = setting_topic(topics, setting.name, setting.camera, setting.place)
-        yield _words(topic, f"how {asked(setting)} is", retained=True)
+        yield _words(topic, f"how {label_of(setting)} is", retained=True)
     for topic in discovery(config, version=__version__):
         what = "names of box, cameras, zones and lines, for Home Assistant"
         yield _words(topic, what, retained=True)
@@ -177,5 +177,5 @@ def _host(url: str) -> str:
 
 def _listens_to(config: Config, topics: Topics) -> tuple[str, ...]:
     wanted: tuple[str, ...] = (topics.of_node("state"),)  # whether another box uses our name
-    wanted += listened(topics) if config.control.enabled else ()
+    wanted += command_topics(topics) if config.control.enabled else ()
     return (*wanted, status_topic(config)) if config.homeassistant.enabled else wanted

@@ -142,7 +142,7 @@ class Uplink:
             keep_incidents=keep_incidents,
             names={camera: config.called(camera) for camera in config.cameras},
         )
-        uplink._begin(config.cameras.keys())
+        uplink._close_what_was_left(config.cameras.keys())
         return uplink
 
     def describe_models(self, models: Mapping[str, str]) -> None:
@@ -169,7 +169,7 @@ class Uplink:
         jpeg = self._jpeg(picture)
         if jpeg is not None:
             known = replace(known, snapshot=self._topics.snapshot(incident.camera, known.incident_id))
-        message = self._outbox.write(lambda batch: self._put(batch, change, known, jpeg, clip))
+        message = self._outbox.write(lambda batch: self._write(batch, change, known, jpeg, clip))
         self._remember(change, known, message)
         if jpeg is not None and self._evidence is not None:  # a better view replaces the one before
             self._evidence.keep(known.incident_id, jpeg)
@@ -264,7 +264,7 @@ class Uplink:
         settings = self._snapshots
         return encode_jpeg(picture, quality=settings.quality, max_width_px=settings.max_width_px)
 
-    def _put(
+    def _write(
         self, batch: Batch, change: IncidentChange, known: _Known, jpeg: bytes | None, clip: str | None
     ) -> Message:
         """Snapshot, message, history: in this order, all or nothing. May run twice."""
@@ -328,7 +328,7 @@ class Uplink:
         active = active_message(camera, messages, camera_name=name, at_wall_ns=wall_ns, node=self._topics.node)
         self._mqtt.publish_latest(Latest(self._topics.of_camera(camera, "active"), encoded(active), retain=True))
 
-    def _begin(self, cameras: Any) -> None:
+    def _close_what_was_left(self, cameras: Any) -> None:
         """Close what a crash or a loss of power left open, and tell the truth about every camera."""
         left = self._outbox.write(self._close_left_open)
         for camera in {*cameras, *(camera for message in left for camera in message["cameras"])}:

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.uplink.evidence.clips import clip_path
 from agent.uplink.evidence.pictures import picture_of
-from agent.uplink.history.history import Query, Verdict, camera_names, judged, lives
+from agent.uplink.history.history import Query, Verdict, all_verdicts, camera_names, lives
 from agent.uplink.messages.payload import Message
 from agent.uplink.storage.store import open_for_reading
 from agent.uplink.uplink import DATABASE
@@ -92,7 +92,7 @@ def gathered(state_folder: Path, day: date, *, zone: tzinfo | None, now: datetim
     store = open_for_reading(state_folder / DATABASE)
     try:
         found = lives(store, Query(since=_utc(begin), until=_utc(midnight)))
-        verdicts, names = judged(store), camera_names(store)
+        verdicts, names = all_verdicts(store), camera_names(store)
     finally:
         store.close()
     entries = [

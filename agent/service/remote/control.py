@@ -27,13 +27,13 @@ from agent.uplink.control.commands import (
     Places,
     Request,
     Setting,
-    asked,
-    listened,
-    said,
+    command_topics,
+    label_of,
+    setting_text,
     setting_topic,
 )
-from agent.uplink.control.parsing import understood
-from agent.uplink.control.replies import MAX_TOPIC, addressed, response
+from agent.uplink.control.parsing import parse_command
+from agent.uplink.control.replies import MAX_TOPIC, reply_to, response
 from agent.uplink.evidence.clips import FILM_TYPE, film_of
 from agent.uplink.homeassistant.discovery import BIRTH, discovery, status_topic
 from agent.uplink.messages.payload import encoded
@@ -120,7 +120,7 @@ class Control:
     @property
     def topics(self) -> tuple[str, ...]:
         """What the uplink should listen to."""
-        wanted = listened(self._topics) if self._config.control.enabled else ()
+        wanted = command_topics(self._topics) if self._config.control.enabled else ()
         return (*wanted, status_topic(self._config)) if self._config.homeassistant.enabled else wanted
 
     def take(self, received: Received) -> None:
@@ -160,8 +160,8 @@ class Control:
         found = [
             {
                 "setting": path,
-                "value": said(_known(set_now.get(path, shown[path].value))),
-                "configured": said(_known(setting.value)),
+                "value": setting_text(_known(set_now.get(path, shown[path].value))),
+                "configured": setting_text(_known(setting.value)),
                 "until": for_a_while[path].until if path in for_a_while else None,
             }
             for path, setting in configured.items()
@@ -175,9 +175,9 @@ class Control:
         received = Received(topic=topic, payload=encoded(dict(payload)), qos=1, retain=False)
 
         def work() -> dict[str, Any]:
-            command = understood(received, self._topics, self._cameras, self._actions.wall_ns())
+            command = parse_command(received, self._topics, self._cameras, self._actions.wall_ns())
             result: dict[str, Any] = self._do(command)
-            self._log(logging.INFO, "on this machine: %s %s", asked(command), result)
+            self._log(logging.INFO, "on this machine: %s %s", label_of(command), result)
             return result
 
         return self._local.ask(work)
@@ -202,10 +202,10 @@ class Control:
         command: Command | None = None
         reason, result = "", None
         try:
-            command = understood(received, self._topics, self._cameras, self._actions.wall_ns())
+            command = parse_command(received, self._topics, self._cameras, self._actions.wall_ns())
             result = self._do(command)
             outcome = f" {result}" if isinstance(command, Setting) else ""
-            self._log(logging.INFO, "over MQTT: %s%s", asked(command), outcome)
+            self._log(logging.INFO, "over MQTT: %s%s", label_of(command), outcome)
         except CommandError as error:
             reason = error.what
             self._log(logging.WARNING, "refused over MQTT, %s: %s", ascii(received.topic[:MAX_TOPIC]), reason)
@@ -218,7 +218,7 @@ class Control:
             result=result,
         )
         closed = (f"{self._config.homeassistant.discovery_prefix}/",)
-        self._uplink.answer(addressed(received, message, self._topics, closed))
+        self._uplink.answer(reply_to(received, message, self._topics, closed))
 
     def _log(self, level: int, text: str, *values: object) -> None:
         """Log what came of a command; whoever sends for ever does not fill the log."""
@@ -238,7 +238,7 @@ class Control:
         path = settings.path_of(setting)
         value = self._settings.get(path, settings.every(self.config)[path].value)
         topic = setting_topic(self._topics, setting.name, setting.camera, setting.place)
-        return Latest(topic, said(_known(value)).encode(), retain=True, content_type="text/plain")
+        return Latest(topic, setting_text(_known(value)).encode(), retain=True, content_type="text/plain")
 
     def _do(self, command: Command) -> Any:
         if isinstance(command, Setting):

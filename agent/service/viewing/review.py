@@ -79,7 +79,7 @@ class Review:
             found = history.find(store, query)
             whole = history.count(store, self._query({**asked, "before": ""})) if query.before is None else None
             ids = [message["id"] for message in found]
-            verdicts, delivered = history.judged(store), deliveries(store, ids)
+            verdicts, delivered = history.all_verdicts(store), deliveries(store, ids)
         rows = [self._row(message, verdicts.get(message["id"])) | asdict(delivered[message["id"]]) for message in found]
         more = f"{rows[-1]['started_at']} {rows[-1]['id']}" if len(rows) == PAGE_LENGTH else None
         return {"incidents": rows, "total": whole, "before": more}
@@ -91,7 +91,10 @@ class Review:
             messages = history.course(store, incident_id, MOST_MESSAGES)
             if not messages:
                 raise AskedError("this incident is not in the history", cure="It may have been forgotten meanwhile.")
-            verdict, delivery = history.judged(store).get(incident_id), deliveries(store, [incident_id])[incident_id]
+            verdict, delivery = (
+                history.all_verdicts(store).get(incident_id),
+                deliveries(store, [incident_id])[incident_id],
+            )
         newest = messages[-1]
         film = clip_path(self._folder, incident_id)
         return {

@@ -68,7 +68,7 @@ class Request:
 Command: TypeAlias = Setting | Request
 
 
-def listened(topics: Topics) -> tuple[str, ...]:
+def command_topics(topics: Topics) -> tuple[str, ...]:
     """Return what to subscribe to."""
     return topics.of_node("set/#"), topics.of_camera("+", "set/#"), topics.of_node("request")
 
@@ -79,12 +79,12 @@ def setting_topic(topics: Topics, name: Name, camera: str = "", place: str = "")
     return topics.of_camera(camera, levels) if camera else topics.of_node(levels)
 
 
-def said(value: bool | str) -> str:
+def setting_text(value: bool | str) -> str:
     """Return a setting as its topic tells it."""
     return value if isinstance(value, str) else "on" if value else "off"
 
 
-def asked(command: Command) -> str:
+def label_of(command: Command) -> str:
     """Return in short what a command is about, for the log and the answer."""
     if isinstance(command, Request):
         return command.action

@@ -50,7 +50,7 @@ _ID = re.compile(r"[\x20-\x7e]{1,64}")
 _INCIDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def understood(received: Received, topics: Topics, cameras: Cameras, now_wall_ns: int) -> Command:
+def parse_command(received: Received, topics: Topics, cameras: Cameras, now_wall_ns: int) -> Command:
     """Return what a message on one of the `listened` topics wants. Raises CommandError."""
     if received.retain:
         _refuse("a command must not be retained: it would be obeyed again at every connection")
@@ -72,7 +72,7 @@ def _of_node(levels: list[str], value: object) -> Setting:
         return Setting(name="sensitivity", value=_choice(value, SENSITIVITIES))
     if levels == ["profile"]:
         return Setting(name="profile", value=_choice(value, PROFILES))
-    return _refuse(f"there is no setting {shown('/'.join(levels))}; there are armed, profile and sensitivity")
+    return _refuse(f"there is no setting {printable('/'.join(levels))}; there are armed, profile and sensitivity")
 
 
 def _of_camera(camera: str, levels: list[str], value: object, cameras: Cameras) -> Setting:
@@ -82,15 +82,15 @@ def _of_camera(camera: str, levels: list[str], value: object, cameras: Cameras) 
             return Setting(name=name, value=_switch(value), camera=camera)
         case ["zone" | "line" as name, place]:
             if place not in getattr(cameras[camera], name):
-                _refuse(f"camera {camera} has no {name} {shown(place)}")
+                _refuse(f"camera {camera} has no {name} {printable(place)}")
             return Setting(name=name, value=_switch(value), camera=camera, place=place)
     there_are = "armed, enabled, zone/<zone> and line/<line>"
-    return _refuse(f"a camera has no setting {shown('/'.join(levels))}; it has {there_are}")
+    return _refuse(f"a camera has no setting {printable('/'.join(levels))}; it has {there_are}")
 
 
 def _require_camera(camera: str, cameras: Cameras) -> None:
     if camera not in cameras:
-        _refuse(f"there is no camera {shown(camera)}")
+        _refuse(f"there is no camera {printable(camera)}")
 
 
 def _switch(value: object) -> bool | None:
@@ -100,7 +100,7 @@ def _switch(value: object) -> bool | None:
     if text == DEFAULT:
         return None
     if text not in ON_OFF:
-        _refuse(f"{shown(value)} is neither on nor off nor default")
+        _refuse(f"{printable(value)} is neither on nor off nor default")
     return ON_OFF[text]
 
 
@@ -108,7 +108,7 @@ def _choice(value: object, choices: Collection[str]) -> str | None:
     if value == DEFAULT:
         return None
     if not isinstance(value, str) or value not in choices:
-        _refuse(f"{shown(value)} is none of {', '.join(choices)}, default")
+        _refuse(f"{printable(value)} is none of {', '.join(choices)}, default")
     return value
 
 
@@ -130,7 +130,7 @@ def _while_s(document: Message) -> float | None:
         return None
     for_s = document["for_s"]
     if not isinstance(for_s, int | float) or isinstance(for_s, bool) or not 1 <= for_s <= LONGEST_WHILE_S:
-        _refuse(f"for_s has to be a number of seconds, 1 to {LONGEST_WHILE_S:.0f}, not {shown(for_s)}")
+        _refuse(f"for_s has to be a number of seconds, 1 to {LONGEST_WHILE_S:.0f}, not {printable(for_s)}")
     if document["value"] == DEFAULT:
         _refuse("default for a while says nothing: name the value that is to hold meanwhile")
     return float(for_s)
@@ -139,20 +139,22 @@ def _while_s(document: Message) -> float | None:
 def _request(document: Message, cameras: Cameras, now_wall_ns: int) -> Request:
     action = document.get("action")
     if not isinstance(action, str) or action not in _FIELDS:
-        _refuse(f"there is no action {shown(action)}; there are {', '.join(_FIELDS)}")
+        _refuse(f"there is no action {printable(action)}; there are {', '.join(_FIELDS)}")
     wanted = _FIELDS[action]
     _require_fields(document, {"action", *wanted}, {"at", "id"})
     for name, kind in wanted.items():
         if not isinstance(document[name], kind):
-            _refuse(f"{name} has to be {'true or false' if kind is bool else 'a text'}, not {shown(document[name])}")
+            _refuse(
+                f"{name} has to be {'true or false' if kind is bool else 'a text'}, not {printable(document[name])}"
+            )
     _require_fresh(document, now_wall_ns)
     values = {name: document[name] for name in wanted}
     if "camera" in values:
         _require_camera(values["camera"], cameras)
     if "incident" in values and not _INCIDENT.fullmatch(values["incident"]):
-        _refuse(f"{shown(values['incident'])} is not the id of an incident")
+        _refuse(f"{printable(values['incident'])} is not the id of an incident")
     if "kind" in values and values["kind"] not in KINDS:
-        _refuse(f"there is no kind {shown(values['kind'])}")
+        _refuse(f"there is no kind {printable(values['kind'])}")
     return Request(action=action, request_id=_request_id(document), **values)  # type: ignore[arg-type]
 
 
@@ -162,7 +164,7 @@ def _require_fields(document: Message, needed: Collection[str], allowed: Collect
         _refuse(f"{min(missing)} is missing")
     unknown = document.keys() - {*needed, *allowed}
     if unknown:
-        _refuse(f"{shown(min(unknown))} is not known here")
+        _refuse(f"{printable(min(unknown))} is not known here")
 
 
 def _require_fresh(document: Message, now_wall_ns: int) -> None:
@@ -173,7 +175,7 @@ def _require_fresh(document: Message, now_wall_ns: int) -> None:
         at = datetime.fromisoformat(document["at"])
         away_s = (at - _EPOCH) / timedelta(seconds=1) - now_wall_ns / NS_PER_S
     except (TypeError, ValueError, OverflowError):  # no text, no time, no time zone
-        _refuse(f"at has to be a time like {rfc3339(now_wall_ns)}, not {shown(document['at'])}")
+        _refuse(f"at has to be a time like {rfc3339(now_wall_ns)}, not {printable(document['at'])}")
     if abs(away_s) > FRESH_S:
         when = "old" if away_s < 0 else "ahead of this box's clock"
         _refuse(f"the message is {abs(away_s):.0f} s {when}, {FRESH_S:.0f} s are allowed")
@@ -221,7 +223,7 @@ def _no_constant(name: str) -> NoReturn:
     _refuse(f"{name} is no number of JSON")
 
 
-def shown(value: object) -> str:
+def printable(value: object) -> str:
     """Return what somebody sent so that it can be printed and logged: ASCII, on one line, short."""
     text = ascii(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
-from agent.uplink.control.commands import Command, asked
-from agent.uplink.control.parsing import shown
+from agent.uplink.control.commands import Command, label_of
+from agent.uplink.control.parsing import printable
 from agent.uplink.messages.payload import Message, encoded, rfc3339
 from agent.uplink.messages.topics import Topics
 from agent.uplink.mqtt.answers import Answer
@@ -28,8 +28,8 @@ def response(
         "schema": RESPONSE_SCHEMA,
         "node": node,
         "at": rfc3339(at_wall_ns),
-        "topic": shown(received.topic)[1:-1] if len(received.topic) <= MAX_TOPIC else "",
-        "about": asked(command) if command else None,
+        "topic": printable(received.topic)[1:-1] if len(received.topic) <= MAX_TOPIC else "",
+        "about": label_of(command) if command else None,
         "id": (command.request_id or None) if command else None,
         "ok": not reason,
         "reason": reason or None,
@@ -37,7 +37,7 @@ def response(
     }
 
 
-def addressed(received: Received, message: Message, topics: Topics, closed_prefixes: Collection[str]) -> Answer:
+def reply_to(received: Received, message: Message, topics: Topics, closed_prefixes: Collection[str]) -> Answer:
     """Return `message` as an answer to who sent `received`: to the response topic of MQTT 5, else to `…/response`.
 
     A response topic is chosen by whoever asks, and must not make the box say something in its own name: nothing

@@ -97,8 +97,8 @@ def verdicts(db: sqlite3.Connection) -> dict[str, Verdict]:
     return {incident_id: Verdict(true=bool(verdict), at=at, note=note) for incident_id, verdict, at, note in rows}
 
 
-def judged(store: Store) -> dict[str, Verdict]:
-    """As `verdicts`."""
+def all_verdicts(store: Store) -> dict[str, Verdict]:
+    """As `verdicts`, in a transaction of its own."""
     with store.reading() as db:
         return verdicts(db)
 

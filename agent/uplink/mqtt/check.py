@@ -39,13 +39,13 @@ def check(broker: Broker, password: str | None, *, node: str = "vedette") -> lis
     stages.append(("publish", lambda: _publish(place, topic)))
     results: list[StageResult] = []
     for stage, act in stages:
-        results.append(_timed(stage, act, place))
+        results.append(_time_stage(stage, act, place))
         if not results[-1].ok:
             break
     return results
 
 
-def _timed(stage: str, act: Callable[[], str], place: Endpoint) -> StageResult:
+def _time_stage(stage: str, act: Callable[[], str], place: Endpoint) -> StageResult:
     began_s = time.perf_counter()
     try:
         detail, cure, ok = act(), "", True

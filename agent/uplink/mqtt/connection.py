@@ -181,9 +181,9 @@ class Connection:
         self._connack: queue.SimpleQueue[BrokerError | None] = queue.SimpleQueue()
         self._closing = False
         self._accepted = False
-        self._client = self._made(will)
+        self._client = self._new_client(will)
 
-    def _made(self, will: Will | None) -> paho.Client:
+    def _new_client(self, will: Will | None) -> paho.Client:
         persistent = self._place.session_expiry_s > 0
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -196,11 +196,11 @@ class Connection:
             client.username_pw_set(self._place.username, self._place.password)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
-        client.on_connect = self._connected
-        client.on_disconnect = self._disconnected
-        client.on_publish = self._published
-        client.on_subscribe = self._subscribed
-        client.on_message = self._received
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         return client
 
     def open(self, timeout_s: float = CONNECT_TIMEOUT_S, *, stop: threading.Event | None = None) -> None:
@@ -214,7 +214,7 @@ class Connection:
         except (OSError, ValueError) as error:
             raise connect_error(error, place.address) from error
         self._client.loop_start()
-        error_or_none = self._answer(time.monotonic() + timeout_s, stop)
+        error_or_none = self._await_connack(time.monotonic() + timeout_s, stop)
         if error_or_none is not None:
             self.abandon()
             try:
@@ -222,7 +222,7 @@ class Connection:
             finally:
                 del error_or_none  # an error that its own frame knows is garbage with all that the frame holds
 
-    def _answer(self, deadline_s: float, stop: threading.Event | None) -> BrokerError | None:
+    def _await_connack(self, deadline_s: float, stop: threading.Event | None) -> BrokerError | None:
         while time.monotonic() < deadline_s and not (stop and stop.is_set()):
             with contextlib.suppress(queue.Empty):
                 return self._connack.get(timeout=0.1)
@@ -273,7 +273,7 @@ class Connection:
         with contextlib.suppress(OSError, ValueError):
             self._client.disconnect()
         self._client.loop_stop()
-        self._let_go()
+        self._detach()
 
     def abandon(self) -> None:
         """Drop a connection that is lost or hangs, without goodbye: the broker shall say our will."""
@@ -283,16 +283,16 @@ class Connection:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
-        self._let_go()
+        self._detach()
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         """Part from paho's client, whose sockets would stay open until the garbage of both is collected."""
         client = self._client
         client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     # -- callbacks, on paho's thread ---------------------------------------------------------------------
 
-    def _connected(self, _c: Any, _u: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
+    def _on_connect(self, _c: Any, _u: Any, flags: Any, reason: ReasonCode, properties: Properties | None) -> None:
         if reason.value >= FAILURE:
             self._connack.put(refusal(reason, self._place.address, self._place.username))
             return
@@ -302,20 +302,20 @@ class Connection:
         self._accepted = True
         self._connack.put(None)
 
-    def _disconnected(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Properties | None) -> None:
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Properties | None) -> None:
         if self._closing:
             return
         if not self._accepted:
             self._connack.put(connect_error(ConnectionResetError(), self._place.address))
         self.events.put(Lost(loss(reason, self._place.address)))
 
-    def _published(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
+    def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Properties | None) -> None:
         self.events.put(Acked(mid, reason.value, str(reason)))
 
-    def _subscribed(self, _c: Any, _u: Any, _m: int, reasons: list[ReasonCode], _p: Properties | None) -> None:
+    def _on_subscribe(self, _c: Any, _u: Any, _m: int, reasons: list[ReasonCode], _p: Properties | None) -> None:
         self.events.put(Subscribed(tuple(reason.value for reason in reasons)))
 
-    def _received(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
         properties = message.properties
         self.events.put(
             Received(

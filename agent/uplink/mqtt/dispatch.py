@@ -148,7 +148,7 @@ class Dispatch:
         if event.code >= FAILURE:
             self._refuse(content, event.reason.lower())
             return []
-        for topic in {content.topic, _told_topic(content)}:
+        for topic in {content.topic, _topic_to_log(content)}:
             self._refusals.accepted(topic)
         if isinstance(content, Letter):
             return [content.id]
@@ -159,7 +159,7 @@ class Dispatch:
         """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
         self.refusing = True
         if _is_picture(content):
-            self._refusals.note(_told_topic(content), reason, "pictures are given up")
+            self._refusals.note(_topic_to_log(content), reason, "pictures are given up")
             self._give_up_picture(content)
         elif isinstance(content, Letter):
             wait_s = self._refusals.note(content.topic, reason, "messages are kept")
@@ -207,7 +207,7 @@ def _is_picture(content: Letter | Latest | Answer) -> bool:
     return content.content_type.startswith("image/")
 
 
-def _told_topic(content: Letter | Latest) -> str:
+def _topic_to_log(content: Letter | Latest) -> str:
     """Return the topic to name in the log: of a picture, its camera's, since that of one incident never comes again."""
     is_letter = isinstance(content, Letter) and content.role == "snapshot"
     return content.topic.rsplit("/", 1)[0] if is_letter else content.topic

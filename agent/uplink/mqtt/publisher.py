@@ -36,7 +36,7 @@ from agent.uplink.outbox.outbox import Outbox
 
 _LOG = logging.getLogger(__name__)
 
-LOOK_S = 0.2  # how long a stop may go unnoticed
+POLL_S = 0.2  # how long a stop may go unnoticed
 FLUSH_S = 0.6  # at a stop, for what waits
 GOODBYE_S = 0.3  # at a stop, for the status
 RETURN_S = 1.0  # at a stop without a connection, for coming back to say it
@@ -80,11 +80,11 @@ class MqttUplink:
         self._status_topic = status_topic
         self._rivals = rivals
         self._backoff = Backoff(patience.connect_first_s, patience.connect_most_s, random)
-        self._dropped = 0  # short connections in a row that ended without a reason
-        self._told = ""  # the fault that was logged last and is not over
+        self._short_connections = 0  # short connections in a row that ended without a reason
+        self._logged_fault = ""  # the fault that was logged last and is not over
         self._mqtt5: bool | None = None  # not known yet
-        self._ears: tuple[tuple[str, ...], Callable[[Received], None]] | None = None
-        self._asked: list[tuple[str, ...]] = []  # subscriptions that the broker has yet to answer, in order
+        self._listening: tuple[tuple[str, ...], Callable[[Received], None]] | None = None
+        self._subscriptions: list[tuple[str, ...]] = []  # subscriptions that the broker has yet to answer, in order
         self._refusals = Refusals(patience)
         self._dispatch = Dispatch(place, outbox, self._refusals, run_id=run_id, now=now)
         self._connection: Connection | None = None
@@ -105,7 +105,7 @@ class MqttUplink:
 
     def listen(self, topics: tuple[str, ...], take: Callable[[Received], None]) -> None:
         """Subscribe to `topics` on every connection from now on; `take` is called on the uplink's thread, briefly."""
-        self._ears = topics, take
+        self._listening = topics, take
 
     def is_said(self, topic: str) -> bool:
         """Return whether the broker has the newest content of `topic`."""
@@ -127,29 +127,29 @@ class MqttUplink:
         """Deliver until `stop` is set; then say `stopped`, coming back for it where need be, and return."""
         while not stop.is_set():
             try:
-                connection = self._connected(stop)
+                connection = self._connect(stop)
             except BrokerError as error:
                 if not stop.is_set():
-                    self._report(error)
+                    self._log_fault(error)
                     stop.wait(self._backoff.next_s())
                 continue
             began_s = time.monotonic()
-            lost = self._serve(connection, stop)
+            lost = self._deliver(connection, stop)
             self._connection = None
             if lost is None:
                 return
-            self._report(self._judged(lost, time.monotonic() - began_s))
+            self._log_fault(self._explain_loss(lost, time.monotonic() - began_s))
             stop.wait(self._backoff.next_s())
         self._return_to_say_stopped()
 
     # -- connecting ---------------------------------------------------------------------------------------
 
-    def _connected(self, stop: threading.Event) -> Connection:
+    def _connect(self, stop: threading.Event) -> Connection:
         if self._mqtt5 is None:
             self._mqtt5 = speaks_mqtt5(self._place, stop)
             if not self._mqtt5:
                 _LOG.info("the broker %s speaks MQTT 3.1.1 only: refused messages stay unseen", self._place.address)
-        connection = self._made(mqtt5=self._mqtt5)
+        connection = self._new_connection(mqtt5=self._mqtt5)
         try:
             connection.open(stop=stop)
         except BrokerError:
@@ -158,19 +158,20 @@ class MqttUplink:
             raise
         return connection
 
-    def _made(self, *, mqtt5: bool) -> Connection:
+    def _new_connection(self, *, mqtt5: bool) -> Connection:
         place = replace(self._place, client_id=self._place.client_id + self._rivals.suffix)
         return Connection(place, mqtt5=mqtt5, will=Will(self._status_topic, OFFLINE))
 
-    def _judged(self, lost: BrokerError, lived_s: float) -> BrokerError:
+    def _explain_loss(self, lost: BrokerError, lived_s: float) -> BrokerError:
         """Return why a connection was lost, judged by those before it; and start the back-off anew where it is fair."""
         steady = lived_s >= STEADY_S
         if steady or self._dispatch.refusing:  # a refused message waits by itself, the others shall not
             self._backoff.failures = 0
-        self._dropped = 0 if steady or self._dispatch.refusing or lost.fault != "lost" else self._dropped + 1
+        counts = lost.fault == "lost" and not steady and not self._dispatch.refusing
+        self._short_connections = self._short_connections + 1 if counts else 0
         if lost.fault == "taken_over":
             self._rivals.dodge()
-        if self._dropped < DROPPED_OFTEN:
+        if self._short_connections < DROPPED_OFTEN:
             return lost
         self._rivals.dodge()
         # What a broker says when somebody else logs in with our name; Mosquitto 2.0.11 says nothing.
@@ -181,18 +182,18 @@ class MqttUplink:
             cure="Give each box its own node.name, or see the broker's log.",
         )
 
-    def _report(self, error: BrokerError) -> None:
+    def _log_fault(self, error: BrokerError) -> None:
         """Log a fault when it is another than before; one that comes and goes is one."""
-        if self._told != error.fault:
+        if self._logged_fault != error.fault:
             _LOG.warning("%s", error.line())
-        self._told = error.fault
+        self._logged_fault = error.fault
         self._fault = error
 
-    def _steady(self, began_s: float) -> None:
+    def _clear_old_fault(self, began_s: float) -> None:
         """A connection that lasts ends the fault before it."""
-        if self._told and time.monotonic() - began_s >= STEADY_S:
-            self._told = ""
-            self._dropped = 0
+        if self._logged_fault and time.monotonic() - began_s >= STEADY_S:
+            self._logged_fault = ""
+            self._short_connections = 0
 
     def _wake(self) -> None:
         connection = self._connection
@@ -201,37 +202,37 @@ class MqttUplink:
 
     # -- while connected ----------------------------------------------------------------------------------
 
-    def _serve(self, connection: Connection, stop: threading.Event) -> BrokerError | None:
+    def _deliver(self, connection: Connection, stop: threading.Event) -> BrokerError | None:
         """Deliver until stopped (None) or until the connection is lost (why)."""
-        self._began(connection)
+        self._on_connected(connection)
         began_s = time.monotonic()
         lost: BrokerError | None = None
         while lost is None and not stop.is_set():
             self._dispatch.pump(connection)
-            lost = self._took(_events(connection, LOOK_S)) or self._dispatch.silence()
-            self._steady(began_s)
+            lost = self._handle(_events(connection, POLL_S)) or self._dispatch.silence()
+            self._clear_old_fault(began_s)
             self._tidy()
         if lost is None:
-            lost = self._flushed(connection)
-        self._ended(connection, lost)
+            lost = self._say_goodbye(connection)
+        self._finish(connection, lost)
         return lost
 
-    def _began(self, connection: Connection) -> None:
+    def _on_connected(self, connection: Connection) -> None:
         self._dispatch.connected()
         self._connection = connection
         connection.publish(self._status_topic, ONLINE, retain=True)
         self._dispatch.began()
-        self._asked = [
-            topics for topics in (self._ears[0] if self._ears else (), (self._rivals.state_topic,)) if topics
+        self._subscriptions = [
+            topics for topics in (self._listening[0] if self._listening else (), (self._rivals.state_topic,)) if topics
         ]
-        for topics in self._asked:
+        for topics in self._subscriptions:
             connection.subscribe(topics)
-        if self._told not in ("lost", "taken_over"):  # those come and go
+        if self._logged_fault not in ("lost", "taken_over"):  # those come and go
             version = "5" if connection.mqtt5 else "3.1.1"
             _LOG.info("connected to the broker %s with MQTT %s", self._place.address, version)
         self._fault = None
 
-    def _flushed(self, connection: Connection) -> BrokerError | None:
+    def _say_goodbye(self, connection: Connection) -> BrokerError | None:
         """At a stop: deliver what waits, then say `stopped`, each for a moment only."""
         lost: BrokerError | None = None
         deadline_s = time.monotonic() + FLUSH_S
@@ -239,13 +240,13 @@ class MqttUplink:
             self._dispatch.pump(connection)
             if not self._dispatch.is_waiting:
                 break
-            lost = self._took(_events(connection, 0.05))
+            lost = self._handle(_events(connection, 0.05))
         goodbye = connection.publish(self._status_topic, STOPPED, retain=True)
         deadline_s = time.monotonic() + GOODBYE_S
         said = False
         while lost is None and not said and time.monotonic() < deadline_s:
             events = _events(connection, 0.05)
-            lost = self._took(events)
+            lost = self._handle(events)
             said = any(isinstance(event, Acked) and event.mid == goodbye for event in events)
         if lost is None and not said:
             # At QoS 1 it may still stand behind messages that a slow broker has not acknowledged, and would be
@@ -256,18 +257,18 @@ class MqttUplink:
     def _return_to_say_stopped(self) -> None:
         """A stop between two connections: the broker said our will, and who reads it would take us for lost."""
         with contextlib.suppress(BrokerError):
-            connection = self._made(mqtt5=self._mqtt5 is not False)
+            connection = self._new_connection(mqtt5=self._mqtt5 is not False)
             connection.open(RETURN_S)
             self._dispatch.connected()
-            self._ended(connection, self._flushed(connection))
+            self._finish(connection, self._say_goodbye(connection))
 
-    def _ended(self, connection: Connection, lost: BrokerError | None) -> None:
+    def _finish(self, connection: Connection, lost: BrokerError | None) -> None:
         if lost is None:
             connection.close()
         else:
             connection.abandon()
             self._dispatch.lost()
-        self._took(_events(connection, 0.0))  # what was acknowledged before the end is delivered
+        self._handle(_events(connection, 0.0))  # what was acknowledged before the end is delivered
         self._outbox.release()
 
     def _tidy(self) -> None:
@@ -277,7 +278,7 @@ class MqttUplink:
 
     # -- hearing back -------------------------------------------------------------------------------------
 
-    def _took(self, events: list[Event]) -> BrokerError | None:
+    def _handle(self, events: list[Event]) -> BrokerError | None:
         """Act on what the connection reported; return why it is lost, if it is."""
         delivered: list[int] = []
         lost: BrokerError | None = None
@@ -288,16 +289,16 @@ class MqttUplink:
                 lost = event.error
             elif isinstance(event, Received) and event.topic == self._rivals.state_topic:
                 self._rivals.hear(event.payload, retained=event.retain, now_s=time.monotonic())
-            elif isinstance(event, Received) and self._ears is not None:
-                self._ears[1](event)
+            elif isinstance(event, Received) and self._listening is not None:
+                self._listening[1](event)
             elif isinstance(event, Subscribed):
-                self._subscribed(event.codes)
+                self._on_subscribed(event.codes)
         if delivered:
             self._outbox.delivered(delivered)
         return lost
 
-    def _subscribed(self, codes: tuple[int, ...]) -> None:
-        asked = self._asked.pop(0) if self._asked else ()
+    def _on_subscribed(self, codes: tuple[int, ...]) -> None:
+        asked = self._subscriptions.pop(0) if self._subscriptions else ()
         if any(code >= FAILURE for code in codes) and asked != (self._rivals.state_topic,):
             _LOG.warning("the broker forbids us to listen: nothing can be set or asked over MQTT")
 

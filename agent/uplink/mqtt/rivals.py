@@ -43,13 +43,13 @@ class Rivals:
         if run_id == self._run_id:
             return
         if not self.remark(now_s):
-            _LOG.error("%s", self._said())
+            _LOG.error("%s", self._sentence())
         self._heard_s = now_s
 
     def remark(self, now_s: float) -> str:
         """Return what is to be said of it, empty while there is nobody."""
         gone = self._heard_s is None or now_s - self._heard_s > FORGOTTEN_S
-        return "" if gone else self._said()
+        return "" if gone else self._sentence()
 
-    def _said(self) -> str:
+    def _sentence(self) -> str:
         return f"another box uses the node name {self._node}: give each box its own node.name"

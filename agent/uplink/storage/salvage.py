@@ -31,12 +31,12 @@ _JPEG = b"\xff\xd8"
 def salvage(broken: Path, db: sqlite3.Connection) -> dict[str, int]:
     """Copy what is sound in the file `broken` into `db`, new and empty; return how many rows of each table."""
     saved = dict.fromkeys(_KEYS, 0)
-    with contextlib.closing(_opened(broken)) as source:
+    with contextlib.closing(_open_read_only(broken)) as source:
         db.execute("BEGIN IMMEDIATE")
         try:
             for table in _KEYS:
                 for row in _rows(source, table):
-                    saved[table] += _kept(db, table, row)
+                    saved[table] += _insert_if_sound(db, table, row)
             # A gap that does not know any more what it says says nothing.
             db.execute("DELETE FROM outbox WHERE role = 'gap' AND id NOT IN (SELECT gap_id FROM gap_range)")
             db.execute("DELETE FROM gap_range WHERE gap_id NOT IN (SELECT id FROM outbox)")
@@ -49,7 +49,7 @@ def salvage(broken: Path, db: sqlite3.Connection) -> dict[str, int]:
     return saved
 
 
-def _opened(broken: Path) -> sqlite3.Connection:
+def _open_read_only(broken: Path) -> sqlite3.Connection:
     source = sqlite3.connect(f"{broken.absolute().as_uri()}?mode=ro", uri=True)
     source.text_factory = _text  # damaged text must not end the reading
     return source
@@ -75,7 +75,7 @@ def _rows(source: sqlite3.Connection, table: str) -> Iterator[_Row]:
             return  # to the end without damage
 
 
-def _kept(db: sqlite3.Connection, table: str, row: _Row) -> int:
+def _insert_if_sound(db: sqlite3.Connection, table: str, row: _Row) -> int:
     """Put a row in if it is sound; return how many that made."""
     if not _CHECKS.get(table, _is_any)(row):
         return 0

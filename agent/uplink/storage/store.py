@@ -131,7 +131,7 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of what is done inside, on the disk, or nothing of it. Raises RefusedError, BrokenError."""
-        with self._mutex, self._translated():
+        with self._mutex, self._translating_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -144,11 +144,11 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection for questions. Raises RefusedError, BrokenError."""
-        with self._mutex, self._translated():
+        with self._mutex, self._translating_errors():
             yield self._db
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         try:
             yield
         except SQLITE_SAYS as error:
@@ -181,17 +181,17 @@ def open_store(path: Path, broken: BrokenError | None = None) -> Store:
     `broken` is what was found of it in use, although it had looked sound: the check at opening reads no texts.
     Raises RefusedError if the folder or the disk does not let us, or another Vedette has it.
     """
-    lock_fd = _locked(path)
+    lock_fd = _lock_folder(path)
     remark = ""
     try:
         try:
             if broken is not None:
                 raise broken
-            db = _opened(path)
+            db = _open_sound(path)
         except BrokenError as error:
             aside = _move_aside(path)
-            db = _opened(path)
-            remark = f"{path.name} was broken and is {aside.name} now; {_salvaged(aside, db)}"
+            db = _open_sound(path)
+            remark = f"{path.name} was broken and is {aside.name} now; {_salvage_into(aside, db)}"
             _LOG.error("%s; moved aside to %s, a new one begun; %s", error.line(), aside, remark)
     except BaseException:
         os.close(lock_fd)
@@ -199,7 +199,7 @@ def open_store(path: Path, broken: BrokenError | None = None) -> Store:
     return Store(db, str(path), lock_fd, remark)
 
 
-def _salvaged(aside: Path, db: sqlite3.Connection) -> str:
+def _salvage_into(aside: Path, db: sqlite3.Connection) -> str:
     """Copy what can be read of a broken file, and say how much that was."""
     try:
         saved = salvage(aside, db)
@@ -218,17 +218,17 @@ def memory_store() -> Store:
 
 def open_for_reading(path: Path) -> Store:
     """Open the database of a running or stopped agent for questions only. Raises StoreError."""
-    return _existing(path, "ro")
+    return _open_existing(path, "ro")
 
 
 def open_beside(path: Path) -> Store:
     """Open the database of a running or stopped agent for a brief word of one's own. Raises StoreError."""
-    return _existing(path, "rw")
+    return _open_existing(path, "rw")
 
 
-def _existing(path: Path, mode: str) -> Store:
+def _open_existing(path: Path, mode: str) -> Store:
     if not os.path.exists(path):  # not Path.exists(): what cannot be looked at counts as not there
-        raise NoHistoryError(f"there is no history at {path}", cure=_where_else(path.parent))
+        raise NoHistoryError(f"there is no history at {path}", cure=_where_to_look(path.parent))
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5)
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -247,13 +247,13 @@ class NoHistoryError(StoreError):
     transient = False
 
 
-def _where_else(folder: Path) -> str:
+def _where_to_look(folder: Path) -> str:
     if folder != SYSTEM_STATE and os.path.exists(SYSTEM_STATE):
         return f"The service keeps its own in {SYSTEM_STATE}: use sudo. STATE_DIRECTORY names another folder."
     return "Nothing was raised on this box yet; `vedette run` begins it. STATE_DIRECTORY names another folder."
 
 
-def _locked(path: Path) -> int:
+def _lock_folder(path: Path) -> int:
     """Return a descriptor that holds the folder's lock: two agents on one outbox would send everything twice."""
     import fcntl  # noqa: PLC0415 - POSIX only; reading the history must work without it
 
@@ -286,10 +286,10 @@ def _refused_by_os(path: Path, error: OSError) -> RefusedError:
     )
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open_sound(path: Path) -> sqlite3.Connection:
     db: sqlite3.Connection | None = None
     try:
-        _own(path)
+        _make_private(path)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
@@ -311,7 +311,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             db.close()
 
 
-def _own(path: Path) -> None:
+def _make_private(path: Path) -> None:
     """Let only the owner read what happens in a home, before SQLite makes its journals: they get the file's mode."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     for suffix in ("", "-wal", "-shm"):

@@ -97,14 +97,12 @@ class Feed:
         levels = received.topic[len(self.base_topic) + 1 :].split("/")
         node, kind = levels[0], levels[-1]
         if kind == "status":
-            yield from self._took_status(node, received.payload)
+            yield from self._on_status(node, received.payload)
             return
         try:
             message = json.loads(received.payload)
             yield from (
-                self._took_incident(node, message, now_s)
-                if kind == "incident"
-                else self._took_gap(node, message, now_s)
+                self._on_incident(node, message, now_s) if kind == "incident" else self._on_gap(node, message, now_s)
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             yield OddNews(topic=received.topic, why=f"{type(error).__name__}, {error}"[:200])
@@ -115,19 +113,19 @@ class Feed:
             if ranges := sequence.newly_missing(now_s, MISSING_AFTER_S):
                 yield MissingNews(node=node, ranges=ranges)
 
-    def _took_status(self, node: str, payload: bytes) -> Iterator[News]:
+    def _on_status(self, node: str, payload: bytes) -> Iterator[News]:
         status = payload.decode("utf-8", "replace")[:20]
         if self._status.get(node) != status and (not self.wanted.nodes or node in self.wanted.nodes):
             yield StatusNews(node=node, status=status)
         self._status[node] = status
 
-    def _took_incident(self, node: str, message: dict[str, Any], now_s: float) -> Iterator[News]:
+    def _on_incident(self, node: str, message: dict[str, Any], now_s: float) -> Iterator[News]:
         fits = self.wanted.fits(message)
         said = f"{message['id']} {message['phase']} {message['at']}"
         if self._sequence(node).take(int(message["seq"]), now_s, said) and fits:
             yield IncidentNews(message=message)
 
-    def _took_gap(self, node: str, message: dict[str, Any], now_s: float) -> Iterator[News]:
+    def _on_gap(self, node: str, message: dict[str, Any], now_s: float) -> Iterator[News]:
         ranges = [(int(first), int(last)) for first, last in message["ranges"]]
         sequence = self._sequence(node)
         if sequence.take(int(message["seq"]), now_s, f"gap {message['at']}"):

@@ -25,7 +25,7 @@ from agent.uplink.mqtt.faults import BrokerError
 _LOG = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-_LOOK_S = 0.1
+_POLL_S = 0.1
 
 OnMessage = Callable[[str, bytes], None]
 
@@ -85,26 +85,26 @@ class Subscriber:
         Raises UplinkError if the first connection fails, unless told otherwise; later losses are retried.
         """
         connected_once = not first_failure_is_final
-        while not self._over(until_s):
+        while not self._is_over(until_s):
             try:
-                connection = self._connected()
+                connection = self._connect()
             except BrokerError as error:
                 if not connected_once:
                     raise
-                self._failed(error)
+                self._log_failure(error)
                 self._stop.wait(RETRY_S)
                 yield None
                 continue
             connected_once = True
             try:
-                yield from self._received(connection, until_s)
+                yield from self._messages_of(connection, until_s)
             finally:
                 connection.close()
 
-    def _over(self, until_s: float | None) -> bool:
+    def _is_over(self, until_s: float | None) -> bool:
         return self._stop.is_set() or (until_s is not None and time.monotonic() >= until_s)
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         if self._mqtt5 is None:
             self._mqtt5 = speaks_mqtt5(self._place, self._stop)
         connection = Connection(self._place, mqtt5=self._mqtt5)
@@ -116,22 +116,22 @@ class Subscriber:
         connection.subscribe(self._topics)
         return connection
 
-    def _failed(self, error: BrokerError) -> None:
+    def _log_failure(self, error: BrokerError) -> None:
         if not isinstance(self._failure, BrokerError) or self._failure.fault != error.fault:
             _LOG.warning("%s", error.line())
         self._failure = error
 
-    def _received(self, connection: Connection, until_s: float | None) -> Generator[Received | None, None, None]:
-        while not self._over(until_s):
+    def _messages_of(self, connection: Connection, until_s: float | None) -> Generator[Received | None, None, None]:
+        while not self._is_over(until_s):
             event = _next(connection)
             if isinstance(event, Lost):
-                self._failed(event.error)
+                self._log_failure(event.error)
                 return
             if isinstance(event, Subscribed):
-                self._confirmed(event)
+                self._on_subscribed(event)
             yield event if isinstance(event, Received) else None
 
-    def _confirmed(self, event: Subscribed) -> None:
+    def _on_subscribed(self, event: Subscribed) -> None:
         if any(code >= FAILURE for code in event.codes):
             raise BrokerError(
                 f"the broker {self._place.address} refuses the subscription",
@@ -155,6 +155,6 @@ class Subscriber:
 
 def _next(connection: Connection) -> Event | None:
     try:
-        return connection.events.get(timeout=_LOOK_S)
+        return connection.events.get(timeout=_POLL_S)
     except Empty:
         return None

@@ -188,7 +188,7 @@ def test_a_verdict_is_the_one_that_the_command_keeps_and_that_calibration_learns
     assert (said["true"], said["note"]) == (False, "a <b>cat</b>")
     browser.ask("/review/mark", {"id": drill, "true": False})
     with closing(open_for_reading(past.folder / DATABASE)) as db:
-        verdict = history.judged(db)[fall]
+        verdict = history.all_verdicts(db)[fall]
         judged = from_history(history.find(db, history.Query()), {fall: verdict.true, drill: False}, lambda *_: 0.0)
     assert (verdict.true, verdict.note) == (False, "a <b>cat</b>")
     assert abs(datetime.fromisoformat(verdict.at) - datetime.now(UTC)) < timedelta(minutes=5)
@@ -218,7 +218,7 @@ def test_a_verdict_comes_from_the_page_itself_and_means_one_incident(past: Past,
     ):
         assert browser.ask("/review/mark", nonsense)[0] == 400, nonsense
     with closing(open_for_reading(past.folder / DATABASE)) as db:
-        assert history.judged(db) == {}
+        assert history.all_verdicts(db) == {}
 
 
 def test_nobody_without_the_cookie_sees_anything(past: Past, browser: Browser) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from agent.uplink.control.commands import CommandError, Places, Request, Setting, asked, listened
-from agent.uplink.control.parsing import MAX_BRACKETS, MAX_BYTES, understood
-from agent.uplink.control.replies import addressed, response
+from agent.uplink.control.commands import CommandError, Places, Request, Setting, command_topics, label_of
+from agent.uplink.control.parsing import MAX_BRACKETS, MAX_BYTES, parse_command
+from agent.uplink.control.replies import reply_to, response
 from agent.uplink.messages.payload import encoded, rfc3339, schema
 from agent.uplink.messages.topics import Topics
 from agent.uplink.mqtt.connection import Received
@@ -29,7 +29,7 @@ def message(topic: str, payload: Any, **more: Any) -> Received:
 
 
 def understand(topic: str, payload: Any, **more: Any) -> Any:
-    return understood(message(topic, payload, **more), TOPICS, CAMERAS, NOW_NS)
+    return parse_command(message(topic, payload, **more), TOPICS, CAMERAS, NOW_NS)
 
 
 def refusal(topic: str, payload: Any, **more: Any) -> str:
@@ -193,7 +193,7 @@ def test_no_json_does_anything_but_a_command_or_a_refusal_that_can_be_answered(
     received = message(topic, json.dumps(document))
     command, reason = None, ""
     try:
-        command = understood(received, TOPICS, CAMERAS, NOW_NS)
+        command = parse_command(received, TOPICS, CAMERAS, NOW_NS)
     except CommandError as error:
         reason = error.what
     said = response(received, node="box", at_wall_ns=NOW_NS, command=command, reason=reason)
@@ -201,12 +201,12 @@ def test_no_json_does_anything_but_a_command_or_a_refusal_that_can_be_answered(
 
 
 def test_it_listens_to_settings_of_node_and_cameras_and_to_requests() -> None:
-    assert listened(TOPICS) == ("site/vedette/box/set/#", "site/vedette/box/+/set/#", "site/vedette/box/request")
+    assert command_topics(TOPICS) == ("site/vedette/box/set/#", "site/vedette/box/+/set/#", "site/vedette/box/request")
 
 
 def test_an_answer_goes_to_who_asked_with_what_they_gave_to_know_it_by() -> None:
     received = message("request", "{}", response_topic="house/answers", correlation=b"42")
-    answer = addressed(received, {"ok": True}, TOPICS, ("homeassistant/",))
+    answer = reply_to(received, {"ok": True}, TOPICS, ("homeassistant/",))
     assert (answer.topic, answer.correlation, answer.qos) == ("house/answers", b"42", 1)
 
 
@@ -226,13 +226,13 @@ def test_an_answer_goes_to_who_asked_with_what_they_gave_to_know_it_by() -> None
 )
 def test_nobody_makes_the_box_speak_in_its_own_or_another_name(topic: str) -> None:
     received = message("request", "{}", response_topic=topic, correlation=b"42")
-    answer = addressed(received, {"ok": True}, TOPICS, ("homeassistant/",))
+    answer = reply_to(received, {"ok": True}, TOPICS, ("homeassistant/",))
     assert (answer.topic, answer.correlation) == ("site/vedette/box/response", b"")
 
 
 def test_below_its_own_response_topic_everybody_may_have_one() -> None:
     received = message("request", "{}", response_topic="site/vedette/box/response/house")
-    assert addressed(received, {}, TOPICS, ()).topic == "site/vedette/box/response/house"
+    assert reply_to(received, {}, TOPICS, ()).topic == "site/vedette/box/response/house"
 
 
 @pytest.mark.parametrize(
@@ -244,4 +244,4 @@ def test_below_its_own_response_topic_everybody_may_have_one() -> None:
     ],
 )
 def test_an_answer_says_what_it_is_about(topic: str, payload: Any, about: str) -> None:
-    assert asked(understand(topic, payload)) == about
+    assert label_of(understand(topic, payload)) == about

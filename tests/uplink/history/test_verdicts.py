@@ -62,5 +62,5 @@ def test_a_verdict_given_while_the_disk_refuses_reaches_it_when_it_heals(tmp_pat
         db.execute("PRAGMA query_only = 0")
     uplink.close()
     store = open_for_reading(tmp_path / "state.db")
-    assert not history.judged(store)[said].true
+    assert not history.all_verdicts(store)[said].true
     store.close()

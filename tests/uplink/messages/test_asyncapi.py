@@ -9,7 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from agent.uplink.control.commands import Places, setting_topic
-from agent.uplink.control.parsing import understood
+from agent.uplink.control.parsing import parse_command
 from agent.uplink.messages.topics import Topics
 from agent.uplink.mqtt.connection import Received
 
@@ -111,12 +111,12 @@ def test_what_may_be_sent_is_what_is_understood(document: dict[str, Any]) -> Non
                 else example["payload"]
             )
             received = Received(topics.of_node(topic), json.dumps(payload).encode(), qos=1, retain=False)
-            assert understood(received, topics, {"hall": Places()}, now_ns)
+            assert parse_command(received, topics, {"hall": Places()}, now_ns)
     names = {name: document["channels"][name]["parameters"]["name"]["enum"] for name in ("set", "cameraSet")}
     for channel, prefix in (("set", ""), ("cameraSet", "hall/")):
         for name in names[channel]:
             received = Received(topics.of_node(f"{prefix}set/{name}"), b"default", qos=1, retain=False)
-            assert understood(received, topics, {"hall": Places()}, now_ns)
+            assert parse_command(received, topics, {"hall": Places()}, now_ns)
 
 
 def test_the_text_tells_of_every_topic(document: dict[str, Any], folder: Path) -> None:
