@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.address import Address, sound_source, source_address
-from agent.cli.look import lasting_name, looked_through, snapshot_spec_of, spec_of, take_picture, write_picture
-from agent.cli.options import AsJson, ConfigFile, meant, name_of
+from agent.cli.look import lasting_name, probe_source, snapshot_spec_of, spec_of, take_picture, write_picture
+from agent.cli.options import AsJson, ConfigFile, name_of, resolve_name
 from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
 
@@ -214,7 +214,7 @@ def remove(name: Name, config: ConfigFile = None) -> None:
     from agent.config.edit import edit, without_key
     from agent.config.load import load
 
-    camera = meant(load(config).cameras, name, "camera")
+    camera = resolve_name(load(config).cameras, name, "camera")
     edit(lambda text: without_key(text, ("cameras", camera)), config)
     for credential in (f"camera-{camera}", f"sound-{camera}"):
         remove_credential(credential, config)
@@ -229,7 +229,7 @@ def probe(
     config: ConfigFile = None,
 ) -> None:
     """Open a camera and tell what comes: codec, size, pictures per second, sound."""
-    told, came = looked_through(spec_of(source, config), seconds)
+    told, came = probe_source(spec_of(source, config), seconds)
     found = {**told, **came}
     if as_json:
         print_json(found)

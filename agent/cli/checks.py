@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from agent.cli.look import looked_through, snapshot_spec_of, spec_of, take_picture
+from agent.cli.look import probe_source, snapshot_spec_of, spec_of, take_picture
 from agent.cli.mic import SILENT_DBFS, peak_of
 from agent.errors import StoreError, VedetteError
 
@@ -94,7 +94,7 @@ def cameras(config: "Config", file: Path | None, seconds: float) -> Iterator[Fin
 
 
 def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> Iterator[Finding]:
-    told, found = looked_through(spec_of(name, file), seconds)
+    told, found = probe_source(spec_of(name, file), seconds)
     size = f"{told['picture']} {told['width_px']}×{told['height_px']}"
     rate = f", {found['measured_fps']:g} pictures a second" if found["measured_fps"] else ""
     if told["width_px"]:
@@ -146,9 +146,7 @@ def _other_sound(
         device = camera.sound.removeprefix(DEVICE_PREFIX)
         yield _sound_of(name, f"microphone {device}", peak_of(device, seconds))
     elif camera.sound != "same":
-        told, found = looked_through(
-            sound_spec(name, camera, analysis, read_credential(f"sound-{name}", file)), seconds
-        )
+        told, found = probe_source(sound_spec(name, camera, analysis, read_credential(f"sound-{name}", file)), seconds)
         yield _sound_of(name, str(told["sound"]), found["sound_peak_dbfs"])
 
 

@@ -8,7 +8,7 @@ import typer
 
 from agent.cli.output import print_error, remark
 from agent.cli.progress import progress
-from agent.cli.results import opened
+from agent.cli.results import open_output
 from agent.errors import ModelError, SourceError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def detect(
             cure="Use the model that came along, or add coco_ids to the card, one for each label.",
         )
     model.open(STILL_SIZE_PX)
-    with opened(out) as stream:
+    with open_output(out) as stream:
         results, bad = _looked_at(model, stills)
         json.dump(results, stream)
         stream.write("\n")

@@ -37,12 +37,12 @@ def digest(
     this box, or put into it with --clips.
     """
     from agent.config.places import state_dir
-    from agent.service.digest.day import gathered, summary
+    from agent.service.digest.day import gather_day, summary
     from agent.service.digest.page import page
 
     now = datetime.now(UTC)
     wanted = _date(day, now.astimezone().date())
-    told = gathered(state or state_dir(), wanted, zone=None, now=now)
+    told = gather_day(state or state_dir(), wanted, zone=None, now=now)
     if str(out) == "-":
         sys.stdout.write(page(told, now, with_clips=clips))
     elif out is not None or not as_json:

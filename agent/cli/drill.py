@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import AsJson, ConfigFile, known, meant
+from agent.cli.options import AsJson, ConfigFile, require_entry, resolve_name
 from agent.cli.output import console, print_json, remark
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def drill(
     from agent.service.drills.client import run_drill
     from agent.service.drills.plans import PLANS
 
-    known(dict(PLANS), kind, "drill")
+    require_entry(dict(PLANS), kind, "drill")
     settings = load(config)
-    camera = meant(settings.cameras, camera, "camera")
+    camera = resolve_name(settings.cameras, camera, "camera")
     if not as_json:
         remark(f"Drill: {kind} on camera {settings.called(camera)}, to {settings.broker.url}")
     done = run_drill(

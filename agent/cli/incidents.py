@@ -13,7 +13,7 @@ import typer
 
 from agent.cli.options import AsJson
 from agent.cli.output import print_json, print_stories, print_table, remark, say
-from agent.cli.when import lasted, local, moment
+from agent.cli.when import duration_words, local, moment
 from agent.errors import VedetteError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def list_(
             name_in(message),
             message["kind"] + (" (drill)" if message["drill"] else ""),
             message["severity"],
-            lasted(message),
+            duration_words(message),
             _verdict(message),
             message["id"][-SHORT_ID:],
             message["summary"],
@@ -203,7 +203,7 @@ def _show(messages: list[dict[str, Any]], clip: str, delivered: str) -> None:
         ("kind", f"{newest['kind']}, {newest['severity']}" + (", a drill" if newest["drill"] else "")),
         ("where", ", ".join(newest["cameras"]) + "".join(f", {part} {zone}" for zone in newest["zones"])),
         ("started", f"{local(newest['started_at'])} (clock {newest['clock']})"),
-        ("lasted", lasted(newest) + (f", closed: {newest['close_reason']}" if newest["close_reason"] else "")),
+        ("lasted", duration_words(newest) + (f", closed: {newest['close_reason']}" if newest["close_reason"] else "")),
         ("confidence", f"{newest['confidence']:.2f}"),
         ("without sound", "would have opened" if newest["without_sound"] else "would not have opened"),
         ("without picture", "would have opened" if newest["without_picture"] else "would not have opened"),

@@ -8,7 +8,7 @@ import typer
 
 from agent.cli.output import print_error, say
 from agent.cli.progress import progress
-from agent.cli.results import opened
+from agent.cli.results import open_output
 from agent.errors import SourceError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def listen(
     if json_lines is None:
         bad = _listen_all(model, files, None)
     else:
-        with opened(json_lines) as stream:
+        with open_output(json_lines) as stream:
             bad = _listen_all(model, files, stream)
     if bad:
         raise SourceError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.cli.address import source_address
-from agent.cli.options import meant
+from agent.cli.options import resolve_name
 from agent.cli.output import remark
 from agent.errors import SourceError, VedetteError, redacted
 
@@ -59,7 +59,7 @@ def snapshot_spec_of(source: str, config: Path | None) -> "SourceSpec":
 def _camera(source: str, config: "Config") -> str | None:
     """Return which camera of the configuration is meant, by identifier or name; None where `source` is an address."""
     is_named = any(source in (camera, its.name) for camera, its in config.cameras.items())
-    return meant(config.cameras, source, "camera") if is_named or looks_like_a_name(source) else None
+    return resolve_name(config.cameras, source, "camera") if is_named or looks_like_a_name(source) else None
 
 
 def _known_config(config: Path | None) -> "Config":
@@ -139,19 +139,19 @@ def write_picture(picture: "Uint8Array", path: Path) -> None:
     remark(f"{picture.shape[1]} × {picture.shape[0]} pixels")
 
 
-def looked_through(spec: "SourceSpec", seconds: float) -> "tuple[dict[str, Any], dict[str, Any]]":
+def probe_source(spec: "SourceSpec", seconds: float) -> "tuple[dict[str, Any], dict[str, Any]]":
     """Return what a source says of itself, and what came of it in so many seconds. Raises SourceError."""
     from agent.capture.source import open_media
 
     def look() -> tuple[dict[str, Any], dict[str, Any]]:
         started_s = time.monotonic()
         with open_media(spec) as media:
-            return described(media), measured(media, seconds, started_s)
+            return describe_media(media), measure_media(media, seconds, started_s)
 
     return interruptibly(look)
 
 
-def described(media: "Media") -> dict[str, Any]:
+def describe_media(media: "Media") -> dict[str, Any]:
     """Return what the media says of itself."""
     info = media.info
     return {
@@ -165,7 +165,7 @@ def described(media: "Media") -> dict[str, Any]:
     }
 
 
-def measured(media: "Media", seconds: float, started_s: float) -> dict[str, Any]:
+def measure_media(media: "Media", seconds: float, started_s: float) -> dict[str, Any]:
     """Read for `seconds` of wall or media time, whichever ends first, and count what came."""
     import numpy as np
 

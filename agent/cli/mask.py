@@ -4,7 +4,7 @@ import typer
 
 from agent.cli.options import AsJson, ConfigFile, polygon
 from agent.cli.output import print_json, print_table, say
-from agent.cli.zone import CameraName, Corners, PlainName, cameras_of, put_part, remove_part, spelled, the_camera
+from agent.cli.zone import CameraName, Corners, PlainName, cameras_of, corners_text, put_part, remove_part, the_camera
 
 app = typer.Typer(help="Privacy masks: what no model and no snapshot ever sees.")
 
@@ -43,7 +43,7 @@ def list_(
         return
     print_table(
         ("camera", "mask", "polygon"),
-        [(row["camera"], row["mask"], spelled(row["polygon"])) for row in rows],
+        [(row["camera"], row["mask"], corners_text(row["polygon"])) for row in rows],
         empty='No mask yet: vedette mask add CAMERA NAME --polygon "x,y x,y x,y"',
     )
 

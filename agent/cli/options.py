@@ -34,7 +34,7 @@ def name_of(text: str, what: str) -> tuple[str, str]:
         raise typer.BadParameter(f"{text!r} cannot be a name: {error.args[0]}.") from error
 
 
-def meant(table: Mapping[str, Any], typed: str, what: str) -> str:
+def resolve_name(table: Mapping[str, Any], typed: str, what: str) -> str:
     """Return which of `table`, cameras, zones or lines by identifier, is meant: by that, or by its name.
 
     Raises typer.BadParameter, which names those that are there.
@@ -89,7 +89,7 @@ def _area(corners: list[list[float]]) -> float:
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
 
 
-def known(table: dict[str, Any], wanted: str, what: str) -> Any:
+def require_entry(table: dict[str, Any], wanted: str, what: str) -> Any:
     """Return the entry `wanted` of `table`; typer.BadParameter names those that are there."""
     if wanted not in table:
         there = f"there are {', '.join(sorted(table))}" if table else "there is none yet"

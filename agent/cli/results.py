@@ -10,7 +10,7 @@ from agent.errors import VedetteError
 
 
 @contextmanager
-def opened(out: str) -> Iterator[TextIO]:
+def open_output(out: str) -> Iterator[TextIO]:
     """Open OUT before the work begins, so that a wrong path costs no work.
 
     Errors: VedetteError when it cannot be written.

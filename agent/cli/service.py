@@ -146,13 +146,13 @@ def _do(steps: "list[Step]") -> None:
 def status(as_json: AsJson = False) -> None:
     """Say whether the service runs and how it is; exit code 1 where it does not run."""
     from agent.service.installation.machine import ThisMachine
-    from agent.service.installation.status import described, service_status
+    from agent.service.installation.status import describe_status, service_status
 
     told = service_status(ThisMachine())
     if as_json:
         print_json(told)
     else:
-        for line in described(told):
+        for line in describe_status(told):
             say(line)
     if told["active"] != "active":
         raise typer.Exit(1)

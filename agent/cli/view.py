@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import ConfigFile, meant
+from agent.cli.options import ConfigFile, resolve_name
 from agent.cli.output import remark, say
 from agent.errors import ConfigError
 
@@ -70,7 +70,7 @@ def _settings(camera: str | None, path: Path | None) -> "tuple[Config, bool, str
         return Config(cameras={OWN_CAMERA: shown}), False, address.password or None
     settings = load(path)
     if camera is not None:
-        wanted = meant(settings.cameras, camera, "camera")
+        wanted = resolve_name(settings.cameras, camera, "camera")
         return settings.model_copy(update={"cameras": {wanted: settings.cameras[wanted]}}), True, None
     enabled = {name: its for name, its in settings.cameras.items() if its.enabled}
     if not enabled:

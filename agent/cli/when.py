@@ -56,7 +56,7 @@ def local(rfc3339: str) -> str:
     return datetime.fromisoformat(rfc3339).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def lasted(message: dict[str, object]) -> str:
+def duration_words(message: dict[str, object]) -> str:
     """Return how long an incident lasted, in words."""
     if message["ended_at"] is None:
         return "open"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.look import spec_of, take_picture, write_picture
-from agent.cli.options import AsJson, ConfigFile, known, meant, name, name_of, polygon, polyline
+from agent.cli.options import AsJson, ConfigFile, name, name_of, polygon, polyline, require_entry, resolve_name
 from agent.cli.output import print_json, print_table, say, warn
 from agent.errors import ModelError
 
@@ -169,7 +169,7 @@ def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, repl
 
     def change(text: str) -> str:
         cameras = parse(text, "the configuration").get("cameras", {})
-        known(cameras, camera, "camera")
+        require_entry(cameras, camera, "camera")
         other = {"zones": "lines", "lines": "zones"}.get(table, "")
         if part in cameras[camera].get(other, {}):
             raise typer.BadParameter(f"{camera} has {part} among its {other} already. Take another name.")
@@ -185,7 +185,7 @@ def remove_part(camera: str, table: str, part: str, config: Path | None) -> None
     from agent.config.edit import edit, without_key
 
     camera = the_camera(camera, config)
-    part = meant(getattr(cameras_of(camera, config)[camera], table), part, table.removesuffix("s"))
+    part = resolve_name(getattr(cameras_of(camera, config)[camera], table), part, table.removesuffix("s"))
     edit(lambda text: without_key(text, ("cameras", camera, table, part)), config)
     say(f"{part} is gone from the {table} of {camera}.")
 
@@ -216,7 +216,7 @@ def list_(
                 f"crossing: {row['direction']}" if "line" in row else ", ".join(row["rules"]) or "counts",
                 ", ".join(row["labels"]),
                 ", ".join(row["hours"]) or "always",
-                spelled(row["line"] if "line" in row else row["polygon"]),
+                corners_text(row["line"] if "line" in row else row["polygon"]),
                 "yes" if row["enabled"] else "no",
             )
             for row in rows
@@ -230,7 +230,7 @@ def cameras_of(wanted: str | None, config: Path | None) -> "dict[str, Camera]":
     from agent.config.load import load
 
     cameras = load(config).cameras
-    return {(camera := meant(cameras, wanted, "camera")): cameras[camera]} if wanted else cameras
+    return {(camera := resolve_name(cameras, wanted, "camera")): cameras[camera]} if wanted else cameras
 
 
 def the_camera(wanted: str, config: Path | None) -> str:
@@ -238,7 +238,7 @@ def the_camera(wanted: str, config: Path | None) -> str:
     return next(iter(cameras_of(wanted, config)))
 
 
-def spelled(corners: list[list[float]]) -> str:
+def corners_text(corners: list[list[float]]) -> str:
     """Return corners as --polygon takes them."""
     return " ".join(f"{x:g},{y:g}" for x, y in corners)
 
@@ -247,7 +247,7 @@ def spelled(corners: list[list[float]]) -> str:
 def remove(camera: CameraName, zone: ZoneName, config: ConfigFile = None) -> None:
     """Take a zone or a line out of the configuration."""
     its = cameras_of(camera, config)[the_camera(camera, config)]
-    part = meant({**its.zones, **its.lines}, zone, "zone")
+    part = resolve_name({**its.zones, **its.lines}, zone, "zone")
     remove_part(camera, "lines" if part in its.lines else "zones", part, config)
 
 
@@ -261,11 +261,11 @@ def draw(
     camera, its = next(iter(cameras_of(camera, config).items()))
     picture = take_picture(spec_of(camera, config))
     target = out or Path(f"{camera}-zones.jpg")
-    write_picture(drawn(picture, its), target)
+    write_picture(draw_zones(picture, its), target)
     say(f"{target}")
 
 
-def drawn(picture: "Uint8Array", camera: "Camera") -> "Uint8Array":
+def draw_zones(picture: "Uint8Array", camera: "Camera") -> "Uint8Array":
     """Return `picture` (RGB) with zones in green, lines in yellow with an arrow that points in, masks in red, and a
     grid of tenths to read corners from."""
     import cv2

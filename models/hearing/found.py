@@ -1,4 +1,4 @@
-"""What is read from repositories that were found in session after session since the network of 0.5: games, mostly.
+"""What is read from repositories that were found one after the other since the network of 0.5: games, mostly.
 
 Each has its own rules: the first pattern that fits a path decides, a file that none fits, and None, is left out. Many
 are one or two sounds of a little game: few clips, but as many microphones, libraries and codecs as there are games.

@@ -10,7 +10,7 @@ from agent.cli import service as command
 from agent.config.credentials import write_credential
 from agent.errors import VedetteError
 from agent.service.installation import machine as machines
-from agent.service.installation.status import described, service_status
+from agent.service.installation.status import describe_status, service_status
 from agent.service.installation.support_bundle import Scrubber
 from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
@@ -116,7 +116,7 @@ def test_status_tells_a_person_how_it_is(vedette: Vedette, computer: Shown) -> N
     computer.shown = FAILED
     told = json.loads(vedette("service", "status", "--json").out)
     assert (told["active"], told["exit_code"], told["pid"]) == ("failed", 3, 0)
-    assert "ended by exit-code, exit code 3 (configuration)" in "\n".join(described(told))
+    assert "ended by exit-code, exit code 3 (configuration)" in "\n".join(describe_status(told))
 
 
 def test_status_without_systemd_is_an_error_of_one_line(computer: Shown) -> None:

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from agent.cli.options import polygon
-from agent.cli.zone import drawn
+from agent.cli.zone import draw_zones
 from agent.config.load import load
 from agent.config.schema import Camera, Line, Mask, Zone
 from tests.cli.conftest import Vedette
@@ -141,7 +141,7 @@ def test_a_zone_that_is_there_needs_replace(with_camera: Vedette, config: Path) 
 def test_the_drawing_shows_zones_in_green_and_masks_in_red() -> None:
     zone = Zone(polygon=((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)))
     mask = Mask(polygon=((0.0, 0.0), (0.1, 0.0), (0.1, 1.0), (0.0, 1.0)))
-    picture = drawn(np.zeros((101, 201, 3), np.uint8), Camera(url="x", zones={"yard": zone}, masks={"sky": mask}))
+    picture = draw_zones(np.zeros((101, 201, 3), np.uint8), Camera(url="x", zones={"yard": zone}, masks={"sky": mask}))
     assert tuple(picture[25, 120]) == (0, 220, 0)
     assert tuple(picture[55, 20]) == (220, 0, 0)
     assert tuple(picture[33, 117]) == (0, 0, 0)
@@ -149,7 +149,7 @@ def test_the_drawing_shows_zones_in_green_and_masks_in_red() -> None:
 
 def test_the_drawing_shows_a_line_with_an_arrow_to_its_inner_side() -> None:
     camera = Camera(url="x", lines={"gate": Line(line=((0.1, 0.5), (0.9, 0.5)))})
-    picture = drawn(np.zeros((101, 201, 3), np.uint8), camera)
+    picture = draw_zones(np.zeros((101, 201, 3), np.uint8), camera)
     assert tuple(picture[50, 150]) == (240, 220, 0)
     assert tuple(picture[55, 100]) == (240, 220, 0)
     assert tuple(picture[45, 105]) == (0, 0, 0)

@@ -86,7 +86,7 @@ class Day:
         return [(severity, counted[severity]) for severity in SEVERITIES]
 
 
-def gathered(state_folder: Path, day: date, *, zone: tzinfo | None, now: datetime) -> Day:
+def gather_day(state_folder: Path, day: date, *, zone: tzinfo | None, now: datetime) -> Day:
     """Read one day's incidents from the history in `state_folder`; `zone` None is this machine's. Raises StoreError."""
     begin, midnight = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
     store = open_for_reading(state_folder / DATABASE)

@@ -31,7 +31,7 @@ def service_status(machine: Machine) -> dict[str, Any]:
     return named | {name: int(named[name] or 0) for name in ("exit_code", "pid", "restarts")}
 
 
-def described(told: dict[str, Any]) -> Iterator[str]:
+def describe_status(told: dict[str, Any]) -> Iterator[str]:
     """Yield the lines for a person."""
     restarts = f", restarted {told['restarts']} times" if told["restarts"] else ""
     yield f"{told['active']} ({told['sub']}) since {told['since'] or 'never started'}{restarts}"

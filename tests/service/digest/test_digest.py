@@ -10,7 +10,7 @@ import pytest
 from agent.config.schema import Camera, Config, Node, Snapshots
 from agent.errors import StoreError
 from agent.service.digest import page as digest_page
-from agent.service.digest.day import Day, gathered, quiet, rows, summary
+from agent.service.digest.day import Day, gather_day, quiet, rows, summary
 from agent.service.digest.page import MOST_CARDS, page
 from agent.types import NS_PER_S, Closed, IncidentChange, Opened, Updated
 from agent.uplink.history import history
@@ -62,7 +62,7 @@ class Past:
 
     def day(self, now: datetime = LATER, day: date = DAY, zone: Any = UTC) -> Day:
         self.close()
-        return gathered(self.folder, day, zone=zone, now=now)
+        return gather_day(self.folder, day, zone=zone, now=now)
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_an_empty_day_says_so(past: Past) -> None:
 
 def test_without_a_history_there_is_a_cure(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="vedette run"):
-        gathered(tmp_path, DAY, zone=UTC, now=LATER)
+        gather_day(tmp_path, DAY, zone=UTC, now=LATER)
 
 
 def test_people_read_the_names_of_cameras_and_no_name_is_markup(tmp_path: Path) -> None:
