@@ -298,12 +298,12 @@ def test_however_the_database_is_damaged_no_number_is_used_twice_or_goes_missing
         path.write_bytes(content)
         second = outbox(folder, clock, run="second")
         new = put(second, clock, "new")
-        letters = take_everything(second)
+        messages = take_everything(second)
         clock.advance(2 * HEAL_EVERY_NS / NS_PER_S)  # damage that only shows when it is read heals a little later
-        letters += take_everything(second)
+        messages += take_everything(second)
         second.close()
         assert new not in given_out
-        came = seqs(letters)
-        gaps = [json.loads(letter.payload) for letter in letters if letter.role == "gap"]
+        came = seqs(messages)
+        gaps = [json.loads(queued.payload) for queued in messages if queued.role == "gap"]
         told = set(came) | {n for gap in gaps for first, last in gap["ranges"] for n in range(first, last + 1)}
         assert set(range(1, new + 1)) <= told

@@ -128,17 +128,17 @@ def take(box: Outbox, limit: int = 1_000, limit_bytes: int = 10**9) -> list[Any]
 
 
 def take_everything(box: Outbox) -> list[Any]:
-    """Take and acknowledge until nothing is left; return all letters in the order they came."""
-    letters: list[Any] = []
+    """Take and acknowledge until nothing is left; return all messages in the order they came."""
+    messages: list[Any] = []
     while batch := take(box):
-        letters += batch
-        box.delivered([letter.id for letter in batch])
-    return letters
+        messages += batch
+        box.delivered([queued.id for queued in batch])
+    return messages
 
 
-def seqs(letters: Sequence[Any]) -> list[int]:
-    """Return the numbers of letters that have one."""
-    return [letter.seq for letter in letters if letter.seq is not None]
+def seqs(messages: Sequence[Any]) -> list[int]:
+    """Return the numbers of messages that have one."""
+    return [queued.seq for queued in messages if queued.seq is not None]
 
 
 def incident_at(incident_id: str, started_at: str, *, signal: str = "fell", **changes: Any) -> dict[str, Any]:

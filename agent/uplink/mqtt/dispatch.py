@@ -19,7 +19,7 @@ from agent.uplink.mqtt.latest import Latest, LatestBoard
 from agent.uplink.mqtt.refusals import Refusals
 from agent.uplink.outbox.batch import Moment
 from agent.uplink.outbox.outbox import Outbox
-from agent.uplink.outbox.queue import Letter
+from agent.uplink.outbox.queue import QueuedMessage
 
 WINDOW_BYTES = 256_000  # on its way at once: what a critical message may have to wait for
 _PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
@@ -27,7 +27,7 @@ _PACKET_OVERHEAD_BYTES = 1024  # topic, properties and header, at most
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    content: Letter | Latest
+    content: QueuedMessage | Latest
     at_s: float
     size_bytes: int
 
@@ -89,8 +89,8 @@ class Dispatch:
         if room <= 0 or (room_bytes <= 0 and self._flight):
             return
         # The lease outlives the wait for a PUBACK: what is on its way is never handed out twice.
-        for letter in self._outbox.take(room, room_bytes, 2 * self._place.keepalive_s * NS_PER_S):
-            self._send_letter(connection, letter)
+        for queued in self._outbox.take(room, room_bytes, 2 * self._place.keepalive_s * NS_PER_S):
+            self._send_queued(connection, queued)
 
     def _send_latest(self, connection: Connection, latest: Latest) -> None:
         if self._is_too_large(latest, connection):
@@ -99,29 +99,29 @@ class Dispatch:
         mid = connection.publish(latest.topic, latest.payload, retain=latest.retain, content_type=latest.content_type)
         self._note(mid, latest, len(latest.payload))
 
-    def _send_letter(self, connection: Connection, letter: Letter) -> None:
-        if self._is_too_large(letter, connection):
-            self._refuse(letter, "packet too large")
+    def _send_queued(self, connection: Connection, queued: QueuedMessage) -> None:
+        if self._is_too_large(queued, connection):
+            self._refuse(queued, "packet too large")
             return
-        payload = letter.payload
-        if letter.role == "incident" and is_late(letter, self._now(), self._run_id):
+        payload = queued.payload
+        if queued.role == "incident" and is_late(queued, self._now(), self._run_id):
             payload = payload.replace(b'"delayed":false', b'"delayed":true', 1)
         mid = connection.publish(
-            letter.topic,
+            queued.topic,
             payload,
-            content_type="image/jpeg" if letter.role == "snapshot" else CONTENT_TYPE,
-            attributes=_attributes(letter, payload) if connection.mqtt5 else None,
+            content_type="image/jpeg" if queued.role == "snapshot" else CONTENT_TYPE,
+            attributes=_attributes(queued, payload) if connection.mqtt5 else None,
         )
-        self._note(mid, letter, len(payload))
+        self._note(mid, queued, len(payload))
 
-    def _is_too_large(self, content: Letter | Latest | Answer, connection: Connection) -> bool:
+    def _is_too_large(self, content: QueuedMessage | Latest | Answer, connection: Connection) -> bool:
         """Return whether the broker said, or showed, that it takes nothing of this size."""
         size_bytes, most = len(content.payload), connection.max_packet_bytes
         if most is not None and size_bytes + _PACKET_OVERHEAD_BYTES > most:
             return True
         return _is_picture(content) and self._refusals.is_too_large(size_bytes, time.monotonic())
 
-    def _note(self, mid: int | None, content: Letter | Latest, size_bytes: int) -> None:
+    def _note(self, mid: int | None, content: QueuedMessage | Latest, size_bytes: int) -> None:
         if mid is not None:  # else the connection is gone, and its Lost is on the way
             self._flight[mid] = _Sent(content, time.monotonic(), size_bytes)
 
@@ -150,18 +150,18 @@ class Dispatch:
             return []
         for topic in {content.topic, _topic_to_log(content)}:
             self._refusals.accepted(topic)
-        if isinstance(content, Letter):
+        if isinstance(content, QueuedMessage):
             return [content.id]
         self.latest.acknowledged(content)
         return []
 
-    def _refuse(self, content: Letter | Latest, reason: str) -> None:
+    def _refuse(self, content: QueuedMessage | Latest, reason: str) -> None:
         """Keep what the broker refuses and try again later; a picture must not hold up its incident."""
         self.refusing = True
         if _is_picture(content):
             self._refusals.note(_topic_to_log(content), reason, "pictures are given up")
             self._give_up_picture(content)
-        elif isinstance(content, Letter):
+        elif isinstance(content, QueuedMessage):
             wait_s = self._refusals.note(content.topic, reason, "messages are kept")
             self._outbox.refused(content, int(wait_s * NS_PER_S))
         else:
@@ -176,38 +176,38 @@ class Dispatch:
             ):
                 self._give_up_picture(content)
 
-    def _give_up_picture(self, content: Letter | Latest) -> None:
-        if isinstance(content, Letter):
+    def _give_up_picture(self, content: QueuedMessage | Latest) -> None:
+        if isinstance(content, QueuedMessage):
             self._outbox.delivered([content.id])
         else:
             self.latest.forget(content)
 
 
-def is_late(letter: Letter, moment: Moment, run_id: str) -> bool:
-    """Return whether a letter goes out more than 10 s after it was raised: `delayed`."""
-    if letter.run == run_id:
-        return moment.monotonic_ns - letter.monotonic_ns > DELAYED_AFTER_S * NS_PER_S
+def is_late(queued: QueuedMessage, moment: Moment, run_id: str) -> bool:
+    """Return whether a message goes out more than 10 s after it was raised: `delayed`."""
+    if queued.run == run_id:
+        return moment.monotonic_ns - queued.monotonic_ns > DELAYED_AFTER_S * NS_PER_S
     # Of a former run: only wall time connects the two, and one that ran backwards says nothing.
-    return not 0 <= moment.wall_ns - letter.wall_ns <= DELAYED_AFTER_S * NS_PER_S
+    return not 0 <= moment.wall_ns - queued.wall_ns <= DELAYED_AFTER_S * NS_PER_S
 
 
-def _attributes(letter: Letter, payload: bytes) -> dict[str, str] | None:
-    """Return the CloudEvents attributes of a letter; a picture has none."""
-    if letter.role == "snapshot":
+def _attributes(queued: QueuedMessage, payload: bytes) -> dict[str, str] | None:
+    """Return the CloudEvents attributes of a message; a picture has none."""
+    if queued.role == "snapshot":
         return None
     message: dict[str, Any] = json.loads(payload)
-    if letter.role == "gap":
+    if queued.role == "gap":
         return cloud_event(message, "vedette.gap", "")
     return cloud_event(message, f"vedette.incident.{message['phase']}", message["camera"])
 
 
-def _is_picture(content: Letter | Latest | Answer) -> bool:
-    if isinstance(content, Letter):
+def _is_picture(content: QueuedMessage | Latest | Answer) -> bool:
+    if isinstance(content, QueuedMessage):
         return content.role == "snapshot"
     return content.content_type.startswith("image/")
 
 
-def _topic_to_log(content: Letter | Latest) -> str:
+def _topic_to_log(content: QueuedMessage | Latest) -> str:
     """Return the topic to name in the log: of a picture, its camera's, since that of one incident never comes again."""
-    is_letter = isinstance(content, Letter) and content.role == "snapshot"
-    return content.topic.rsplit("/", 1)[0] if is_letter else content.topic
+    is_queued = isinstance(content, QueuedMessage) and content.role == "snapshot"
+    return content.topic.rsplit("/", 1)[0] if is_queued else content.topic

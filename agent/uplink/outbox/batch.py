@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agent.types import Severity
 from agent.uplink.outbox import queue
-from agent.uplink.outbox.queue import Letter, Role
+from agent.uplink.outbox.queue import QueuedMessage, Role
 
 MEMORY_MAX_BYTES = 32_000_000
 
@@ -68,7 +68,7 @@ class Batch:
         moment: Moment,
     ) -> int:
         """Add a message behind the others of its chain; return its id."""
-        letter = Letter(
+        queued = QueuedMessage(
             id=self.next_id,
             seq=seq,
             chain=chain,
@@ -81,6 +81,6 @@ class Batch:
             monotonic_ns=moment.monotonic_ns,
             run=self._run,
         )
-        self.added_bytes += queue.put(self.db, letter, severity)
+        self.added_bytes += queue.put(self.db, queued, severity)
         self.next_id += 1
-        return letter.id
+        return queued.id

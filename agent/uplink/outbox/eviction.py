@@ -17,15 +17,15 @@ def excess_bytes(used_bytes: int, max_bytes: int) -> int:
 
 
 class Eviction:
-    """Deletes letters of one node and says so."""
+    """Deletes messages of one node and says so."""
 
     def __init__(self, gap_topic: str) -> None:
         self._gap_topic = gap_topic
         self.frozen: set[int] = set()  # gaps handed out by this run
 
     def evict(self, batch: Batch, chosen: Sequence[tuple[int, int | None]], reason: GapReason, moment: Moment) -> int:
-        """Delete letters and name their numbers in a gap message; return the bytes freed."""
-        ids = [letter_id for letter_id, _ in chosen]
+        """Delete messages and name their numbers in a gap message; return the bytes freed."""
+        ids = [message_id for message_id, _ in chosen]
         queue.note_given_up(batch.db, ids)
         freed = queue.remove(batch.db, ids)
         numbers = [(seq, seq) for _, seq in chosen if seq is not None]

@@ -23,27 +23,27 @@ class Merged:
         """Return the ids to send next, without those in `leases`; one may exceed `limit_bytes` by itself."""
         picked: list[int] = []
         with contextlib.ExitStack() as stack:
-            for letter in self._ready(stack):
-                if letter.id in leases:
+            for queued in self._ready(stack):
+                if queued.id in leases:
                     continue
-                limit_bytes -= letter.size_bytes
+                limit_bytes -= queued.size_bytes
                 if picked and limit_bytes < 0:
                     break
-                picked.append(letter.id)
+                picked.append(queued.id)
                 if len(picked) == limit:
                     break
         return picked
 
     def _ready(self, stack: contextlib.ExitStack) -> Iterator[Waiting]:
-        """Yield the first letter of each chain; a letter in memory waits for those of its chain on the disk."""
+        """Yield the first message of each chain; a message in memory waits for those of its chain on the disk."""
         disk = stack.enter_context(self.disk.reading()) if self.disk else None
         on_disk = queue.ready(disk, self.undeleted, self.backoff) if disk else iter(())
         if self.memory is None:
             return on_disk
         memory = stack.enter_context(self.memory.reading())
         in_memory = (
-            letter
-            for letter in queue.ready(memory, (), self.backoff)
-            if disk is None or not queue.has_chain(disk, letter.chain, self.undeleted)
+            queued
+            for queued in queue.ready(memory, (), self.backoff)
+            if disk is None or not queue.has_chain(disk, queued.chain, self.undeleted)
         )
         return heapq.merge(on_disk, in_memory)

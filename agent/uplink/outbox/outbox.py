@@ -25,7 +25,7 @@ from agent.uplink.outbox import queue
 from agent.uplink.outbox.batch import Batch, Limits, Moment, OutboxState
 from agent.uplink.outbox.eviction import Eviction
 from agent.uplink.outbox.merged import Merged
-from agent.uplink.outbox.queue import Letter
+from agent.uplink.outbox.queue import QueuedMessage
 from agent.uplink.outbox.sequence_file import BLOCK, Mark, read_mark, write_mark
 from agent.uplink.outbox.write_latency import Pace
 from agent.uplink.storage.store import BrokenError, RefusedError, Store, memory_store, open_store
@@ -94,26 +94,26 @@ class Outbox:
         self._wake()
         return result[0]
 
-    def take(self, limit: int, limit_bytes: int, lease_ns: int) -> list[Letter]:
-        """Lease up to `limit` letters in order of delivery; one may exceed `limit_bytes` by itself."""
+    def take(self, limit: int, limit_bytes: int, lease_ns: int) -> list[QueuedMessage]:
+        """Lease up to `limit` messages in order of delivery; one may exceed `limit_bytes` by itself."""
         with self._mutex:
             self._heal_if_due()
             now_ns = self._now().monotonic_ns
             self._leases = {key: until for key, until in self._leases.items() if until > now_ns}
             self._backoff = {key: until for key, until in self._backoff.items() if until > now_ns}
             try:
-                letters = self._letters(self._waiting().picked(limit, limit_bytes, self._leases)) if limit > 0 else []
+                messages = self._messages(self._waiting().picked(limit, limit_bytes, self._leases)) if limit > 0 else []
             except (RefusedError, BrokenError) as error:
                 self._lose_disk(error)
                 return []
-            self._leases |= {letter.id: now_ns + lease_ns for letter in letters}
-            return letters
+            self._leases |= {queued.id: now_ns + lease_ns for queued in messages}
+            return messages
 
     def delivered(self, ids: Sequence[int]) -> None:
         """The broker has these: delete them."""
         with self._mutex:
-            for letter_id in ids:
-                self._leases.pop(letter_id, None)
+            for message_id in ids:
+                self._leases.pop(message_id, None)
             with self._memory.transaction() as db:
                 on_disk = set(ids) - queue.known(db, ids)
                 self._memory_bytes -= queue.remove(db, ids)
@@ -127,11 +127,11 @@ class Outbox:
                 self._undeleted |= on_disk
                 self._degrade(error)
 
-    def refused(self, letter: Letter, wait_ns: int) -> None:
+    def refused(self, queued: QueuedMessage, wait_ns: int) -> None:
         """The broker does not take this: try its topic again after `wait_ns`."""
         with self._mutex:
-            self._leases.pop(letter.id, None)
-            self._backoff[letter.topic] = self._now().monotonic_ns + wait_ns
+            self._leases.pop(queued.id, None)
+            self._backoff[queued.topic] = self._now().monotonic_ns + wait_ns
 
     def release(self) -> None:
         """The connection is lost: nothing is on its way any more. What was refused goes on waiting."""
@@ -231,7 +231,7 @@ class Outbox:
         return on_disk
 
     def _adopt(self, store: Store) -> None:
-        """Bring a database up to what this run knows: numbers that were lost, letters in memory."""
+        """Bring a database up to what this run knows: numbers that were lost, messages in memory."""
         with self._memory.reading() as memory, store.transaction() as db:
             on_disk = queue.counter(db, "next_seq") or 1
             batch = Batch(db, max(self._next_seq, on_disk), self._next_id, self._run)
@@ -350,28 +350,28 @@ class Outbox:
         memory = self._memory if self._memory_bytes else None
         return Merged(disk=self._disk, memory=memory, undeleted=self._undeleted, backoff=self._backoff)
 
-    def _letters(self, ids: Sequence[int]) -> list[Letter]:
-        found: dict[int, Letter] = {}
+    def _messages(self, ids: Sequence[int]) -> list[QueuedMessage]:
+        found: dict[int, QueuedMessage] = {}
         for store in self._readable():
             with store.reading() as db:
-                found |= {letter.id: self._complete(letter, store, db) for letter in queue.read(db, ids)}
-        return [found[letter_id] for letter_id in ids]
+                found |= {queued.id: self._complete(queued, store, db) for queued in queue.read(db, ids)}
+        return [found[message_id] for message_id in ids]
 
-    def _complete(self, letter: Letter, store: Store, db: sqlite3.Connection) -> Letter:
-        """Return a letter with its content; a gap's is made now, and fixed."""
-        if letter.role != "gap" or letter.seq is None:
-            return letter
-        self._eviction.frozen.add(letter.id)
+    def _complete(self, queued: QueuedMessage, store: Store, db: sqlite3.Connection) -> QueuedMessage:
+        """Return a message with its content; a gap's is made now, and fixed."""
+        if queued.role != "gap" or queued.seq is None:
+            return queued
+        self._eviction.frozen.add(queued.id)
         with contextlib.suppress(RefusedError), store.transaction() as writing:
-            queue.freeze(writing, letter.id)
+            queue.freeze(writing, queued.id)
         message = gap_message(
-            seq=letter.seq,
+            seq=queued.seq,
             node=self._node,
-            ranges=queue.ranges_of(db, letter.id),
-            reason=letter.phase,
-            at_wall_ns=letter.wall_ns,
+            ranges=queue.ranges_of(db, queued.id),
+            reason=queued.phase,
+            at_wall_ns=queued.wall_ns,
         )
-        return dataclasses.replace(letter, payload=encoded(message))
+        return dataclasses.replace(queued, payload=encoded(message))
 
 
 def _unread_id(run: str, moment: Moment) -> int:

@@ -24,7 +24,7 @@ _ROW_BYTES = 256  # what a row costs beside its payload, indexes included, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class QueuedMessage:
     """One message that waits to be delivered."""
 
     id: int
@@ -42,7 +42,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Waiting:
-    """A letter as `ready` lists it, without its content; sorts in order of delivery."""
+    """A message as `ready` lists it, without its content; sorts in order of delivery."""
 
     urgency: int  # the class
     rank: int
@@ -55,19 +55,19 @@ class Waiting:
 _COLUMNS = "id, seq, chain, role, phase, topic, payload, wall_ns, synchronised, monotonic_ns, run"
 
 
-def put(db: sqlite3.Connection, letter: Letter, severity: Severity) -> int:
-    """Add a letter at the end of its chain; return the bytes it counts for."""
-    size_bytes = len(letter.payload) + len(letter.topic) + _ROW_BYTES
-    urgent = severity == "critical" or _is_urgent(db, letter.chain)
+def put(db: sqlite3.Connection, queued: QueuedMessage, severity: Severity) -> int:
+    """Add a message at the end of its chain; return the bytes it counts for."""
+    size_bytes = len(queued.payload) + len(queued.topic) + _ROW_BYTES
+    urgent = severity == "critical" or _is_urgent(db, queued.chain)
     if urgent:
-        db.execute("UPDATE outbox SET class = 0, rank = ? WHERE chain = ?", (-letter.id, letter.chain))
+        db.execute("UPDATE outbox SET class = 0, rank = ? WHERE chain = ?", (-queued.id, queued.chain))
     db.execute(
         f"INSERT INTO outbox ({_COLUMNS}, class, rank, worth, size_bytes, frozen)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         (
-            *(letter.id, letter.seq, letter.chain, letter.role, letter.phase, letter.topic, letter.payload),
-            *(letter.wall_ns, letter.synchronised, letter.monotonic_ns, letter.run),
-            *(0 if urgent else 1, -letter.id if urgent else letter.id, _worth(letter, severity), size_bytes),
+            *(queued.id, queued.seq, queued.chain, queued.role, queued.phase, queued.topic, queued.payload),
+            *(queued.wall_ns, queued.synchronised, queued.monotonic_ns, queued.run),
+            *(0 if urgent else 1, -queued.id if urgent else queued.id, _worth(queued, severity), size_bytes),
         ),
     )
     return size_bytes
@@ -77,16 +77,16 @@ def _is_urgent(db: sqlite3.Connection, chain: str) -> bool:
     return db.execute("SELECT 1 FROM outbox WHERE chain = ? AND class = 0 LIMIT 1", (chain,)).fetchone() is not None
 
 
-def _worth(letter: Letter, severity: Severity) -> int:
+def _worth(queued: QueuedMessage, severity: Severity) -> int:
     """Return what is given up first: low severity; within it snapshots, then updates, then what opens and closes."""
-    if letter.role == "gap":
+    if queued.role == "gap":
         return GAP_WORTH
-    within = 0 if letter.role == "snapshot" else 1 if letter.phase == "update" else 2
+    within = 0 if queued.role == "snapshot" else 1 if queued.phase == "update" else 2
     return 10 * SEVERITY_RANK[severity] + within
 
 
 def ready(db: sqlite3.Connection, done: Collection[int], refused_topics: Collection[str]) -> Iterator[Waiting]:
-    """Yield the first letter of every chain, in order of delivery; ids in `done` count as delivered."""
+    """Yield the first message of every chain, in order of delivery; ids in `done` count as delivered."""
     rows = db.execute(
         "SELECT class, rank, id, chain, topic, size_bytes FROM outbox AS o"
         " WHERE topic NOT IN (SELECT value FROM json_each(?2)) AND id NOT IN (SELECT value FROM json_each(?1))"
@@ -99,8 +99,8 @@ def ready(db: sqlite3.Connection, done: Collection[int], refused_topics: Collect
 
 
 def has_chain(db: sqlite3.Connection, chain: str, done: Collection[int]) -> bool:
-    """Return whether a letter of this chain still waits."""
-    ids = {letter_id for (letter_id,) in db.execute("SELECT id FROM outbox WHERE chain = ?", (chain,))}
+    """Return whether a message of this chain still waits."""
+    ids = {message_id for (message_id,) in db.execute("SELECT id FROM outbox WHERE chain = ?", (chain,))}
     return not ids <= set(done)
 
 
@@ -114,20 +114,21 @@ def waiting(db: sqlite3.Connection, chains: Sequence[str]) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def read(db: sqlite3.Connection, ids: Sequence[int]) -> list[Letter]:
-    """Return the letters `ids`, in that order."""
+def read(db: sqlite3.Connection, ids: Sequence[int]) -> list[QueuedMessage]:
+    """Return the messages `ids`, in that order."""
     marks = ",".join("?" * len(ids))
-    found = {row[0]: _letter(row) for row in db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE id IN ({marks})", ids)}
-    return [found[letter_id] for letter_id in ids if letter_id in found]
+    rows = db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE id IN ({marks})", ids)
+    found = {row[0]: _queued_message(row) for row in rows}
+    return [found[message_id] for message_id in ids if message_id in found]
 
 
-def _letter(row: tuple[Any, ...]) -> Letter:
+def _queued_message(row: tuple[Any, ...]) -> QueuedMessage:
     values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    return Letter(**values | {"synchronised": bool(values["synchronised"])})
+    return QueuedMessage(**values | {"synchronised": bool(values["synchronised"])})
 
 
 def remove(db: sqlite3.Connection, ids: Collection[int]) -> int:
-    """Delete letters, and what gaps among them said; return the bytes they counted for."""
+    """Delete messages, and what gaps among them said; return the bytes they counted for."""
     these = (json.dumps(sorted(ids)),)
     found = "IN (SELECT value FROM json_each(?))"
     freed = db.execute(f"SELECT coalesce(sum(size_bytes), 0) FROM outbox WHERE id {found}", these).fetchone()[0]
@@ -139,11 +140,11 @@ def remove(db: sqlite3.Connection, ids: Collection[int]) -> int:
 def known(db: sqlite3.Connection, ids: Collection[int]) -> set[int]:
     """Return those of `ids` that wait here."""
     found = db.execute("SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(ids)),))
-    return {letter_id for (letter_id,) in found}
+    return {message_id for (message_id,) in found}
 
 
 def note_given_up(db: sqlite3.Connection, ids: Collection[int]) -> None:
-    """Keep in the history which messages are given up with the letters `ids`; before they are removed."""
+    """Keep in the history which messages are given up with `ids`; before they are removed."""
     db.execute(
         "INSERT OR IGNORE INTO given_up SELECT chain, seq FROM outbox WHERE id IN (SELECT value FROM json_each(?))"
         " AND seq IS NOT NULL AND chain IN (SELECT id FROM incident)",
@@ -167,7 +168,7 @@ def size_bytes(db: sqlite3.Connection) -> int:
 
 
 def depth(db: sqlite3.Connection) -> int:
-    """Return how many letters wait."""
+    """Return how many messages wait."""
     return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
 
@@ -175,11 +176,11 @@ def cheapest(db: sqlite3.Connection, free_bytes: int, keep: Collection[int]) -> 
     """Return (id, seq) of what to give up to free at least so much: gaps and `keep` never."""
     chosen: list[tuple[int, int | None]] = []
     rows = db.execute("SELECT id, seq, size_bytes FROM outbox WHERE worth < ? ORDER BY worth, id", (GAP_WORTH,))
-    for letter_id, seq, size in rows:
+    for message_id, seq, size in rows:
         if free_bytes <= 0:
             break
-        if letter_id not in keep:
-            chosen.append((letter_id, seq))
+        if message_id not in keep:
+            chosen.append((message_id, seq))
             free_bytes -= size
     return chosen
 
@@ -190,28 +191,28 @@ def older(db: sqlite3.Connection, than_wall_ns: int, keep: Collection[int]) -> l
         "SELECT id, seq FROM outbox WHERE worth < ? AND synchronised AND wall_ns < ? ORDER BY id",
         (CRITICAL_WORTH, than_wall_ns),
     )
-    return [(letter_id, seq) for letter_id, seq in rows if letter_id not in keep]
+    return [(message_id, seq) for message_id, seq in rows if message_id not in keep]
 
 
 def open_gap(db: sqlite3.Connection, reason: str, frozen: Collection[int]) -> int | None:
-    """Return the id of the gap letter for `reason` that was never handed out and may still grow."""
+    """Return the id of the gap message for `reason` that was never handed out and may still grow."""
     rows = db.execute("SELECT id FROM outbox WHERE role = 'gap' AND phase = ? AND NOT frozen", (reason,))
-    return next((letter_id for (letter_id,) in rows if letter_id not in frozen), None)
+    return next((message_id for (message_id,) in rows if message_id not in frozen), None)
 
 
 def freeze(db: sqlite3.Connection, gap_id: int) -> None:
-    """A gap letter goes out: from now on it says the same."""
+    """A gap message goes out: from now on it says the same."""
     db.execute("UPDATE outbox SET frozen = 1 WHERE id = ?", (gap_id,))
 
 
 def ranges_of(db: sqlite3.Connection, gap_id: int) -> Ranges:
-    """Return the closed ranges of numbers that a gap letter gives up."""
+    """Return the closed ranges of numbers that a gap message gives up."""
     rows = db.execute("SELECT from_seq, to_seq FROM gap_range WHERE gap_id = ? ORDER BY from_seq", (gap_id,))
     return [(first, last) for first, last in rows]
 
 
 def widen(db: sqlite3.Connection, gap_id: int, more: Iterable[tuple[int, int]]) -> None:
-    """Add ranges to what a gap letter gives up."""
+    """Add ranges to what a gap message gives up."""
     ranges = merged([*ranges_of(db, gap_id), *more])
     db.execute("DELETE FROM gap_range WHERE gap_id = ?", (gap_id,))
     db.executemany("INSERT INTO gap_range VALUES (?, ?, ?)", [(gap_id, first, last) for first, last in ranges])
@@ -235,7 +236,7 @@ def waiting_seqs(db: sqlite3.Connection, first: int, last: int) -> list[int]:
 
 
 def highest_id(db: sqlite3.Connection) -> int:
-    """Return the highest id of a letter, 0 where none waits."""
+    """Return the highest id of a message, 0 where none waits."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
 
 

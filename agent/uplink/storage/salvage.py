@@ -89,7 +89,7 @@ def _is_any(_: _Row) -> bool:
     return True
 
 
-def _is_letter(row: _Row) -> bool:
+def _is_queued_message(row: _Row) -> bool:
     """Columns as in the first migration: id, seq, chain, role, …, payload."""
     seq, chain, role, payload = row[1], row[2], row[3], row[-1]
     if not isinstance(payload, bytes) or any(isinstance(value, str) and "\ufffd" in value for value in row):
@@ -116,7 +116,7 @@ def _json(raw: object) -> dict[str, Any] | None:
 
 
 _CHECKS: Mapping[str, Callable[[_Row], bool]] = {
-    "outbox": _is_letter,
+    "outbox": _is_queued_message,
     "incident": _is_incident,
     "phase": _is_incident,
 }

@@ -19,7 +19,7 @@ from agent.uplink.mqtt.dispatch import is_late
 from agent.uplink.mqtt.faults import BrokerError
 from agent.uplink.mqtt.latest import Latest, LatestBoard
 from agent.uplink.mqtt.refusals import PICTURE_TRIES, TOO_LARGE_FOR_S, Backoff, Patience, Refusals
-from agent.uplink.outbox.queue import Letter
+from agent.uplink.outbox.queue import QueuedMessage
 from agent.uplink.subscriber.subscriber import Subscriber
 from tests.uplink.conftest import RunningNode, wait_for
 from tests.uplink.made import STARTED_NS, Clock, life
@@ -42,9 +42,9 @@ def test_incidents_arrive_over_mqtt_3_1_1_where_the_broker_refuses_5(tmp_path: P
             wait_for(lambda: ("vedette/box/status", b"stopped") in received)
 
 
-def letter(run: str, *, wall_s: float = 0, monotonic_s: float = 0) -> Letter:
+def queued(run: str, *, wall_s: float = 0, monotonic_s: float = 0) -> QueuedMessage:
     clock = Clock()
-    return Letter(
+    return QueuedMessage(
         id=1,
         seq=1,
         chain="a",
@@ -62,16 +62,16 @@ def letter(run: str, *, wall_s: float = 0, monotonic_s: float = 0) -> Letter:
 @pytest.mark.parametrize(
     ("sent", "late"),
     [
-        (letter("now", monotonic_s=-9.9), False),
-        (letter("now", monotonic_s=-10.0), False),
-        (letter("now", monotonic_s=-10.1), True),
-        (letter("now", monotonic_s=-1, wall_s=-3600), False),  # the wall clock jumped
-        (letter("before", wall_s=-9.9), False),
-        (letter("before", wall_s=-10.1), True),
-        (letter("before", wall_s=+1), True),  # the wall clock went backwards over the restart: nobody knows
+        (queued("now", monotonic_s=-9.9), False),
+        (queued("now", monotonic_s=-10.0), False),
+        (queued("now", monotonic_s=-10.1), True),
+        (queued("now", monotonic_s=-1, wall_s=-3600), False),  # the wall clock jumped
+        (queued("before", wall_s=-9.9), False),
+        (queued("before", wall_s=-10.1), True),
+        (queued("before", wall_s=+1), True),  # the wall clock went backwards over the restart: nobody knows
     ],
 )
-def test_delayed_is_told_by_the_clock_that_can_be_trusted(sent: Letter, late: bool) -> None:
+def test_delayed_is_told_by_the_clock_that_can_be_trusted(sent: QueuedMessage, late: bool) -> None:
     assert is_late(sent, Clock().now(), "now") == late
 
 

@@ -32,10 +32,10 @@ def test_messages_wait_until_the_broker_has_acknowledged_each(tmp_path: Path) ->
     uplink = Uplink.open(Config(node=Node(name="box")), tmp_path)
     fall = raised(uplink, life(1))
     assert read(tmp_path, fall) == Delivery(waiting=3)
-    uplink._outbox.delivered([letter.id for letter in take(uplink._outbox)])
+    uplink._outbox.delivered([queued.id for queued in take(uplink._outbox)])
     assert read(tmp_path, fall) == Delivery(waiting=2)
-    while letters := take(uplink._outbox):
-        uplink._outbox.delivered([letter.id for letter in letters])
+    while messages := take(uplink._outbox):
+        uplink._outbox.delivered([queued.id for queued in messages])
     assert read(tmp_path, fall).words() == "acknowledged by the broker"
     store = open_for_reading(tmp_path / "state.db")
     assert depth(store) == 0
@@ -67,7 +67,7 @@ def test_what_was_given_up_was_not_acknowledged_also_where_the_disk_refused_mean
     assert "given up" in read(tmp_path, first).words()
     assert read(tmp_path, last).given_up == 0
     assert read(tmp_path, last).waiting > 0
-    while letters := take(uplink._outbox):
-        uplink._outbox.delivered([letter.id for letter in letters])
+    while messages := take(uplink._outbox):
+        uplink._outbox.delivered([queued.id for queued in messages])
     assert read(tmp_path, first) == Delivery(given_up=3), "also when the gap was told"
     uplink.close()

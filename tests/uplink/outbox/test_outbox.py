@@ -44,8 +44,8 @@ def heal_disk(box: Outbox, clock: Clock) -> None:
     clock.advance(HEAL_EVERY_NS / NS_PER_S)
 
 
-def gap_of(letters: list) -> list[dict]:
-    found = [json.loads(letter.payload) for letter in letters if letter.role == "gap"]
+def gap_of(messages: list) -> list[dict]:
+    found = [json.loads(queued.payload) for queued in messages if queued.role == "gap"]
     for message in found:
         Draft202012Validator(schema("gap-1")).validate(message)
     return found
@@ -116,9 +116,9 @@ def test_one_incident_is_sent_in_order_and_one_message_at_a_time(tmp_path: Path,
     for _ in range(3):
         put(box, clock, "a")
     put(box, clock, "b")
-    letters = take(box)
-    assert [(letter.chain, letter.role) for letter in letters] == [("a", "snapshot"), ("b", "incident")]
-    box.delivered([letters[0].id])
+    messages = take(box)
+    assert [(queued.chain, queued.role) for queued in messages] == [("a", "snapshot"), ("b", "incident")]
+    box.delivered([messages[0].id])
     assert seqs(take(box)) == [1]
 
 
@@ -157,9 +157,9 @@ def test_a_refused_topic_waits_and_others_go_on(tmp_path: Path, clock: Clock) ->
     box = outbox(tmp_path, clock)
     put(box, clock, "a", topic="vedette/box/forbidden/incident")
     put(box, clock, "b")
-    letters = take(box)
-    box.refused(letters[0], 30 * NS_PER_S)
-    box.delivered([letters[1].id])
+    messages = take(box)
+    box.refused(messages[0], 30 * NS_PER_S)
+    box.delivered([messages[1].id])
     assert take(box) == []
     clock.advance(31)
     assert seqs(take(box)) == [1]
@@ -177,14 +177,14 @@ def test_too_many_bytes_evict_low_severity_first_and_say_so(tmp_path: Path, cloc
     severities = ["critical", "notice", "warning"]
     for n in range(30):
         put(box, clock, f"i{n}", severity=severities[n % 3], size=1000)
-    letters = take_everything(box)
-    arrived = set(seqs(letters))
-    gaps = gap_of(letters)
+    messages = take_everything(box)
+    arrived = set(seqs(messages))
+    gaps = gap_of(messages)
     given_up = {seq for gap in gaps for first, last in gap["ranges"] for seq in range(first, last + 1)}
     assert arrived | given_up == set(range(1, 32))
     assert not arrived & given_up
     # The numbers of gap messages shift those that follow, so ask the payloads who was critical.
-    critical = {letter.seq for letter in letters if letter.role == "incident" and int(letter.chain[1:]) % 3 == 0}
+    critical = {queued.seq for queued in messages if queued.role == "incident" and int(queued.chain[1:]) % 3 == 0}
     assert len(critical) == 10
     assert len(gaps) == 1, "ranges are merged into one message while nobody has read it"
 
@@ -196,7 +196,7 @@ def test_within_a_severity_pictures_and_updates_go_first(tmp_path: Path, clock: 
     put(box, clock, "a", phase="update", size=3000)
     put(box, clock, "a", phase="close", size=3000)
     put(box, clock, "c", phase="open", size=3000)
-    assert [(letter.chain, letter.phase) for letter in take_everything(box) if letter.role != "gap"] == [
+    assert [(queued.chain, queued.phase) for queued in take_everything(box) if queued.role != "gap"] == [
         ("a", "open"),
         ("c", "open"),
         ("a", "close"),
@@ -250,10 +250,10 @@ def test_age_evicts_all_but_critical_and_only_by_a_clock_that_is_right(tmp_path:
     assert box.state().depth == 3, "this clock cannot be trusted"
     clock.synchronised = True
     box.evict_old()
-    letters = take_everything(box)
-    assert seqs(letters) == [1, 3, 4]
-    assert gap_of(letters)[0]["ranges"] == [[2, 2]]
-    assert gap_of(letters)[0]["reason"] == "age"
+    messages = take_everything(box)
+    assert seqs(messages) == [1, 3, 4]
+    assert gap_of(messages)[0]["ranges"] == [[2, 2]]
+    assert gap_of(messages)[0]["reason"] == "age"
 
 
 @pytest.mark.parametrize("age_s", [99, 100])
@@ -280,7 +280,7 @@ def test_a_disk_that_refuses_costs_nothing_and_heals(
     assert state.why
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     first = take(box, 10)
-    box.delivered([letter.id for letter in first])
+    box.delivered([queued.id for queued in first])
     heal_disk(box, clock)
     put(box, clock, "after")
     assert not box.state().degraded
@@ -306,9 +306,9 @@ def test_in_memory_an_incident_waits_for_its_beginning_on_the_disk(tmp_path: Pat
     refuse_writes(box)
     put(box, clock, "a", phase="close")
     put(box, clock, "b", severity="critical")
-    letters = take(box)
-    assert seqs(letters) == [3, 1]
-    box.delivered([letter.id for letter in letters])
+    messages = take(box)
+    assert seqs(messages) == [3, 1]
+    box.delivered([queued.id for queued in messages])
     assert seqs(take(box)) == [2]
 
 
@@ -321,10 +321,10 @@ def test_a_number_given_out_in_memory_is_not_used_again_after_a_crash(tmp_path: 
     box._disk.close()  # the agent dies here: memory is gone
     box = outbox(tmp_path, clock, run="second")
     assert put(box, clock, "d") == 5
-    letters = take_everything(box)
-    assert gap_of(letters)[0]["ranges"] == [[2, 3]]
-    assert gap_of(letters)[0]["reason"] == "store_lost"
-    assert sorted(seqs(letters)) == [1, 4, 5]
+    messages = take_everything(box)
+    assert gap_of(messages)[0]["ranges"] == [[2, 3]]
+    assert gap_of(messages)[0]["reason"] == "store_lost"
+    assert sorted(seqs(messages)) == [1, 4, 5]
 
 
 @pytest.mark.parametrize("damage", [b"this is not a database" * 100, b""])
@@ -371,10 +371,10 @@ def test_a_database_that_breaks_while_it_is_used_is_replaced(tmp_path: Path, clo
     numbers = [put(box, clock, f"j{n}") for n in range(3)]
     clock.advance(HEAL_EVERY_NS / NS_PER_S)
     numbers.append(put(box, clock, "k"))
-    letters = take_everything(box)
-    assert len(set(seqs(letters))) == len(seqs(letters))
-    given_up = {seq for gap in gap_of(letters) for a, b in gap["ranges"] for seq in range(a, b + 1)}
-    assert set(range(1, max(numbers) + 1)) <= given_up | set(seqs(letters))
+    messages = take_everything(box)
+    assert len(set(seqs(messages))) == len(seqs(messages))
+    given_up = {seq for gap in gap_of(messages) for a, b in gap["ranges"] for seq in range(a, b + 1)}
+    assert set(range(1, max(numbers) + 1)) <= given_up | set(seqs(messages))
 
 
 @pytest.mark.parametrize("before", [None, 0o644])
@@ -448,7 +448,7 @@ def test_what_two_runs_wrote_before_they_could_read_the_disk_is_all_delivered(tm
         put(box, clock, f"{chain} healed")
         assert not box.state().degraded
         box.close()
-    chains = [letter.chain for letter in take_everything(outbox(state, clock, run="last")) if letter.role != "gap"]
+    chains = [queued.chain for queued in take_everything(outbox(state, clock, run="last")) if queued.role != "gap"]
     assert sorted(chains) == ["a", "a healed", "b", "b healed"]
 
 
@@ -458,7 +458,7 @@ def test_what_was_delivered_out_of_memory_is_not_counted_as_left_on_the_disk(tmp
     refuse_writes(box)
     for n in range(5):
         put(box, clock, f"in memory {n}")
-    box.delivered([letter.id for letter in take(box) if letter.chain != "on the disk"])
+    box.delivered([queued.id for queued in take(box) if queued.chain != "on the disk"])
     put(box, clock, "new")
     assert box.state().depth == 2
     box.release()

@@ -48,26 +48,26 @@ class OutboxLaws(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 6))
     def send(self, limit: int) -> None:
-        for letter in take(self.box, limit):
-            self.in_flight.append(letter)
-            if letter.seq is None:
+        for queued in take(self.box, limit):
+            self.in_flight.append(queued)
+            if queued.seq is None:
                 continue
-            if letter.seq in self.received:
-                assert self.received[letter.seq] == letter.payload, "a repeated message says something else"
+            if queued.seq in self.received:
+                assert self.received[queued.seq] == queued.payload, "a repeated message says something else"
             else:
-                self.order.setdefault(letter.chain, []).append(letter.seq)
-            self.received[letter.seq] = letter.payload
+                self.order.setdefault(queued.chain, []).append(queued.seq)
+            self.received[queued.seq] = queued.payload
 
     @rule(count=st.integers(1, 6))
     def acknowledge(self, count: int) -> None:
-        self.box.delivered([letter.id for letter in self.in_flight[:count]])
+        self.box.delivered([queued.id for queued in self.in_flight[:count]])
         del self.in_flight[:count]
 
     @rule(data=st.data())
     def acknowledge_out_of_order(self, data: st.DataObject) -> None:
         if self.in_flight:
-            letter = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
-            self.box.delivered([letter.id])
+            queued = self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1)))
+            self.box.delivered([queued.id])
 
     @rule(wait_s=st.integers(1, 30))
     def refuse(self, wait_s: int) -> None:
@@ -118,11 +118,11 @@ class OutboxLaws(RuleBasedStateMachine):
             self.disk_heals()
             self.lose_connection()
             self.clock.advance(100)
-            while letters := take(self.box):
-                for letter in letters:
-                    if letter.seq is not None:
-                        self.received[letter.seq] = letter.payload
-                self.box.delivered([letter.id for letter in letters])
+            while messages := take(self.box):
+                for queued in messages:
+                    if queued.seq is not None:
+                        self.received[queued.seq] = queued.payload
+                self.box.delivered([queued.id for queued in messages])
             assert self.box.state().depth == 0
             assert self.box.state().size_bytes == 0, "the count of bytes went wrong"
             self.everything_is_accounted_for()

@@ -49,12 +49,12 @@ def damage(folder: Path, *, table: str = "", page: int | None = None, byte: int 
 def delivered(folder: Path) -> tuple[set[int], set[int]]:
     """Return the numbers that are delivered after all, and those that are given up."""
     box = outbox(folder, Clock(), run="second")
-    letters = take_everything(box)
+    messages = take_everything(box)
     assert box.state().remark
     box.close()
-    gaps = [json.loads(letter.payload) for letter in letters if letter.role == "gap"]
+    gaps = [json.loads(queued.payload) for queued in messages if queued.role == "gap"]
     given_up = {n for gap in gaps for first, last in gap["ranges"] for n in range(first, last + 1)}
-    return set(seqs(letters)), given_up
+    return set(seqs(messages)), given_up
 
 
 @pytest.mark.parametrize("table", ["phase", "incident", "verdict", "counter", "incident_time"])
@@ -130,9 +130,9 @@ def test_where_all_that_was_ever_raised_is_salvaged_no_gap_is_told(tmp_path: Pat
     box._lose_disk(BrokenError("the database breaks while the agent runs"))
     damage(tmp_path, table="incident_time")  # an index: nothing of what waits is in it
     clock.advance(HEAL_EVERY_NS / NS_PER_S)
-    letters = take_everything(box)
-    assert [letter.role for letter in letters if letter.role == "gap"] == []
-    assert sorted(seqs(letters)) == list(range(1, 3 * MANY - 1))
+    messages = take_everything(box)
+    assert [queued.role for queued in messages if queued.role == "gap"] == []
+    assert sorted(seqs(messages)) == list(range(1, 3 * MANY - 1))
 
 
 def test_what_only_shows_when_it_is_read_costs_its_message_and_no_other(tmp_path: Path) -> None:
@@ -143,12 +143,12 @@ def test_what_only_shows_when_it_is_read_costs_its_message_and_no_other(tmp_path
         db.execute("UPDATE outbox SET topic = CAST(x'766564657474652f626f782f68e16c6c' AS TEXT) WHERE seq = 5")
         db.commit()
     box = outbox(tmp_path, clock, run="second")
-    letters = take_everything(box)
+    messages = take_everything(box)
     clock.advance(HEAL_EVERY_NS / NS_PER_S)
-    letters += take_everything(box)
-    gaps = [json.loads(letter.payload) for letter in letters if letter.role == "gap"]
+    messages += take_everything(box)
+    gaps = [json.loads(queued.payload) for queued in messages if queued.role == "gap"]
     given_up = {n for gap in gaps for first, last in gap["ranges"] for n in range(first, last + 1)}
-    assert set(range(1, 3 * MANY - 1)) - set(seqs(letters)) == {5}
+    assert set(range(1, 3 * MANY - 1)) - set(seqs(messages)) == {5}
     assert 5 in given_up
     assert (tmp_path / "state.db.broken-1").exists()
     assert "broken" in box.state().remark
