@@ -74,11 +74,11 @@ class Level:
 
     @property
     def total(self) -> float:
-        """All senses together."""
+        """The sum over all senses."""
         return self.sight + self.sound + self.other
 
     def plus(self, more: "Level") -> "Level":
-        """Both together."""
+        """Return the sum of both, sense by sense."""
         return Level(self.sight + more.sight, self.sound + more.sound, self.other + more.other)
 
     @property
@@ -100,7 +100,7 @@ class Reason(NamedTuple):
     clue: Clue
 
     def evidence(self) -> Evidence:
-        """As an incident tells it."""
+        """Return it as the evidence that an incident's message lists."""
         clue = self.clue
         return Evidence(
             signal=clue.signal,
@@ -187,7 +187,7 @@ class Ledger:
         self._entries: dict[Key, _Entry] = {}
 
     def note(self, clue: Clue, now_ns: int) -> None:
-        """Take a clue into account."""
+        """Add a clue to the evidence; one that speaks against something nobody spoke for is dropped."""
         key = clue.key
         entry = self._entries.get(key)
         if entry is None:
@@ -242,7 +242,7 @@ class Ledger:
         return None if best is None else best.began_ns
 
     def evidence(self) -> tuple[Reason, ...]:
-        """The strongest reasons, strongest first."""
+        """Return the strongest reasons, strongest first."""
         known = [entry.best for entry in self._entries.values() if entry.best is not None]
         return tuple(sorted(known, key=strongest_first)[:_MOST_EVIDENCE])
 

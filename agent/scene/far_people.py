@@ -48,7 +48,7 @@ class FarPeople:
 
     @property
     def known(self) -> Iterable[Followed]:
-        """All that are followed."""
+        """All people who are followed by closer looks alone."""
         return self._known.values()
 
     def see(self, seen: Seen, near: Following, found: Iterable[Followed]) -> list[Followed]:

@@ -51,7 +51,7 @@ class _Pair:
 
 
 class GroupWatch:
-    """The groups before one camera."""
+    """Finds out who is together in front of one camera, and whether groups converge or disperse."""
 
     def __init__(self) -> None:
         self._pairs: dict[tuple[int, int], _Pair] = {}

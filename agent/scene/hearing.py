@@ -143,7 +143,7 @@ class Ear:
         return self._background.level_dbfs if self._background.is_known else None
 
     def hear(self, heard: Heard) -> Iterator[Clue]:
-        """Yield what one window says."""
+        """Yield the clues that one window of sound gives."""
         if self._first_ns is None or heard.gap_before:
             self._first_ns = heard.start_ns
         if heard.between:

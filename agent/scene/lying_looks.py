@@ -23,7 +23,7 @@ class LyingLooks:
     box: Box | None = None  # and where the last of them did
 
     def see(self, at_ns: int, sunken: Sunken, aspect_ratio: float) -> None:
-        """Take one look into account."""
+        """Note what one closer look shows: whether the person in it lies, and how surely."""
         person = sunken.person
         lying_prob = 0.0
         if person is not None and person.posture_probs is not None:

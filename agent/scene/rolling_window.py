@@ -85,7 +85,7 @@ class _Step:
 
 
 class RollingWindow:
-    """One camera's newest steps."""
+    """The newest half seconds of one camera, from which the windows of the fusion graph are made."""
 
     def __init__(self, camera: str) -> None:
         self._camera = camera
@@ -114,7 +114,7 @@ class RollingWindow:
         step.moments.append(_people(seen, known))
 
     def hear(self, heard: Heard) -> None:
-        """Take one window of sound."""
+        """Put one window of sound into the half second that it ends in."""
         # A window that ends on the grid belongs to the step that it closes.
         step = self._step(heard.at_ns - 1)
         self._drill = heard.drill

@@ -49,7 +49,7 @@ class Moment:
 
     @classmethod
     def now(cls) -> "Moment":
-        """Read both."""
+        """Read both clocks now: wall time and processor time of this process, in seconds."""
         return cls(time.perf_counter(), time.process_time())
 
     def __sub__(self, earlier: "Moment") -> "Moment":
@@ -65,7 +65,7 @@ class Stages:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Measure one run."""
+        """Measure one run of `stage`, within a `with` block."""
         start = self.clock()
         yield
         self.add(stage, self.clock() - start)
@@ -183,7 +183,7 @@ class _Run:
         self.latencies_ms.append(((self.stages.clock() - start).wall_s + waited.wall_s) * 1e3)
 
     def finish(self) -> None:
-        """Hear the end."""
+        """Judge what is left in the sound buffer at the end of the recording."""
         for heard in self._listener.finish():
             self._step(heard)
 

@@ -57,7 +57,7 @@ class Notifier:
         self._send("STOPPING=1\nSTATUS=stopping")
 
     def pet(self) -> None:
-        """Feed the watchdog."""
+        """Tell systemd's watchdog that the service is alive."""
         self._send("WATCHDOG=1")
 
     def _send(self, text: str) -> None:
@@ -80,7 +80,7 @@ class Progress:
         self._seen_s = dict.fromkeys(names, clock_s())  # only replaced values: no lock is needed
 
     def beat(self, name: str) -> None:
-        """Note that `name` goes on."""
+        """Note that the worker `name` made progress now."""
         self._seen_s[name] = self._clock_s()
 
     def stuck(self) -> tuple[str, ...]:

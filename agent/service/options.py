@@ -16,13 +16,13 @@ class Witness(Protocol):
     """Someone who watches the running node: the demo's film, the installer's page."""
 
     def frame(self, frame: Frame, latest_picture: LatestPicture) -> None:
-        """A picture goes to analysis."""
+        """Called with each picture that goes to analysis."""
 
     def sound(self, block: SoundBlock) -> None:
         """A block of sound goes to analysis."""
 
     def stepped(self, scene: Scene, observation: Observation, changes: tuple[IncidentChange, ...]) -> None:
-        """The scene took an observation."""
+        """Called after each observation that the scene took, with what changed by it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class Leaving:
     retained: bool = False
 
     def is_of(self, topic: str) -> bool:
-        """Return whether `topic` is meant."""
+        """Return whether `topic` is one of those described here."""
         return re.fullmatch(re.escape(self.topic).replace(re.escape(INCIDENT), "[^/]+"), topic) is not None
 
 

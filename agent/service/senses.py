@@ -124,7 +124,7 @@ class Senses:
 
     @property
     def models(self) -> "tuple[AnyModel, ...]":
-        """All that are there."""
+        """All models that are loaded."""
         found = (self.vision, self.hearing, self.verifier, self.fusion)
         return tuple(model for model in found if model is not None)
 

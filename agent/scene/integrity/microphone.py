@@ -32,7 +32,7 @@ REASONS = {
 
 
 class MicrophoneWatch:
-    """The integrity of one microphone."""
+    """Watches one microphone for silence, overdrive and repetition."""
 
     def __init__(self) -> None:
         self._before: Heard | None = None
@@ -42,7 +42,7 @@ class MicrophoneWatch:
         self._longest_s: dict[str, float] = {}
 
     def hear(self, heard: Heard) -> Clue:
-        """Return what one window says."""
+        """Return what one window of sound says for or against `mic_silent`."""
         before, self._before = self._before, heard
         elapsed_s = 0.0 if before is None else min(1.0, max(0.0, (heard.at_ns - before.at_ns) / NS_PER_S))
         fault = _fault(heard, before)

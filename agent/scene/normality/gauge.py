@@ -35,7 +35,7 @@ class Gauge:
         return float(self.counts.sum()) >= LEAST_LOOKS
 
     def learn(self, nats: float) -> None:
-        """Count one picture's highest surprise."""
+        """Count the highest surprise of one picture, in nats."""
         self.counts[min(BINS - 1, int(math.log1p(max(0.0, nats)) / _WIDTH))] += 1.0
 
     def fade(self, share: float) -> None:

@@ -29,7 +29,7 @@ class Found:
 
     @property
     def ratio(self) -> float:
-        """1 where the threshold is."""
+        """How strong it is: 0 at what is often reached, 1 at the threshold."""
         return max(0.0, self.nats - self.often_nats) / (self.high_nats - self.often_nats)
 
 

@@ -45,7 +45,7 @@ TOOK_S = 3.0
 
 @dataclass(slots=True)
 class _Thing:
-    """Something at a place."""
+    """A thing of a known class at one place, and who has to do with it. Times in ns, tracks by number."""
 
     track: int  # of its first sighting
     label: str
@@ -75,7 +75,7 @@ class _Thing:
 
     @property
     def is_known(self) -> bool:
-        """Whether it would be missed."""
+        """Whether it has stood there long enough, and was seen often enough, to be missed."""
         return self.seen_ns - self.since_ns >= KNOWN_S * NS_PER_S and self.seen_s >= KNOWN_SHARE * self.watched_s
 
     @property
@@ -85,7 +85,7 @@ class _Thing:
 
 
 class LeftObjectWatch:
-    """The things before one camera."""
+    """Follows the things in front of one camera, and tells which were left behind or taken."""
 
     def __init__(self, zones: Mapping[str, Zone]) -> None:
         self._things: list[_Thing] = []

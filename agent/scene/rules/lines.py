@@ -42,7 +42,7 @@ class _Side:
 
 
 class LineWatch:
-    """The lines of one camera."""
+    """Counts who crosses the lines of one camera, and tells the crossings that matter."""
 
     def __init__(self, lines: Mapping[str, Line]) -> None:
         self._lines = lines

@@ -38,7 +38,7 @@ KNOWN_S = 6.0
 
 @dataclass(slots=True)
 class _Change:
-    """Something that came or went."""
+    """A patch of the picture in which something came or went, and who had to do with it."""
 
     box: Box
     since_ns: int

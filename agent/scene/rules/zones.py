@@ -27,7 +27,7 @@ SEEN_S = 1.0
 
 @dataclass(slots=True)
 class _Visit:
-    """One object in one zone."""
+    """The stay of one person or thing in one zone."""
 
     entered_ns: int
     inside_ns: int  # last seen inside
@@ -46,7 +46,7 @@ class _Crowd:
 
 
 class ZoneWatch:
-    """The zones of one camera."""
+    """Judges who is in the zones of one camera, and for how long, by the rules of each zone."""
 
     def __init__(self, zones: Mapping[str, Zone]) -> None:
         self._zones = zones

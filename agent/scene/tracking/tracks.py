@@ -28,7 +28,7 @@ class Tracks:
 
     @classmethod
     def none(cls) -> "Tracks":
-        """No tracks."""
+        """Return an empty table of tracks."""
         no_ints = np.zeros(0, np.int64)
         return cls(
             state=np.zeros((0, kalman.COLUMNS)), observed=np.zeros((0, 4)), direction=np.zeros((0, 2)),

@@ -77,7 +77,7 @@ class Snapshots:
                 unjudged[at_ns] = picture
 
     def note(self, seen: Seen, tracks: Callable[[str], Iterable[Track]]) -> None:
-        """A picture was analysed."""
+        """Take note of an analysed picture: the newest one of its camera, and where people are in it."""
         if not self._enabled:
             return
         if self._blur_people:
@@ -134,7 +134,7 @@ class Snapshots:
         return self._fit(incident.camera, picture, at_ns - _MISSED_NS)
 
     def forget(self, incident: Incident) -> None:
-        """An incident closed."""
+        """Forget the best view of an incident that is closed."""
         self._views.pop(incident.ordinal, None)
 
     def seek(self, incident: Incident) -> None:
@@ -158,7 +158,7 @@ class Snapshots:
                 del self._sought[camera]  # its picture is large
 
     def close(self) -> None:
-        """Let go of every stream."""
+        """Stop waiting for pictures of main streams."""
         for sought in self._sought.values():
             sought.glimpse.abandon()
 

@@ -61,7 +61,7 @@ class Played:
     incidents: int = 0
 
     def line(self) -> str:
-        """Return it in words."""
+        """Return in words what a replay came to."""
         return f"{_several(self.sources, 'source')}, {self.seconds:.1f} s: {_several(self.incidents, 'incident')}"
 
 

@@ -43,7 +43,7 @@ def without(timed: TimedSettings, path: str) -> TimedSettings:
 
 
 def due(timed: TimedSettings, now_s: float) -> TimedSettings:
-    """Return those that are over."""
+    """Return the settings whose time is over."""
     return {path: its for path, its in timed.items() if its.ends_s <= now_s}
 
 

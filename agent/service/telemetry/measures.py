@@ -28,7 +28,7 @@ class Durations:
     sum_s: float = 0.0
 
     def note(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self.counts[bisect.bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
@@ -46,7 +46,7 @@ class Measures:
         self._durations = {stage: Durations() for stage in STAGES}
 
     def seen(self, seen: Seen) -> None:
-        """A picture was analysed."""
+        """Count an analysed picture."""
         with self._lock:
             self._pictures[seen.camera] += 1
             self._looked[seen.camera] += seen.detections is not None

@@ -30,7 +30,7 @@ class Uplink(Protocol):
     """The part of the uplink that is needed here."""
 
     def health(self) -> Health:
-        """Return how the connection is."""
+        """Return how the connection to the broker is."""
 
 
 class Metrics:

@@ -41,7 +41,7 @@ class Review:
     """The history of one state folder. Safe to use from several threads; VedetteError where it cannot be read."""
 
     def __init__(self, state_folder: Path, zone: tzinfo | None = None) -> None:
-        """`zone` None is this machine's."""
+        """Read the history in `state_folder`; days and times are told in `zone`, by default this machine's."""
         self._folder = state_folder
         self._zone = zone
 

@@ -11,17 +11,17 @@ class Topics:
     node: str
 
     def of_node(self, name: str) -> str:
-        """`status`, `state`, `gap`, `request` …"""
+        """Return a topic of the node: `status`, `state`, `gap`, `request` …"""
         return f"{self.base}/{self.node}/{name}"
 
     def of_camera(self, camera: str, name: str) -> str:
-        """`incident`, `active`, `snapshot`, `sound`, `stats` …"""
+        """Return a topic of one camera: `incident`, `active`, `snapshot`, `sound`, `stats` …"""
         return f"{self.base}/{self.node}/{camera}/{name}"
 
     def clip(self, camera: str, incident_id: str) -> str:
-        """The film of one incident."""
+        """Return the topic of the film of one incident."""
         return f"{self.of_camera(camera, 'clip')}/{incident_id}"
 
     def snapshot(self, camera: str, incident_id: str) -> str:
-        """The picture of one incident."""
+        """Return the topic of the picture of one incident."""
         return f"{self.of_camera(camera, 'snapshot')}/{incident_id}"

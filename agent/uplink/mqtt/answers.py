@@ -32,7 +32,7 @@ class Answers:
         self._waiting: deque[Answer] = deque(maxlen=MOST_WAITING)
 
     def put(self, answer: Answer) -> None:
-        """Add one."""
+        """Queue an answer; where too many bytes wait, the oldest is dropped."""
         with self._mutex:
             self._waiting.append(answer)
             while len(self._waiting) > 1 and sum(len(it.payload) for it in self._waiting) > MOST_WAITING_BYTES:

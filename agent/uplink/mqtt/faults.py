@@ -58,7 +58,7 @@ def _reason(error: Exception) -> tuple[Fault, str, str]:
 
 
 def timed_out(address: str) -> BrokerError:
-    """Nothing came back."""
+    """Return the error of a broker that did not answer in time."""
     return BrokerError(
         f"the broker {address} does not answer",
         fault="timeout",
@@ -68,7 +68,7 @@ def timed_out(address: str) -> BrokerError:
 
 
 def refusal(reason: ReasonCode, address: str, username: str) -> BrokerError:
-    """The broker's CONNACK says no."""
+    """Return the error that a refusing CONNACK stands for."""
     if reason.value == _UNSUPPORTED_PROTOCOL:
         return BrokerError(f"the broker {address} speaks another MQTT", fault="protocol", why=str(reason).lower())
     if reason.value in _LOGIN_CODES:
@@ -87,7 +87,7 @@ def refusal(reason: ReasonCode, address: str, username: str) -> BrokerError:
 
 
 def loss(reason: ReasonCode, address: str) -> BrokerError:
-    """An open connection ended, and not by us."""
+    """Return the error of an open connection that ended, and not by us."""
     if reason.value == _TAKEN_OVER:
         return BrokerError(
             f"the broker {address} dropped us",

@@ -256,7 +256,7 @@ def counter(db: sqlite3.Connection, name: str) -> int | None:
 
 
 def set_counter(db: sqlite3.Connection, name: str, value: int) -> None:
-    """Keep a counter."""
+    """Set a counter."""
     db.execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (name, value))
 
 
