@@ -13,6 +13,7 @@ import errno
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -180,7 +181,7 @@ def _drop_stdout() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     arguments, debug = _without_debug(arguments)
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    _begin_log(debug)
     try:
         build_app()(args=arguments, prog_name="vedette")
     except SystemExit as end:
@@ -199,6 +200,34 @@ def main(arguments: Sequence[str]) -> int:
         print_error(_own_fault(error))
         return 1
     return 0
+
+
+def _begin_log(debug: bool) -> None:
+    """Log to stderr, whatever anybody logs without its secrets: addresses stand in errors of libraries as they were."""
+    handler = logging.StreamHandler()
+    handler.addFilter(without_secrets)
+    level, form = logging.DEBUG if debug else logging.WARNING, "%(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=level, format=form, handlers=[handler])
+
+
+def without_secrets(record: logging.LogRecord) -> bool:
+    """Take logins out of a line of the log and of its traceback; it is logged all the same."""
+    try:
+        said = record.getMessage()
+    except (TypeError, ValueError):  # a library's words do not fit its text: logging would print them as they are
+        said = f"{record.msg} {record.args}"
+    record.msg, record.args = redacted(said), None
+    if record.exc_info and record.exc_info[0] is not None:
+        record.exc_text = redacted("".join(traceback.format_exception(*record.exc_info))).rstrip("\n")
+    return True
+
+
+def _log_death(died: threading.ExceptHookArgs) -> None:
+    if died.exc_value is not None and not isinstance(died.exc_value, SystemExit):
+        name = died.thread.name if died.thread is not None else "?"
+        logging.getLogger("agent").error(
+            "thread %s died", name, exc_info=(died.exc_type, died.exc_value, died.exc_traceback)
+        )
 
 
 def _own_fault(error: Exception) -> VedetteError:
@@ -220,6 +249,7 @@ def _show_traceback(wanted: bool) -> None:
 def run() -> None:
     """Entry point of the console script."""
     _speak_utf8()
+    threading.excepthook = _log_death
     code = main(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -6,6 +6,7 @@ The running agent
   stepping         one observation through the scene and the fusion graph; observe: a recording as observations
   senses           the loaded models; compiled_graphs: kept over restarts; allocator: how memory is asked for
   cameras, sources the cameras that are read, and what they are made of
+  microphones      each in a process of its own (microphone_process), which is killed where it hangs
   workers, channels, clock  threads, the queues between them, and the two clocks
   overload, late   fewer and smaller pictures; what came too late
   normality_files  learned normality on the disk

@@ -8,6 +8,7 @@ from agent.capture.live import LiveSource, Microphone, MicrophoneSpec, SourceSta
 from agent.capture.spec import SourceSpec
 from agent.config.schema import Analysis, Camera
 from agent.service import clock
+from agent.service.microphones import SeparateInputs
 from agent.types import NS_PER_S, Blind, BlindReason, Frame, SoundBlock
 
 DEVICE_PREFIX = "device:"
@@ -129,4 +130,6 @@ def _microphone(name: str, camera: Camera, feeds: Feeds) -> Microphone:
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
     )
-    return Microphone(spec, clock_ns=clock.now_ns, on_sound=feeds.on_sound, on_state=feeds.on_state)
+    return Microphone(
+        spec, clock_ns=clock.now_ns, on_sound=feeds.on_sound, on_state=feeds.on_state, inputs=SeparateInputs()
+    )

@@ -153,6 +153,41 @@ def test_no_password_reaches_the_screen_not_even_with_debug(
     assert SECRET not in capsys.readouterr().err
 
 
+SPEAKING = """
+import logging, sys, threading
+import agent.cli.main as it
+
+def work():
+    raise OSError(5, "cannot open", "rtsp://admin:hunter2@192.0.2.1/stream")
+
+def command():
+    logging.getLogger("some.library").warning("trying %s", "http://admin:hunter3@192.0.2.1/a?token=hunter4")
+    logging.getLogger("some.library").warning("%d pictures", "rtsp://admin:hunter5@192.0.2.1/")
+    try:
+        work()
+    except OSError:
+        logging.getLogger("agent").exception("it failed")
+    thread = threading.Thread(target=work, name="pump")
+    thread.start()
+    thread.join()
+
+it.PANELS = {"Start": {"speak": command, "other": command}}
+sys.argv = ["vedette", "speak", "--debug"]
+it.run()
+"""
+
+
+def test_no_log_of_anybody_and_no_thread_that_dies_shows_a_login() -> None:
+    ended = subprocess.run([sys.executable, "-c", SPEAKING], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "trying http://…@192.0.2.1/a?token=…" in ended.stderr
+    assert "ERROR agent it failed" in ended.stderr
+    assert "thread pump died" in ended.stderr
+    assert ended.stderr.count("OSError: [Errno 5] cannot open: 'rtsp://…@192.0.2.1/stream'") == 2
+    assert "%d pictures ('rtsp://…@192.0.2.1/',)" in ended.stderr
+    assert "hunter" not in ended.stderr
+
+
 def test_a_closed_pipe_is_no_complaint() -> None:
     command = f"{sys.executable} -m agent.cli.main config schema | head -c 1"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)

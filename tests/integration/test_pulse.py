@@ -1,5 +1,8 @@
 """A real PortAudio microphone on a real sound daemon without a sound card, which is hung and killed."""
 
+import contextlib
+import os
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 from agent.capture.live import MicrophoneSpec, list_microphones
 from agent.capture.portaudio import PortAudio
 from agent.errors import SourceError
+from agent.service.microphones import SeparateInputs
 from agent.types import FloatArray
 from tests.capture.recorder import Recorder, listening
 from tests.servers.pulse import DEVICE, RATE_HZ, PulseServer, require_pulse
@@ -44,6 +48,50 @@ def hears(heard: Recorder, frequency_hz: float) -> bool:
         return False
     samples = np.concatenate(newest)
     return bool(np.abs(samples).max() > 0.2) and abs(loudest_hz(samples) - frequency_hz) < 6
+
+
+def processes() -> list[int]:
+    """The processes of microphones that this one has started, and that live."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with contextlib.suppress(OSError):
+                if "microphone_process" in Path(f"/proc/{child}/cmdline").read_text():
+                    found.append(int(child))
+    return found
+
+
+def test_no_process_of_a_microphone_outlives_a_daemon_that_was_killed(daemon: PulseServer) -> None:
+    """Nor burns a core for it: PortAudio's thread may loop for ever then, within a process that is ended."""
+    daemon.play(tone(300, 440))
+    with listening(MicrophoneSpec(camera="door", device=DEVICE, stall_timeout_s=3.0), SeparateInputs()) as heard:
+        heard.wait(lambda: hears(heard, 440), "tone of 440 Hz")
+        (first,) = processes()
+        lags_ns = sorted(arrived_ns - block.at_ns for arrived_ns, block in heard.sound)
+        assert lags_ns[0] >= 0
+        assert lags_ns[len(lags_ns) // 2] < 1_500_000_000  # a busy machine may hold up some
+        told = len(heard.states)
+        daemon.kill()
+        heard.wait_lost(after=told)
+        deadline_s = time.monotonic() + 60
+        while first in processes():
+            assert time.monotonic() < deadline_s, "the process outlived its daemon"
+            time.sleep(0.1)
+        told = len(heard.states)
+        daemon.start()
+        daemon.play(tone(300, 1500))
+        heard.wait_state("running", None, after=told, timeout_s=180.0)
+        heard.wait(lambda: hears(heard, 1500), "tone of 1500 Hz after the daemon's return")
+        assert len(processes()) == 1
+        used_s, began_s = used_cpu_s(processes()[0]), time.monotonic()
+        heard.wait_more(sound=30)
+        assert used_cpu_s(processes()[0]) - used_s < 0.5 * (time.monotonic() - began_s)
+    assert processes() == []
+
+
+def used_cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_tone_is_heard_through_hang_death_and_return(daemon: PulseServer) -> None:

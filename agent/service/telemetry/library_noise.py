@@ -1,9 +1,11 @@
 """What libraries in C write to stderr, past Python: into the log, and nowhere once it is a flood.
 
-PortAudio's thread can loop for ever where a sound daemon dies under its input (`error: goto end` in
-PaAlsaStream_WaitForFrames), and says so each time: twenty million lines a minute, gigabytes in the journal. Nobody can
-end that thread. To let it wait in a full pipe was tried: it held the C library's lock of stderr meanwhile, for which
-the thread that opens the microphone again, and the end of the process, then waited in vain.
+A library that loops says so each time: PortAudio's thread did, where a sound daemon died under it, twenty million lines
+a minute, gigabytes in the journal (decision 049: it has a process of its own now). Nobody can end such a thread. To let
+it wait in a full pipe was tried: it held the C library's lock of stderr meanwhile, for which other threads, and the end
+of the process, then waited in vain.
+
+What they say may hold an address with a login (FFmpeg does, where somebody lets it speak), so it is redacted first.
 """
 
 import contextlib
@@ -16,9 +18,12 @@ import time
 from collections.abc import Iterator
 from typing import TextIO
 
+from agent.errors import redacted
 from agent.service.telemetry.loglimit import WINDOW_S, LogLimit
 
 READ_BYTES = 4096
+LONGEST_LINE_BYTES = 4096
+SHOWN_CHARACTERS = 400
 FLOOD_BYTES = 200_000
 """A minute. ALSA says some 2 kB each time it does not find a sound daemon."""
 
@@ -60,6 +65,31 @@ def _take_over(before: object, now: TextIO) -> None:
         faulthandler.enable(now)
 
 
+class Lines:
+    """Cuts what a library writes into lines that may be shown: without logins, and no more than their beginnings."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._too_long = False  # the line that goes on was told already
+
+    def take(self, chunk: bytes) -> list[str]:
+        """Return the lines that are whole with `chunk`; of one without an end its beginning, once."""
+        *ended, self._rest = (self._rest + chunk).split(b"\n")
+        if ended and self._too_long:
+            ended, self._too_long = ended[1:], False
+        if len(self._rest) > LONGEST_LINE_BYTES:
+            ended += [] if self._too_long else [self._rest]
+            self._rest, self._too_long = b"", True
+        return [shown for line in ended if (shown := _harmless(line))]
+
+
+def _harmless(line: bytes) -> str:
+    """Return the beginning of a line without logins; half an address is left out, for nobody would know it as one."""
+    if len(line) > LONGEST_LINE_BYTES:
+        line = line[:LONGEST_LINE_BYTES].rpartition(b" ")[0]
+    return redacted(line.decode("utf-8", "replace").strip())[:SHOWN_CHARACTERS]
+
+
 class _Relay:
     """Logs what comes, until everybody has closed the other end or it is too much."""
 
@@ -70,15 +100,13 @@ class _Relay:
     def run(self) -> None:
         """Read; on a thread of its own."""
         limit = LogLimit(_LOG, "lines of libraries")
-        began_s, said_bytes, rest = time.monotonic(), 0, b""
+        began_s, said_bytes, lines = time.monotonic(), 0, Lines()
         while chunk := os.read(self._reading, READ_BYTES):
             now_s = time.monotonic()
             if now_s - began_s >= WINDOW_S:
                 began_s, said_bytes = now_s, 0
-            *whole, rest = (rest + chunk).split(b"\n")
-            rest = rest[-READ_BYTES:]
-            for line in filter(None, whole):
-                limit.write(now_s, logging.WARNING, "a library says: %s", line.decode("utf-8", "replace")[:400])
+            for line in lines.take(chunk):
+                limit.write(now_s, logging.WARNING, "a library says: %s", line)
             said_bytes += len(chunk)
             if said_bytes > FLOOD_BYTES and not self.flooded:
                 self._silence()
