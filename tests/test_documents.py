@@ -73,12 +73,21 @@ def test_the_index_of_decisions_names_each_of_them_by_its_title() -> None:
         assert f"- [{number}]({path.name}) {title}\n" in told
 
 
-def test_every_link_between_documents_leads_to_a_file() -> None:
+def anchors(document: Path) -> set[str]:
+    """Return what GitHub calls the headings of a document: lower case, words joined by hyphens, no punctuation."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_between_documents_leads_to_a_file_and_a_heading_in_it() -> None:
+    folders = ("*.md", "docs/**/*.md", "models/**/*.md", "benchmarks/*.md")
     broken = []
-    for document in [*DOCUMENTS, *REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/decisions/*.md")]:
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", document.read_text()):
-            if not (document.parent / target).exists():
-                broken.append(f"{document.relative_to(REPOSITORY)}: {target}")
+    for document in (path for folder in folders for path in REPOSITORY.glob(folder)):
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", document.read_text()):
+            file = document.parent / target if target else document
+            if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+                broken.append(f"{document.relative_to(REPOSITORY)}: {target}#{anchor}")
     assert broken == []
 
 

@@ -5,7 +5,7 @@
 `interpolate` moves body and head alike, and what the head knew of shots and breaking glass no longer fits the body as
 well as it did. So windows of the training part are drawn, half of them with another sound behind, and every row is
 fitted to the labels, pulled towards what it is. The rows of alarms stay: their training sounds are mostly synthesised,
-and each step towards those lost real sirens that nobody trained on (models/hearing/README.md). The embedding's layer
+and each step towards those lost real sirens that nobody trained on (models/hearing/HISTORY.md). The embedding's layer
 takes the step that keeps the embedding what the student made of the same windows: opinions and fusion read it.
 """
 

@@ -5,7 +5,7 @@
 
 Body, embedding and all other rows stay to the bit, and so does what reads them (fusion, opinions of other kinds). Only
 `ROWS` are moved: those that gained where either half of the sources was left out. All rows were refitted so, and what
-that did to the others stands in models/hearing/README.md. Nobody learns `catalogue.KEPT`: it is there to measure on.
+that did to the others stands in models/hearing/HISTORY.md. Nobody learns `catalogue.KEPT`: it is there to measure on.
 """
 
 import argparse

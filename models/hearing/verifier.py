@@ -44,7 +44,7 @@ LABELS = ("gunshot", "explosion", "glass_break", "scream", "alarm", "crash", "si
 EMBEDDING = 512
 """Units of the published hidden layer."""
 UNITS = 192
-"""So many of them stay, those that the rows lean on most: nothing is lost by it (models/hearing/README.md)."""
+"""So many of them stay, those that the rows lean on most: nothing is lost by it (models/hearing/HISTORY.md)."""
 INPUTS = {"finemel": [1, 1, BANDS, FRAMES]}
 OUTPUTS = {"logits": [1, len(LABELS)], "embedding": [1, UNITS]}
 PLAUSIBLE = {
