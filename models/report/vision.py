@@ -243,13 +243,14 @@ def floats(name: str, net: Vision, stills: Sequence[Still]) -> Iterator[dict[str
     """A network of ours without rounding, at both square sizes."""
     for side_px in (416, 320):
         model = graph.trace(net, side_px, side_px, graph.outputs_of(net)).SerializeToString()
-        run = teachers.session(model)
-        names = [output.name for output in run.get_outputs()]
+        yield quality(name.format(side_px), model, finder(predictor(model), side_px), stills)
 
-        def predict(image: NDArray[np.float32]) -> evaluate.Outputs:
-            return dict(zip(names, run.run(None, {"image": image}), strict=True))  # noqa: B023
 
-        yield quality(name.format(side_px), model, finder(predict, side_px), stills)
+def predictor(model: bytes) -> Callable[[NDArray[np.float32]], evaluate.Outputs]:
+    """Return what runs a graph on one picture [1, 3, height, width] and gives its outputs by name."""
+    run = teachers.session(model)
+    names = [output.name for output in run.get_outputs()]
+    return lambda image: dict(zip(names, run.run(None, {"image": image}), strict=True))
 
 
 def quality(name: str, model: Path | bytes, find: Finder, stills: Sequence[Still]) -> dict[str, Any]:

@@ -183,7 +183,9 @@ class _Shell:
 
 
 def _wardrobe(looks: Looks, rest: Array, faces: Faces, names: NDArray[np.str_]) -> list[_Shell]:
-    has = lambda *words: np.array([any(word in name for word in words) for name in names])  # noqa: E731
+    def has(*words: str) -> NDArray[np.bool_]:
+        return np.array([any(word in name for word in words) for name in names])
+
     x, z = rest[:, 0], rest[:, 2]
     head = has("head", "eye")
     hands = has("wrist", "finger", "metacarpal")

@@ -200,8 +200,12 @@ def _gains(model: mujoco.MjModel) -> Array:
 def _near(root: Array, solids: Sequence[Solid]) -> list[Box]:
     """Return the boxes within reach of somebody who falls; floors and rugs are the floor."""
     boxes = [solid for solid in solids if isinstance(solid, Box) and solid.high[2] > 0.03]
-    far = lambda box: max(*np.subtract(box.low, root)[:2], *np.subtract(root, box.high)[:2])  # noqa: E731
-    return [box for box in boxes if far(box) < REACH_M]
+    return [box for box in boxes if _distance_m(root, box) < REACH_M]
+
+
+def _distance_m(root: Array, box: Box) -> float:
+    """Return how far `root` is from the sides of `box` on the floor, along the axis where it is farther."""
+    return float(max(*np.subtract(box.low, root)[:2], *np.subtract(root, box.high)[:2]))
 
 
 def _xml(boxes: Sequence[Box] = ()) -> str:

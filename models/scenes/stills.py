@@ -103,7 +103,11 @@ def _held(chance: np.random.Generator, pose: str, lies: bool) -> Attitude:
 
 def looks(chance: np.random.Generator) -> Looks:
     """Somebody whom no clip shows."""
-    colour = lambda: tuple(float(c) for c in chance.uniform(0.02, 0.6, 3) ** 1.5)  # noqa: E731
+
+    def colour() -> tuple[float, float, float]:
+        red, green, blue = chance.uniform(0.02, 0.6, 3) ** 1.5
+        return float(red), float(green), float(blue)
+
     skin = (PALE, TAN, BROWN, DARK)[int(chance.integers(4))]
     hair = (GREY_HAIR, BLOND, BLACK, (0.06, 0.035, 0.02))[int(chance.integers(4))]
     return Looks(

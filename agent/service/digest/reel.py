@@ -23,12 +23,16 @@ def write_reel(day: Day, path: Path) -> int:
         return 0
     with Film(path, with_sound=False) as film:
         for index, (entry, picture) in enumerate(pictures):
-            view = _view(entry)
-            for step in range(round(HOLD_S * FPS)):
-                at_ns = round((index * HOLD_S + step / FPS) * NS_PER_S)
-                film.picture(at_ns, picture)
-                film.develop(at_ns, lambda _, view=view: view)  # type: ignore[misc]
+            _hold(film, index * HOLD_S, picture, _view(entry))
     return len(pictures)
+
+
+def _hold(film: Film, begin_s: float, picture: Uint8Array, view: View) -> None:
+    """Show one picture, with what is drawn into it, for `HOLD_S`."""
+    for step in range(round(HOLD_S * FPS)):
+        at_ns = round((begin_s + step / FPS) * NS_PER_S)
+        film.picture(at_ns, picture)
+        film.develop(at_ns, lambda _: view)
 
 
 def _picture(entry: Entry) -> Uint8Array | None:

@@ -12,13 +12,14 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from agent.kinds import KINDS
 from agent.types import NS_PER_S
 from agent.uplink.control.commands import (
     PROFILES,
     SENSITIVITIES,
+    Action,
     Cameras,
     Command,
     CommandError,
@@ -155,7 +156,7 @@ def _request(document: Message, cameras: Cameras, now_wall_ns: int) -> Request:
         _refuse(f"{printable(values['incident'])} is not the id of an incident")
     if "kind" in values and values["kind"] not in KINDS:
         _refuse(f"there is no kind {printable(values['kind'])}")
-    return Request(action=action, request_id=_request_id(document), **values)  # type: ignore[arg-type]
+    return Request(action=cast("Action", action), request_id=_request_id(document), **values)
 
 
 def _require_fields(document: Message, needed: Collection[str], allowed: Collection[str]) -> None:
