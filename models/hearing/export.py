@@ -53,7 +53,7 @@ COMMANDS = (
     "python -m models.hearing.incidents --card && "
     "python -m models.hearing.evaluate --card && python -m models.hearing.background"
 )
-"""From nothing; models/hearing/README.md says what lies in DIR, models/README.md what 0.6.0 was made of instead."""
+"""From nothing; models/hearing/README.md says what lies in DIR, models/HISTORY.md what 0.6.0 was made of instead."""
 INPUTS = {"logmel": [1, 1, FRAMES, BANDS]}
 OUTPUTS = {"logits": [1, len(LABELS)], "frame_logits": [1, STEPS, len(LABELS)], "embedding": [1, EMBEDDING]}
 PERCENTILE = {"calibrate_method": CalibrationMethod.Percentile, "extra_options": {"CalibPercentile": 99.99}}
