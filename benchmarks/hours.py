@@ -123,7 +123,7 @@ def observed(
 
 
 def replayed(one: Playable, senses: Senses) -> list[Opened]:
-    """Replay a recording as `vedette replay` does with default settings; return what opened. SourceError."""
+    """Replay a recording as `vedette replay` does with default settings; return what opened. Raises SourceError."""
     opened: dict[str, Opened] = {}
 
     def note(message: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ KINDS = ("fire", "normal")
 
 
 def seen_in_grey(path: Path, senses: Senses) -> Iterator[Seen]:
-    """Yield what is seen of a clip without its colours. SourceError."""
+    """Yield what is seen of a clip without its colours. Raises SourceError."""
     seer = senses.seer()
     with open_media(replace(spec_of(path, 0.0, senses), want_sound=False)) as media:
         for frame in media.read():

@@ -52,7 +52,7 @@ class Calm:
 
 
 def standing(one: Playable, seen: Sequence[Seen], senses: Senses, absorb_s: float) -> Iterator[Seen]:
-    """Yield what was seen of a recording, each with the standing change of its picture. SourceError."""
+    """Yield what was seen of a recording, each with the standing change of its picture. Raises SourceError."""
     by_time = {sight.at_ns: sight for sight in seen}
     change, alive = StandingChange(absorb_s=absorb_s), list[Box]()
     with open_media(spec_of(one.file, one.fps, senses)) as media:
@@ -66,7 +66,7 @@ def standing(one: Playable, seen: Sequence[Seen], senses: Senses, absorb_s: floa
 
 
 def opened(one: Playable, zone: Zone, senses: Senses) -> tuple[float, list[tuple[float, str]]]:
-    """Return how long a recording is and what opens of left and taken things, with when. SourceError."""
+    """Return how long a recording is and what opens of left and taken things, with when. Raises SourceError."""
     key = f"{code_sha()}\0{one.sha256}\0{zone.abandoned_dwell_s}\0{zone.removed_dwell_s}"
     kept = KEPT / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     if not kept.is_file():

@@ -46,7 +46,7 @@ class Offset:
 def measure(recordings: Sequence[str]) -> Offset:
     """Measure the offset over all claps of the recordings.
 
-    Errors: SourceError for what cannot be read; VedetteError where the claps do not agree on an offset.
+    Raises SourceError for what cannot be read; VedetteError where the claps do not agree on an offset.
     """
     each = [late for source in recordings for late in _claps_of(source)]
     if len(each) < LEAST_CLAPS:

@@ -60,7 +60,7 @@ class Outcome:
 def recalibrate(name: Name, recordings: Sequence[str], out: Path, source: Path | None = None) -> Outcome:
     """Write the models of folder `source` (None: the shipped) to `out`, with new ranges where they are better.
 
-    Errors: VedetteError where `onnx` is missing or too little was given; SourceError, ModelError.
+    Raises VedetteError where `onnx` is missing or too little was given; SourceError, ModelError.
     """
     _require_onnx()
     card = load_card(name, source)

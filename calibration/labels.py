@@ -68,7 +68,7 @@ class Taught:
 def teach(name: str, clips: Sequence[str], others: Sequence[str], model: HearingModel) -> Taught:
     """Learn the sound of `clips` against `others` and the model's own background.
 
-    Errors: SourceError for what cannot be read; VedetteError for too few clips or clips without sound.
+    Raises SourceError for what cannot be read; VedetteError for too few clips or clips without sound.
     """
     if len(clips) < LEAST_CLIPS:
         raise VedetteError(
@@ -84,7 +84,7 @@ def teach(name: str, clips: Sequence[str], others: Sequence[str], model: Hearing
 def background(card: Card, folder: Path | None = None) -> Matrix:
     """Embeddings [n, dimensions] of everyday and alarming sounds, as the model of `card` hears them.
 
-    Errors: ModelError where the file is missing or of another model.
+    Raises ModelError where the file is missing or of another model.
     """
     path = (folder or zoo_folder()) / BACKGROUND_FILE
     try:

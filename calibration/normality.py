@@ -45,7 +45,7 @@ class Learned:
 def learn(recordings: Sequence[str], *, config: Config, picture_fps: float | None, warn: Warn) -> Learned:
     """Learn from `recordings`; one that cannot be read is told to `warn` and left out.
 
-    Errors: ModelError; VedetteError where there is too little to learn from.
+    Raises ModelError; VedetteError where there is too little to learn from.
     """
     senses = Senses.load(config)
     apprentice = _Apprentice()

@@ -20,7 +20,7 @@ def require(has_it: bool, source: str, what: str) -> None:
 def sound_windows(source: str) -> Iterator[FloatArray]:
     """Yield the windows of a recording as serving cuts them, float32 [32240], the last ones only if mostly real.
 
-    Errors: SourceError where it cannot be read or has no sound.
+    Raises SourceError where it cannot be read or has no sound.
     """
     windows = SoundWindows()
     with open_media(SourceSpec(camera=CAMERA, url=source, want_picture=False, want_sound=True)) as media:

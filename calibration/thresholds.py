@@ -73,7 +73,7 @@ def from_history(
 def from_ordinary(recordings: Sequence[str], config: Config) -> tuple[list[Judged], float]:
     """What opens in recordings in which nothing happened, all of it false, and their hours.
 
-    Errors: SourceError where one cannot be played.
+    Raises SourceError where one cannot be played.
     """
     peaks: dict[str, tuple[str, float]] = {}
     sources: dict[str, int] = {}

@@ -54,7 +54,7 @@ def _single_spaced(lines: list[str]) -> str:
 
 
 def measure_evidence(name: str) -> None:
-    """Measure one part anew. Errors: FileNotFoundError where its data or caches are missing."""
+    """Measure one part anew. Raises FileNotFoundError where its data or caches are missing."""
     from models.report import closer, curves, fight, hearing, people, vision  # noqa: PLC0415 - torch, only to measure
 
     known, today = cards(), date.today()

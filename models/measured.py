@@ -10,7 +10,7 @@ from typing import Any
 def measured(command: str, folder: Path, entries: Iterable[Mapping[str, Any]], today: date) -> dict[str, Any]:
     """`measured` of a card: figures that were not made of these very files do not belong to it.
 
-    `entries` are the card's files. Errors: FileNotFoundError when one of them is not in `folder`.
+    `entries` are the card's files. Raises FileNotFoundError when one of them is not in `folder`.
     """
     names = [str(entry["file"]) for entry in entries]
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

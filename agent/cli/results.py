@@ -13,7 +13,7 @@ from agent.errors import VedetteError
 def open_output(out: str) -> Iterator[TextIO]:
     """Open OUT before the work begins, so that a wrong path costs no work.
 
-    Errors: VedetteError when it cannot be written.
+    Raises VedetteError when it cannot be written.
     """
     if out == "-":
         yield sys.stdout

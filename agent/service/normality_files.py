@@ -37,7 +37,7 @@ def packed(arrays: Arrays) -> bytes:
 def write(path: Path, arrays: Arrays) -> int:
     """Write an .npz so that the old or the new file is there, whole; return its bytes.
 
-    Errors: StoreError.
+    Raises StoreError.
     """
     content = packed(arrays)
     try:
@@ -51,7 +51,7 @@ def write(path: Path, arrays: Arrays) -> int:
 
 
 def read(path: Path) -> Knowledge:
-    """What a file tells of normality. Errors: StoreError where it is missing, broken, or something else."""
+    """What a file tells of normality. Raises StoreError where it is missing, broken, or something else."""
     cure = "Make it again: vedette calibrate normality RECORDING… --out FILE.npz"
     try:
         if path.stat().st_size > 4 * MOST_BYTES:
@@ -96,7 +96,7 @@ class NormalityFiles:
     def copy_to(self, record_folder: Path, cameras: Iterable[str]) -> None:
         """Keep beside recorded observations what was known when they began, so that they replay alike.
 
-        Errors: StoreError.
+        Raises StoreError.
         """
         folder = record_folder / FOLDER
         try:

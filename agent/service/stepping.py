@@ -14,7 +14,7 @@ def step_with_fusion(
     """Step `scene` through `observation` and through the judgement of each window that came due by it.
 
     `keep` sees each judgement after it was taken: a recording holds it, so its replay needs no graph. Without `fuse`
-    the windows are left. Errors: ModelError when the graph cannot be run anywhere.
+    the windows are left. Raises ModelError when the graph cannot be run anywhere.
     """
     changes: tuple[IncidentChange, ...] = ()
     if isinstance(observation, Blind) and observation.reason == "ended":

@@ -142,7 +142,7 @@ def slices(told: Sequence[Told]) -> list[str]:
 
 
 def load_fusion(senses: Senses) -> FusionModel:
-    """Return the graph that goes with these senses. Errors: SystemExit where there is none that fits them."""
+    """Return the graph that goes with these senses. Raises SystemExit where there is none that fits them."""
     beside = {"vision": senses.vision.card, "hearing": senses.hearing.card}
     model = FusionModel.load(senses.config.models, senses=beside)
     if model is None:

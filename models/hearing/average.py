@@ -25,7 +25,7 @@ Weights = dict[str, Tensor]
 def averaged(runs: Sequence[Weights]) -> Weights:
     """The mean of each floating-point tensor of the runs; counters are the first run's.
 
-    Errors: ValueError when there is no run, or the runs are of different networks.
+    Raises ValueError when there is no run, or the runs are of different networks.
     """
     if not runs:
         raise ValueError("there is nothing to average")

@@ -65,7 +65,7 @@ class Piece:
 
 
 def decode(path: Path) -> NDArray[np.int16]:
-    """Any sound file as mono 16 kHz int16; the channels' mean. Errors: soundfile.LibsndfileError."""
+    """Any sound file as mono 16 kHz int16; the channels' mean. Raises soundfile.LibsndfileError."""
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     if rate_hz != RATE_HZ:

@@ -49,7 +49,7 @@ def is_folded(weights: dict[str, Tensor]) -> bool:
 def load(path: Path) -> HearingMn:
     """The folded network of a training's `best.pt`, of an interpolation, or of a published FP16 file.
 
-    Errors: RuntimeError or ValueError when the weights are another network's.
+    Raises RuntimeError or ValueError when the weights are another network's.
     """
     if path.suffix == ".onnx":
         return _from_onnx(path)
@@ -69,7 +69,7 @@ def teacher() -> HearingMn:
 def between(student: HearingMn, start: HearingMn, share: float) -> dict[str, Tensor]:
     """Weights `share` of the way from the student back to the start; new heads stay the student's.
 
-    Errors: ValueError when the share is not one, or a network is not folded.
+    Raises ValueError when the share is not one, or a network is not folded.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"a share lies between 0 and 1, not at {share}")

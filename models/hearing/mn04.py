@@ -100,7 +100,7 @@ class Mn04(nn.Module):
 
 
 def load(path: Path) -> Mn04:
-    """The net with its weights, ready to infer. Errors: RuntimeError when a weight does not fit."""
+    """The net with its weights, ready to infer. Raises RuntimeError when a weight does not fit."""
     net = Mn04()
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return net.eval()

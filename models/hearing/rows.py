@@ -124,7 +124,7 @@ def refitted(head: nn.Linear, parts: Sequence[Asked], rows: Sequence[str] = ROWS
 
 
 def put(path: Path, head: nn.Linear, rows: Sequence[str] = ROWS) -> None:
-    """Write rows of the head into a published file, and nothing else. Errors: ValueError when it has no such head."""
+    """Write rows of the head into a published file, and nothing else. Raises ValueError when it has no such head."""
     model = onnx.load(path)
     columns = [INDEX[label] for label in rows]
     left = {"head.weight": head.weight.detach().numpy(), "head.bias": head.bias.detach().numpy()}

@@ -232,7 +232,7 @@ class Rows:
 
 
 def kept_rows() -> Rows:
-    """The rows of the last fit. Errors: FileNotFoundError where there was none."""
+    """The rows of the last fit. Raises FileNotFoundError where there was none."""
     with np.load(data.BUILD / "verifier-rows.npz") as kept:
         return Rows(kept["weight"], kept["bias"], kept["units"])
 

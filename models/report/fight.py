@@ -20,7 +20,7 @@ WORST = 6
 
 
 def measure(card: dict[str, Any], today: date) -> None:
-    """Everything, into evidence/fight.json. Errors: SystemExit where the graph does not fit the senses."""
+    """Everything, into evidence/fight.json. Raises SystemExit where the graph does not fit the senses."""
     senses = load_senses()
     model = load_fusion(senses)
     both = told_of(model, senses)

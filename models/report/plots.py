@@ -16,7 +16,7 @@ INK, SECOND, PALE = "#1b4965", "#ca6702", "#9fb8c7"
 
 
 def draw_all(folder: Path = FOLDER) -> list[str]:
-    """Draw what there is evidence for; names of the pictures. Errors: ImportError without matplotlib."""
+    """Draw what there is evidence for; names of the pictures. Raises ImportError without matplotlib."""
     import matplotlib  # noqa: PLC0415 - an extra: reading the report needs none
 
     matplotlib.use("svg")

@@ -88,7 +88,10 @@ def write_files(live: Vision, stills: Vision, zoo: Path) -> list[dict[str, Any]]
 
 
 def agreement(path: Path, width: int, height: int, int8: bool) -> float:
-    """Mean score difference of the runtimes on likely cells of eight dev pictures. ValueError beyond tolerance."""
+    """Mean score difference of the runtimes on likely cells of eight dev pictures.
+
+    Raises ValueError beyond tolerance.
+    """
     predicts = [load_file(path) for load_file in evaluate.RUNTIMES.values()]
     gaps = []
     for still in evaluate.dev_stills(8):

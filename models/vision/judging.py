@@ -69,7 +69,7 @@ def evidence_of(cells: FloatArray, maps: FloatArray) -> FloatArray:
 
 
 def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
-    """Add map and judge to a graph that has neither. ValueError where it has."""
+    """Add map and judge to a graph that has neither. Raises ValueError where it has."""
     graph = model.graph
     if {MAP, JUDGED} & {output.name for output in graph.output}:
         raise ValueError("the graph has a judge already")

@@ -211,7 +211,7 @@ class Replayer:
         return ReplayScene(settings, self.models, self.outputs, lateness_ns=LATENESS_NS)
 
     def play(self, source: str, scene: ReplayScene, *, offset_ns: int = 0, joined: bool = False) -> int:
-        """Play `source` into `scene`; return when it ended. SourceError if it cannot be opened or read."""
+        """Play `source` into `scene`; return when it ended. Raises SourceError if it cannot be opened or read."""
         if journal.is_recording(Path(source)):
             recorded = tuple(journal.events(Path(source)))
             first_ns = min((one.at_ns for one in recorded if not isinstance(one, Policy)), default=0)

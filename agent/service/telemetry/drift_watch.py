@@ -115,7 +115,7 @@ def figures(known: Mapping[str, Drift]) -> dict[str, float | None]:
 def read(path: Path) -> Known:
     """Return what a file tells, nothing where there is none.
 
-    Errors: StoreError where it cannot be read, or is broken.
+    Raises StoreError where it cannot be read, or is broken.
     """
     try:
         if path.stat().st_size > MOST_BYTES:

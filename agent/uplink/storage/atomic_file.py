@@ -8,7 +8,10 @@ PART = ".part"
 
 
 def write_own(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, mode 0600, by way of a synced file beside it. OSError where the disk refuses."""
+    """Write `content` to `path`, mode 0600, by way of a synced file beside it.
+
+    Raises OSError where the disk refuses.
+    """
     part = path.with_suffix(PART)
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -23,6 +26,6 @@ def write_own(path: Path, content: bytes) -> None:
 
 
 def clear_parts(folder: Path) -> None:
-    """Delete what a loss of power left half written. OSError where the disk refuses."""
+    """Delete what a loss of power left half written. Raises OSError where the disk refuses."""
     for part in folder.glob(f"*{PART}"):
         part.unlink(missing_ok=True)
