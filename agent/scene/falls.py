@@ -81,7 +81,9 @@ head so much lower: the box of a body along the camera's axis is no wider than h
 picture loses one that fell within moments."""
 CLOSELY_BOTTOM_FRAC = 0.97
 """Head and shoulders of who walks out of the picture below look lying, too, and so does who leans over a table there:
-nobody is found lying, or has fallen by closer looks alone, where the border is."""
+nobody is found lying where the border is, nor has fallen by closer looks alone that do not last."""
+BORDER_LOOKS_S, BORDER_LYING_PROB = 0.75, 0.5
+"""There looks have to agree for so long, and the whole look's posture with them (decision 051)."""
 GOES_DOWN_HEIGHTS, GOES_DOWN_S, GOES_DOWN_LOST_S, GOES_DOWN_PROB = 0.25, 2.0, 0.5, 0.5
 """Somebody may be about to fall whose head is so much lower than where they stood so short a time ago, also if just
 lost, and who was so surely a person then. That alone says nothing, but a doubtful fight waits meanwhile (policy)."""
@@ -197,17 +199,27 @@ def _lies_closely(at_ns: int, followed: Followed) -> Clue | None:
     down_s = (closely.since_ns - body.upright_ns) / NS_PER_S
     if not CLOSELY_LEAST_S <= down_s <= CLOSELY_QUICK_S or body.upright_s < UPRIGHT_S:
         return None
+    stays = 1.0
     if closely.box.bottom_frac > CLOSELY_BOTTOM_FRAC:
-        return None
+        stays = _stays_below(followed, lying_s) if followed.seen_ns == at_ns else 0.0
     head = (closely.box.top_frac - body.upright_top) / body.standing_height
     sure = _share(followed.upright_prob, UNSURE_PROB, SURE_PROB) * _share(body.size, SMALL_FRAC, LARGE_FRAC)
     sure *= _share(closely.lies_prob, *CLOSELY_PROBS) * _share(head, *CLOSELY_DROP_HEIGHTS)
-    sure *= 1.0 - _share(head, *REACH_HEIGHTS)
+    sure *= stays * (1.0 - _share(head, *REACH_HEIGHTS))
     llr = sure * (SEEN_FIRST_LLR + SEEN_LLR_PER_S * min(SEEN_LONGEST_S, lying_s))
     words: dict[str, str | float] = {
         "variant": "fell", "from": body.upright_behaviour, "down_s": down_s, "lying_s": lying_s
     }  # fmt: skip
     return _clue("went_down", followed, closely.since_ns, llr, words, body.upright_ns)
+
+
+def _stays_below(followed: Followed, lying_s: float) -> float:
+    """From 0 to 1: whether somebody lies at the lower border who has stayed there, surely a person still, and lying in
+    the whole look, too: who walks out grows fainter."""
+    probs = followed.body.posture_probs
+    if lying_s < BORDER_LOOKS_S or probs is None or probs[POSTURES.index("lying")] < BORDER_LYING_PROB:
+        return 0.0
+    return _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
 
 
 def _lies(at_ns: int, followed: Followed, since_ns: int, people: Sequence[Followed]) -> Clue:
@@ -219,7 +231,7 @@ def _lies(at_ns: int, followed: Followed, since_ns: int, people: Sequence[Follow
     lying_s = _lying_s(at_ns, followed, people)
     if body.upright_ns is None or not seen:
         sure = _share(followed.mean_prob, FOUND_UNSURE_PROB, FOUND_SURE_PROB)
-        sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC) * _looks_fallen(followed)
+        sure *= _share(body.size, SMALL_FRAC, LARGE_FRAC) * _looks_fallen(followed) * _came_down(body)
         words: dict[str, str | float] = {"variant": "fallen", "lying_s": all_s}
         return _clue("fallen", followed, since_ns, sure * FOUND_LLR_PER_S * min(LONGEST_S, lying_s), words, since_ns)
     # Detectors are unsure of lying people; who walked a moment ago is a person all the same.
@@ -279,6 +291,16 @@ def _looks_fallen(followed: Followed) -> float:
     if followed.box.bottom_frac > CLOSELY_BOTTOM_FRAC:
         return 0.0
     return _share(followed.body.newest.ratio, *FOUND_RATIO)
+
+
+def _came_down(body: Body) -> float:
+    """From 0 to 1: whether the head is lower, and the feet no higher, than where somebody stood who is still there.
+
+    1 for who was never seen upright, or has left the place: nobody saw how they came to lie.
+    """
+    if body.upright_ns is None or body.shifted_heights > REACH_HEIGHTS[0]:
+        return 1.0
+    return _share(body.head_drop_heights, *HEAD_DROP_HEIGHTS) * _share(body.foot_drop_heights, *FEET_UP_HEIGHTS)
 
 
 def _walks_out(followed: Followed) -> bool:

@@ -195,6 +195,14 @@ def test_whom_nobody_saw_stand_is_not_found_lying_by_the_lower_border(foot_y: fl
     assert most > OPENS_LLR if found else most < HARDLY_LLR
 
 
+@pytest.mark.parametrize(("foot_y", "found"), [(0.5, False), (0.8, True)])
+def test_whose_head_is_where_it_was_is_not_found_lying(foot_y: float, found: bool) -> None:
+    """Something hides all but head and shoulders, which are wider than high."""
+    sits, low = person(0.5, 0.8, height=0.28, ratio=0.85, prob=0.6), lies(foot_y=foot_y, prob=0.6)
+    most = levels(9, lambda at_s: stands() if at_s < 2.0 else sits if at_s < 4.5 else low)[1]
+    assert most > OPENS_LLR if found else most < HARDLY_LLR
+
+
 @pytest.mark.parametrize(("x", "lies_on"), [(0.5, True), (0.915, False)])
 def test_who_is_lost_at_a_border_at_the_side_walked_out(x: float, lies_on: bool) -> None:
     one = Followed(1, ns(0), ns(0), stands(x).box, 0.6, mean_prob=0.6)

@@ -25,13 +25,20 @@ def shown(at: Detection, posture: tuple[float, float, float] | None, prob: float
     return Sunken(box=at.box, person=replace(at, score_prob=prob, posture_probs=posture))
 
 
-def goes_down(low: Detection | None, look: Sunken | None, *, every: int = 3, stands: Detection = STANDS) -> float:
+def goes_down(
+    low: Detection | None,
+    look: Sunken | None,
+    *,
+    stands: Detection = STANDS,
+    bends: Detection = BENDS,
+    for_s: float = 3.0,
+) -> float:
     """The most said for a fall of somebody who stands for 2 s and then shows as `low`, looked at closely or not."""
     following, most = Following(), 0.0
     for step in range(50):
         at_s = step / 10
-        found = [stands] if at_s < 2.0 else [BENDS] if at_s < 2.3 else [low] if low is not None else []
-        closely = look if at_s >= 2.0 and step % every == 0 else None
+        found = [stands] if at_s < 2.0 else [bends] if at_s < 2.3 else [low] if low is not None else []
+        closely = look if 2.0 <= at_s < 2.0 + for_s and step % 3 == 0 else None
         one = replace(seen(at_s, found), sunken=closely)
         following.see(one)
         for clue in falls(ns(at_s), following.known.values()):
@@ -77,6 +84,19 @@ def test_where_looks_show_nobody_lying_the_box_counts_for_less() -> None:
     lies = person(0.5, 0.72, height=0.16, ratio=1.7, prob=0.4)
     assert goes_down(lies, None) > OPENS_LLR
     assert goes_down(lies, shown(lies, CROUCHED)) < HARDLY_LLR
+
+
+@pytest.mark.parametrize(
+    ("posture", "for_s", "fell"), [(LYING, 3.0, True), (CROUCHED, 3.0, False), (LYING, 0.7, False), (None, 3.0, False)]
+)
+def test_at_the_lower_border_looks_have_to_agree_for_longer_and_the_whole_look_with_them(
+    posture: tuple[float, float, float] | None, for_s: float, fell: bool
+) -> None:
+    """Who walks out there looks lying, too, but does not stay."""
+    low = replace(person(0.5, 0.99, height=0.38, ratio=0.8, prob=0.6), posture_probs=posture)
+    stands, bends = person(0.5, 1.0, height=0.64, prob=0.75), person(0.5, 1.0, height=0.5, ratio=0.76, prob=0.7)
+    most = goes_down(low, shown(low, LYING), stands=stands, bends=bends, for_s=for_s)
+    assert most > OPENS_LLR if fell else most < HARDLY_LLR
 
 
 def test_looks_in_a_row_tell_since_when_and_one_that_shows_nobody_ends_it() -> None:
