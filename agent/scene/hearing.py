@@ -51,10 +51,12 @@ SLAMS, TAIL_LLR, TAIL_S = ("door_slam", "knock"), 4.0, 3.0
 """Where the windows that hold an onset hear a slam or a knock rather than one of KNOCKS, those that only hold what is
 left of it say nothing else: without its beginning the tail of a thud sounds like a shot far away."""
 
-ALARM_LLR_PER_S, ALARM_FLOOR = 3.0, 2.0
-"""An alarm's window counts (llr − 2) a second, at most 3: the threshold of 5 after 1.7 s of a sure alarm, after 5 s of
-a likely one (llr 3), never for what is less likely than that. The llr is shifted so that the card's alarm (moved by the
-embedding) meets 5, where a window counts in full: flutes and voices are told from sirens by it."""
+ALARM_LLR_PER_S, ALARM_FLOOR = 4.0, 2.06
+"""An alarm's window counts (llr − 2.06) a second, at most 4: the threshold of 5 is reached after three windows (1.5 s)
+of a sure alarm (llr 6 and more), after 2 s of llr 5, 3.5 s of llr 4, 11 s of llr 3, never for what is less likely than
+that. The llr is shifted so that the card's alarm (moved by the embedding) meets 5: flutes and voices are told from
+sirens by it. With at most 3 a second a fourth window was needed, which a siren of three seconds seldom has
+(decision 051)."""
 PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
 """By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
 PATTERN_KEPT_S = 8.0

@@ -24,7 +24,8 @@ them. The network itself learned from `train`, where false alarms are half to tw
 table therefore counts what opens through the scene on the two other parts alone. Left out: clips whose label makes the
 kind plausible (an explosion is easily a shot), in which the teachers' head hears the sound though nobody labelled it,
 and with labels not to be believed. `explosion` has too few recordings for an opinion. `--sources` shows what is found,
-and what is false, where opinions never heard a clip's whole source: pull and bounds were chosen by that.
+and what is false, where opinions never heard a clip's whole source, and what other rates would find: pull and bounds
+were chosen by that.
 """
 
 import argparse
@@ -68,6 +69,7 @@ was found better, a whole source left out much worse: it was doubted for soundin
 STEP_S = 0.5
 LITTLE_PARTS = 6
 TAIL_PER_HOUR = 4.0
+TRADED_PER_HOUR = (0.5, 1.0, 2.0, 4.0)
 
 
 def held_out_as(clip: Clip) -> str:
@@ -240,13 +242,15 @@ def once_an_hour(best: NDArray[np.float64], hours: float, *, per_hour: float = F
 class Fitted:
     """What one kind's card entry says; `moves` of clip and window are those of opinions that never heard them.
 
-    `reached` are the clips whose windows reach the threshold; `false` are those of them that are hard sounds.
+    `level` of a clip is the highest threshold that it reaches, `reached` are those that reach the fitted one; `false`
+    are those of them that are hard sounds.
     """
 
     kind: str
     alarm_llr: float
     opinion: Opinion | None
     moves: Mapping[int, Mapping[int, float]]
+    level: Mapping[int, float]
     reached: set[int]
     false: int
     hours: float
@@ -270,11 +274,12 @@ def fit(clips: Sequence[Clip], kind: str, *, by_source: bool = False, at_least_l
     hard = np.array([clips[index].is_hard(kind) for index in said])
     hours = sum(clips[index].hours for index, is_hard in zip(said, hard, strict=True) if is_hard)
     alarm_llr = max(at_least_llr, math.ceil(100.0 * once_an_hour(best[hard], hours)) / 100.0)
-    reached = {said[place] for place in np.flatnonzero(best >= alarm_llr)}
+    levels = dict(zip(said, best.tolist(), strict=True))
+    reached = {index for index, level in levels.items() if level >= alarm_llr}
     by_clip: dict[int, dict[int, float]] = {}
     for clip, row, move in zip(windows.clip, windows.row, moves, strict=True):
         by_clip.setdefault(said[clip], {})[int(row)] = float(move)
-    return Fitted(kind, alarm_llr, whole, by_clip, reached, int((best[hard] >= alarm_llr).sum()), hours)
+    return Fitted(kind, alarm_llr, whole, by_clip, levels, reached, int((best[hard] >= alarm_llr).sum()), hours)
 
 
 def with_alarms(clip: Clip, index: int, fitted: Sequence[Fitted]) -> Iterator[Heard]:
@@ -333,6 +338,18 @@ def by_source(clips: Sequence[Clip], one: Fitted, apart: Fitted) -> str:
     return "\n".join(told)
 
 
+def traded(clips: Sequence[Clip], one: Fitted) -> str:
+    """What of each part would be found at other rates of false clips: whether it is the threshold that costs recall."""
+    hard = np.sort([level for index, level in one.level.items() if clips[index].is_hard(one.kind)])[::-1]
+    told = []
+    for part in ("dev", "train", "outside"):
+        levels = [one.level[i] for i in one.level if clips[i].part == part and one.kind in clips[i].labels]
+        at = [hard[min(len(hard) - 1, int(rate * one.hours))] for rate in TRADED_PER_HOUR]
+        shares = " ".join(f"{np.mean(np.array(levels) > level):.2f}" for level in at) if levels else "–"
+        told.append(f"{part} {shares} of {len(levels)}")
+    return f"  at {', '.join(f'{rate:g}' for rate in TRADED_PER_HOUR)} false clips an hour: " + "; ".join(told)
+
+
 def write(fitted: Sequence[Fitted], counts: Mapping[str, Count], card: Path = CARD) -> None:
     """Put the thresholds and opinions beside those of single windows."""
     sheet = json.loads(card.read_text("utf-8"))
@@ -365,6 +382,7 @@ def main() -> None:
     if arguments.sources:
         for one, apart in zip(fitted, unheard, strict=True):
             print(by_source(clips, one, apart))
+            print(traded(clips, apart))
     judged = [(index, clip) for index, clip in enumerate(clips) if clip.part != "train"]
     kinds_in = [opened(list(with_alarms(clip, index, fitted))) for index, clip in tqdm(judged, desc="scene")]
     counts: dict[tuple[str, str], Count] = {}

@@ -16,6 +16,7 @@ from agent.types import SoundBlock
 from models.hearing.clips import FOLDS, Clip
 from models.hearing.heard import Noting, take
 from models.hearing.incidents import (
+    Fitted,
     Windows,
     adding_up,
     confirmed,
@@ -24,6 +25,7 @@ from models.hearing.incidents import (
     highest,
     once_an_hour,
     opinion,
+    traded,
 )
 
 
@@ -154,3 +156,16 @@ def test_a_source_is_held_out_whole_but_footage_by_recordings() -> None:
     groups = [f"g{index}" for index in range(40)]
     assert len({held_out_as(clip("outside", group)) for group in groups}) == 1
     assert len({held_out_as(clip("footage", group)) for group in groups}) == FOLDS
+
+
+def test_what_other_rates_would_find_is_read_off_the_hard_clips() -> None:
+    def clip(labels: str, part: str, hours: float) -> Clip:
+        none = np.zeros((0, 6))
+        said = frozenset({labels} - {""}), frozenset[str]()
+        return Clip((), np.zeros(0, np.int64), none.astype(np.float16), none, *said, "", "", part, hours)
+
+    shots = [clip("gunshot", "dev", 0.1) for _ in range(4)]
+    hard = [clip("", "train", 0.5) for _ in range(8)]
+    level = dict(enumerate([9.5, 6.5, 4.5, 0.5, *range(10, 2, -1)]))  # false at 10, 9, 8, ... in 4 h
+    told = traded([*shots, *hard], Fitted("gunshot", 7.0, None, {}, level, set(), 0, 4.0))
+    assert "dev 0.25 0.50 0.75 0.75 of 4" in told

@@ -329,6 +329,13 @@ def test_a_card_says_from_which_llr_on_alarms_count() -> None:
     assert [opens(8.0, llr) for llr in (5.7, 6.5)] == [[], ["alarm"]]
 
 
+@pytest.mark.parametrize(("llr", "windows", "expected"), [(7.0, 3, ["alarm"]), (7.0, 2, []), (4.0, 3, [])])
+def test_a_sure_alarm_needs_three_windows_and_a_likely_one_more(llr: float, windows: int, expected: list[str]) -> None:
+    """A siren of three seconds seldom has a fourth."""
+    end_s = 10.0 + 0.5 * windows
+    assert kinds(play([heard(t, alarm=llr if 10.0 <= t < end_s else -3.0) for t in times(0.5, 40, 0.5)])) == expected
+
+
 def test_half_a_second_of_something_like_an_alarm_opens_nothing() -> None:
     assert play([heard(t, alarm=6.0 if t in (10.0, 10.5) else -3.0) for t in times(0.5, 40, 0.5)]) == []
 
