@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.address import Address, sound_source, source_address
-from agent.cli.look import lasting_name, probe_source, snapshot_spec_of, spec_of, take_picture, write_picture
+from agent.cli.look import UNNAMED, lasting_name, probe_source, snapshot_spec_of, spec_of, take_picture, write_picture
 from agent.cli.options import AsJson, ConfigFile, name_of, resolve_name
 from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
@@ -249,6 +249,7 @@ def snapshot(
 
     People are not blurred in it: it stays on this machine.
     """
-    target = out or Path(f"{source if '/' not in source and ':' not in source else 'snapshot'}.jpg")
-    write_picture(take_picture(snapshot_spec_of(source, config)), target)
+    spec = snapshot_spec_of(source, config)
+    target = out or Path("snapshot.jpg" if spec.camera == UNNAMED else f"{spec.camera}.jpg")
+    write_picture(take_picture(spec), target)
     say(f"{target}")

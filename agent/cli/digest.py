@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def digest(
     day: Annotated[str, typer.Option(metavar="D", help="today, yesterday or a date such as 2026-11-21.")] = "today",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The page; - is stdout. Usually vedette-DAY.html here.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="The page; - is stdout. Usually vedette-DAY.html here."),
     ] = None,
     video: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also a film (MP4) of the pictures kept, a few seconds each.")

@@ -16,6 +16,8 @@ from agent.errors import ConfigError, redacted
 
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[red]✗[/]", "skipped": "[dim]·[/]"}
 
+SUBJECT_WIDTH = 16  # hearing-verifier; a longer name moves what comes after it
+
 
 def doctor(
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look at each camera.")] = 2.0,
@@ -29,11 +31,13 @@ def doctor(
     if privacy:
         _privacy(config, as_json)
         return
-    findings = []
+    findings: list[Finding] = []
+    width = SUBJECT_WIDTH
     for finding in examined(config, seconds):
         findings.append(finding)
+        width = max(width, len(finding.subject))
         if not as_json:
-            _show(finding)
+            _show(finding, width)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     raise typer.Exit(checks.exit_code_of(findings))
@@ -92,11 +96,10 @@ def _privacy(file: Path | None, as_json: bool) -> None:
     say(f"listens to {', '.join(told.listens_to)}")
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: Finding, width: int) -> None:
     from rich.markup import escape
 
     what = escape(redacted(finding.what))
-    cure = f"\n{'':27}[bold]{escape(redacted(finding.cure))}[/]" if finding.cure else ""
-    console().print(
-        f"{MARKS[finding.status]} {finding.stage:<11} {escape(finding.subject):<12} {what}{cure}", soft_wrap=True
-    )
+    cure = f"\n{'':{15 + width}}[bold]{escape(redacted(finding.cure))}[/]" if finding.cure else ""
+    subject = escape(finding.subject.ljust(width))
+    console().print(f"{MARKS[finding.status]} {finding.stage:<11} {subject} {what}{cure}", soft_wrap=True)

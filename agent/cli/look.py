@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.types import Uint8Array
 
 WAIT_S = 0.2
+UNNAMED = "?"  # what is given by its address only; no camera has such an identifier
 INTERRUPTED = 130  # as shells tell of Ctrl-C
 
 Found = TypeVar("Found")
@@ -32,11 +33,11 @@ def spec_of(source: str, config: Path | None) -> "SourceSpec":
     from agent.config.credentials import read_credential
     from agent.service.sources import source_spec
 
-    known_config = _known_config(config)
-    camera = _camera(source, known_config)
+    known_config = known_config_of(config)
+    camera = camera_meant(source, known_config)
     if camera is None:
         address = source_address(source)
-        return SourceSpec(camera="probe", url=address.url, username=address.username, password=address.password or None)
+        return SourceSpec(camera=UNNAMED, url=address.url, username=address.username, password=address.password or None)
     password = read_credential(f"camera-{camera}", config)
     as_in_service = source_spec(camera, known_config.cameras[camera], known_config.analysis, password)
     return replace(as_in_service, analysis_fps=None, want_sound=True, loop=False)
@@ -47,8 +48,8 @@ def snapshot_spec_of(source: str, config: Path | None) -> "SourceSpec":
     from agent.config.credentials import read_credential
     from agent.service.sources import snapshot_spec
 
-    known_config = _known_config(config)
-    camera = _camera(source, known_config)
+    known_config = known_config_of(config)
+    camera = camera_meant(source, known_config)
     if camera is None:
         return spec_of(source, config)
     password = read_credential(f"camera-{camera}", config)
@@ -56,13 +57,14 @@ def snapshot_spec_of(source: str, config: Path | None) -> "SourceSpec":
     return replace(main, analysis_fps=None, loop=False) if main is not None else spec_of(source, config)
 
 
-def _camera(source: str, config: "Config") -> str | None:
+def camera_meant(source: str, config: "Config") -> str | None:
     """Return which camera of the configuration is meant, by identifier or name; None where `source` is an address."""
-    is_named = any(source in (camera, its.name) for camera, its in config.cameras.items())
+    is_named = any(source.casefold() in (camera, its.name.casefold()) for camera, its in config.cameras.items())
     return resolve_name(config.cameras, source, "camera") if is_named or looks_like_a_name(source) else None
 
 
-def _known_config(config: Path | None) -> "Config":
+def known_config_of(config: Path | None) -> "Config":
+    """Return the configuration; the defaults where there is none yet."""
     from agent.config.load import load
     from agent.config.places import config_path
     from agent.config.schema import Config

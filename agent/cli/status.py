@@ -40,7 +40,7 @@ def status(
     elif alive:
         say(_headline(answer["state"]))
     else:
-        _show(answer["state"], answer["settings"])
+        _show(answer["state"], answer["settings"], answer.get("names", {}))
     for line in () if as_json else wrong:
         warn(line)
     raise typer.Exit(1 if wrong else 0)
@@ -107,9 +107,10 @@ def _list(settings: list[dict[str, Any]], *, as_json: bool) -> None:
     print_table(("setting", "now", "configured", "until"), rows)
 
 
-def _show(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> None:
+def _show(told: Mapping[str, Any], settings: list[dict[str, Any]], names: Mapping[str, str]) -> None:
     say(_headline(told))
-    print_table(("camera", "picture", "", "sound", ""), _cameras(told, settings), empty="No camera is watched.")
+    rows = [(_called(camera, names), *shown) for camera, *shown in _cameras(told, settings)]
+    print_table(("camera", "picture", "", "sound", ""), rows, empty="No camera is watched.")
     outbox, protocol = told["outbox"], told["broker"]["protocol"]
     broker = f"connected with MQTT {protocol}" if protocol else "not connected"
     say(f"broker {broker}, {outbox['depth']} messages waiting")
@@ -135,7 +136,7 @@ def _wrong(answer: Mapping[str, Any]) -> Iterator[str]:
         lost = {sense: its[sense]["why"] or its[sense]["reason"] for sense in _SENSES if _is_lost(its.get(sense))}
         for why in dict.fromkeys(lost.values()):  # a camera that is away takes both its senses along: said once
             senses = " and ".join(word for sense, word in _SENSES.items() if lost.get(sense) == why)
-            yield f"{_called(camera, its)}: {senses} lost: {why}"
+            yield f"{_called(camera, answer.get('names', {}))}: {senses} lost: {why}"
     if not told["broker"]["protocol"]:
         yield answer["broker_fault"] or "the broker is not connected yet"
     yield from told["degraded_because"]
@@ -157,17 +158,16 @@ def _cameras(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> Iterato
         vision, sound = _sense(its.get("vision")), _sense(its.get("sound"))
         looked = f"{its['analysed_fps']:g} a second, {its['looked_at_fps']:g} looked at"
         level = "" if its["level_dbfs"] is None else f"{its['level_dbfs']:g} dBFS"
-        shown = vision, looked if vision == "running" else "", sound, level if sound == "running" else ""
-        yield _called(camera, its), *shown
+        yield camera, vision, looked if vision == "running" else "", sound, level if sound == "running" else ""
     for setting in settings:
         camera, _, what = setting["setting"].partition("/")
         if what == "enabled" and setting["value"] == "off":
             yield camera, "off", "", "off", ""
 
 
-def _called(camera: str, its: Mapping[str, Any]) -> str:
+def _called(camera: str, names: Mapping[str, str]) -> str:
     """Return what people call a camera, with its identifier, by which it is set; an agent of before tells only that."""
-    name = its.get("name", camera)
+    name = names.get(camera, camera)
     return camera if name == camera else f"{name} ({camera})"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import ConfigFile, resolve_name
+from agent.cli.options import ConfigFile
 from agent.cli.output import remark, say
 from agent.errors import ConfigError
 
@@ -59,18 +59,18 @@ def tell_address(url: str) -> None:
 def _settings(camera: str | None, path: Path | None) -> "tuple[Config, bool, str | None]":
     """The configuration with the cameras to show, whether drawings can be kept in it, and the password of a URL."""
     from agent.cli.address import source_address
-    from agent.cli.look import looks_like_a_name
+    from agent.cli.look import camera_meant, known_config_of
     from agent.config.load import load
     from agent.config.schema import Camera, Config
     from agent.service.viewing.run import OWN_CAMERA
 
-    if camera is not None and not looks_like_a_name(camera):
+    wanted = None if camera is None or "://" in camera else camera_meant(camera, known_config_of(path))
+    if camera is not None and wanted is None:
         address = source_address(camera)
         shown = Camera(url=address.url, username=address.username, loop=True)
         return Config(cameras={OWN_CAMERA: shown}), False, address.password or None
     settings = load(path)
-    if camera is not None:
-        wanted = resolve_name(settings.cameras, camera, "camera")
+    if wanted is not None:
         return settings.model_copy(update={"cameras": {wanted: settings.cameras[wanted]}}), True, None
     enabled = {name: its for name, its in settings.cameras.items() if its.enabled}
     if not enabled:

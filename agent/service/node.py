@@ -190,7 +190,11 @@ class Node:
 
     def _beside(self) -> dict[str, Any]:
         """Return what who asks on this machine is told beside the state that goes to the broker."""
-        return {"broker_fault": self._uplink.health().why, "stuck": list(self._progress.stuck())}
+        return {
+            "broker_fault": self._uplink.health().why,
+            "stuck": list(self._progress.stuck()),
+            "names": {camera: self._config.called(camera) for camera in self._config.cameras},
+        }
 
     def adopt(self, policy: Policy) -> None:
         """Go by `policy` from the next observation on; from any thread. Raises CommandError while nothing is judged."""

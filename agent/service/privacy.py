@@ -62,7 +62,7 @@ def privacy(config: Config) -> Privacy:
 
 def _leaving(config: Config, topics: Topics) -> Iterator[Leaving]:
     yield _words(topics.of_node("status"), "whether the agent runs", retained=True)
-    state = "version, how cameras, models and their drift, outbox and clock are, sound levels"
+    state = "version, names of cameras, how they, models and their drift, outbox and clock are, sound levels"
     yield _words(topics.of_node("state"), state, retained=True)
     yield _words(topics.of_node("gap"), "which message numbers will never come, and why")
     yield _words(topics.of_node("check"), "an empty test message, while `vedette doctor` tries the broker")
@@ -79,7 +79,7 @@ def _leaving(config: Config, topics: Topics) -> Iterator[Leaving]:
 
 
 def _of_camera(config: Config, topics: Topics, name: str, camera: Camera) -> Iterator[Leaving]:
-    incident = "kind, time, sentence, scores, boxes in fractions of the picture, zones"
+    incident = "kind, time, name of the camera, sentence, scores, boxes in fractions of the picture, zones"
     yield _words(topics.of_camera(name, "incident"), incident)
     yield _words(topics.of_camera(name, "active"), "the open incidents, without evidence", retained=True)
     yield _words(

@@ -100,3 +100,14 @@ def test_a_disk_without_room_for_a_full_outbox_is_a_warning(tmp_path: Path) -> N
 def test_the_exit_code_is_that_of_the_first_failure(found: list[tuple[checks.Status, int]], code: int) -> None:
     findings = [Finding(stage="s", subject="", status=status, what="", exit_code=own) for status, own in found]
     assert checks.exit_code_of(findings) == code
+
+
+def test_what_is_found_stands_in_one_column_however_long_the_names_are(
+    vedette: Vedette, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = ("hall", "camera-" + "x" * 32, "hall")
+    found = [Finding(stage="source", subject=one, status="warning", what="WHAT", cure="CURE") for one in subjects]
+    monkeypatch.setattr("agent.cli.doctor.examined", lambda file, seconds: iter(found))
+    lines = vedette("doctor").out.splitlines()
+    places = [line.index("WHAT" if "WHAT" in line else "CURE") for line in lines]
+    assert places == [31, 31, 54, 54, 54, 54]

@@ -41,6 +41,14 @@ def test_a_snapshot_is_a_jpeg_of_the_camera_with_its_masks(vedette: Vedette, tmp
     assert picture[24, 56, 2] > 200
 
 
+def test_a_snapshot_is_called_by_the_identifier_whatever_was_typed(vedette: Vedette, tmp_path: Path) -> None:
+    assert vedette("camera", "add", "Hof/Süd", RED).code == 0
+    for typed, written in (("Hof/Süd", "hof-sued.jpg"), ("hof-sued", "hof-sued.jpg"), (RED, "snapshot.jpg")):
+        assert vedette("camera", "snapshot", typed).out.strip() == written
+        (tmp_path / written).unlink()
+    assert vedette("camera", "probe", "hof/süd").code == 0
+
+
 @pytest.mark.parametrize(("name", "begins"), [("a.png", b"\x89PNG"), ("a.jpeg", b"\xff\xd8"), ("a", b"\xff\xd8")])
 def test_a_snapshot_is_what_its_name_says(vedette: Vedette, tmp_path: Path, name: str, begins: bytes) -> None:
     assert vedette("camera", "snapshot", RED, "--out", str(tmp_path / name)).code == 0

@@ -44,6 +44,7 @@ class Desk:
     def __init__(self) -> None:
         self.state = STATE
         self.stuck: list[str] = []
+        self.names: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     def describe(self) -> dict[str, Any]:
@@ -51,7 +52,7 @@ class Desk:
         return {"state": self.state, "settings": settings}
 
     def beside(self) -> dict[str, Any]:
-        return {"broker_fault": "the broker x cannot be reached", "stuck": self.stuck}
+        return {"broker_fault": "the broker x cannot be reached", "stuck": self.stuck, "names": self.names}
 
     def set(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         if path == "war":
@@ -162,3 +163,14 @@ def test_what_is_no_setting_or_no_while_is_refused(vedette: Vedette, desk: Desk,
 def test_where_no_agent_runs_there_is_a_cure(vedette: Vedette, tmp_path: Path) -> None:
     ended = vedette("status", "--state", str(tmp_path))
     assert (ended.code, "vedette run" in ended.err) == (1, True)
+
+
+def test_cameras_are_called_as_people_call_them_with_what_they_are_set_by(
+    vedette: Vedette, desk: Desk, tmp_path: Path
+) -> None:
+    desk.state = with_hall(vision=LOST, sound=LOST)
+    desk.names = {"hall": "Eingang Süd", "yard": "Hof"}
+    ended = vedette("status", "--state", str(tmp_path))
+    assert "Eingang Süd (hall)" in ended.out
+    assert "Hof (yard)" in ended.out  # it is off
+    assert "Eingang Süd (hall): picture and sound lost" in ended.err

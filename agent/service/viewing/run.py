@@ -60,11 +60,13 @@ class SavedParts:
 
 
 def shapes_of(camera: Camera) -> dict[str, dict[str, Any]]:
-    """The corners of each zone, line and mask: table → name → points."""
-    return {
-        table: {name: getattr(part, shape) for name, part in getattr(camera, table).items()}
+    """The corners of each zone, line and mask: table → identifier → points; and `names`: identifier → name."""
+    shapes = {
+        table: {part: getattr(its, shape) for part, its in getattr(camera, table).items()}
         for table, shape in SHAPES.items()
     }
+    names = {part: zone.name for part, zone in camera.zones.items() if zone.name}
+    return shapes | {"names": names | {part: line.name for part, line in camera.lines.items() if line.name}}
 
 
 def _named(drawing: Drawing) -> tuple[str, str]:

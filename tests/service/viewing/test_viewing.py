@@ -260,6 +260,7 @@ def test_pictures_come_and_a_drawn_zone_is_kept_and_watched(tmp_path: Path) -> N
         assert browser.ask("/parts/home")[1]["zones"] == {"floor": TRIANGLE}
         assert browser.ask("/keep", drawing | {"name": "Tür 2"}) == (200, {})
         assert load(config).cameras["home"].zones["tuer-2"].name == "Tür 2"
+        assert browser.ask("/parts/home")[1]["names"] == {"tuer-2": "Tür 2"}
         assert browser.ask("/remove", {"camera": "home", "table": "zones", "name": "tuer-2"}) == (200, {})
         for unreadable in ("", "A\tB", "x" * 65):
             status, told = browser.ask("/keep", drawing | {"name": unreadable})
