@@ -67,7 +67,9 @@ def test_commands_are_found_where_documents_have_them_and_what_is_wrong_is_told(
 def test_the_index_of_decisions_names_each_of_them_by_its_title() -> None:
     folder = REPOSITORY / "docs" / "decisions"
     told = (folder / "README.md").read_text()
-    for path in sorted(folder.glob("[0-9]*.md")):
+    paths = sorted(folder.glob("[0-9]*.md"))
+    assert len({path.name[:3] for path in paths}) == len(paths), "two decisions have one number"
+    for path in paths:
         number, title = path.read_text().splitlines()[0].removeprefix("# ").split(" ", 1)
         assert path.name.startswith(number)
         assert f"- [{number}]({path.name}) {title}\n" in told

@@ -56,7 +56,7 @@ ALARM_LLR_PER_S, ALARM_FLOOR = 4.0, 2.06
 of a sure alarm (llr 6 and more), after 2 s of llr 5, 3.5 s of llr 4, 11 s of llr 3, never for what is less likely than
 that. The llr is shifted so that the card's alarm (moved by the embedding) meets 5: flutes and voices are told from
 sirens by it. With at most 3 a second a fourth window was needed, which a siren of three seconds seldom has
-(decision 051)."""
+(decision 052)."""
 PATTERN_LLR = (0.0, 3.5, 7.0, 8.0)
 """By complete cycles of T3 or T4: one alone is not enough, two are (the contract)."""
 PATTERN_KEPT_S = 8.0
