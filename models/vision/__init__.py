@@ -21,7 +21,7 @@ Fire and smoke
   frozen       what the heads read of a picture, as the int8 graph gives it
   scene, scene_views       the head, and the views that it learns from
   burning      flames of our own over quiet pictures
-  flames       more photographs of fires, tried; nothing that ships was made so
+  flames       more photographs of fires, for the judge
   judge        a second judge, on whole pictures and on parts; judging: it as a piece of the published graphs
 Postures
   people, columns          people whose posture is known, and their features

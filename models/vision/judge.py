@@ -1,6 +1,6 @@
 """Teaches the second judge of fire and smoke: on whole pictures, and on the part that the agent looks at closer.
 
-    python -m models.vision.judge collect   # after models.vision.data and models.vision.flames collect; resumes
+    python -m models.vision.judge collect   # after models.vision.data and models.vision.flames; resumes
     python -m models.vision.judge learn     # build/vision/judge/judge.pt and judge.json, half a minute
     python -m models.vision.judge write     # into the graphs of models/zoo, their card, and that of fusion
 
@@ -30,13 +30,14 @@ from agent.inference.vision import SECOND, export_for
 from models.vision import records
 from models.vision.data import BUILD, INDEX
 from models.vision.export import entry
-from models.vision.flames import MORE, ZOO
+from models.vision.flames import MORE
 from models.vision.judging import EVIDENCE, Judge, add_judge, evidence_of, read_tensors
 from models.vision.network import SHARPNESS
 from models.vision.records import Record
 from models.vision.scene import platt
 from models.vision.teachers import session
 
+ZOO = Path(__file__).resolve().parents[1] / "zoo"
 KEPT = BUILD / "judge"
 WEIGHTS, NOTES = KEPT / "judge.pt", KEPT / "judge.json"
 VERSION = "0.5.0"

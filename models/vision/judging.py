@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agent.inference.vision import JUDGED, MAP
-from models.vision.flames import readers
-from models.vision.network import SHARPNESS, SLOPE
+from models.vision.network import SHARPNESS, SLOPE, SceneHead
 
 CHANNELS = 232 + 96 + 48
 """Of body (stride 16), pyramid (stride 16) and scene head."""
 EVIDENCE = 3 * CHANNELS
 """At the fire, at the smoke, in the mean."""
 HIDDEN, DROP = 32, 0.5
+CONVOLUTIONS = ("fine", "middle", "context", "mix", "map")
+"""Of the scene head."""
 FloatArray = NDArray[np.float32]
 
 
@@ -57,6 +58,34 @@ def read_tensors(graph: onnx.GraphProto) -> tuple[list[str], str]:
     """The tensors [1, C, H/16, W/16] that a judge reads, and the map that says where."""
     found = readers(graph)
     return [found["middle"].input[0], found["context"].input[0], found["map"].input[0]], found["map"].output[0]
+
+
+def readers(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
+    """The scene head's convolutions by name, found by the shapes of their weights."""
+    shapes = {name: tuple(getattr(SceneHead(), name).weight.shape) for name in CONVOLUTIONS}
+    constants = {one.name: tuple(one.dims) for one in graph.initializer}
+    casts = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    below = ancestors(graph, "scene")
+    found = {}
+    for node in graph.node:
+        if node.op_type == "Conv" and node.output[0] in below and node.input[1] in casts:
+            shape = constants.get(casts[node.input[1]])
+            found |= {name: node for name in CONVOLUTIONS if shapes[name] == shape}
+    if set(found) != set(CONVOLUTIONS):
+        raise ValueError(f"the graph's scene head is not as expected: {sorted(found)}")
+    return found
+
+
+def ancestors(graph: onnx.GraphProto, output: str) -> set[str]:
+    """All tensors that an output is computed from."""
+    made = {name: node for node in graph.node for name in node.output}
+    seen, waiting = set[str](), [output]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += made[name].input if name in made else []
+    return seen
 
 
 def evidence_of(cells: FloatArray, maps: FloatArray) -> FloatArray:

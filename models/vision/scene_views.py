@@ -18,7 +18,6 @@ from models.vision.records import Record
 STILLS = ROOT / "build/stills"
 LABELS = ("fire", "smoke")
 SIDE_PX = 320
-SQUARE = (SIDE_PX, SIDE_PX)
 CELL_PX = 16
 CAMERAS = ("seymanurakti/fight-detection-surv-dataset",)
 """Frames of cameras without fire, many alike."""
@@ -86,21 +85,18 @@ def viewed(
     random: np.random.Generator,
     *,
     ours: bool = False,
-    size_px: tuple[int, int] = SQUARE,
 ) -> View:
     """A camera's view of a picture; what is `ours` is small as it is, and nothing is said of it where it is cut off."""
     boxes, widest = boxes_of(record), 1.0 if ours else WIDEST
     picture, boxes, visible = augment.camera_view(picture, boxes, random, keep_colour=True, widest=widest)
-    return framed(picture, boxes, unseen(record, visible) if ours else record, ours=ours, size_px=size_px)
+    return framed(picture, boxes, unseen(record, visible) if ours else record, ours=ours)
 
 
-def framed(
-    picture: np.ndarray, boxes: np.ndarray, record: Record, *, ours: bool = False, size_px: tuple[int, int] = SQUARE
-) -> View:
-    canvas, fit = letterbox(picture, *size_px)
+def framed(picture: np.ndarray, boxes: np.ndarray, record: Record, *, ours: bool = False) -> View:
+    canvas, fit = letterbox(picture, SIDE_PX, SIDE_PX)
     labels = tuple(float("nan") if value is None else float(value) for value in (record.fire, record.smoke))
-    size = size_px[0] // CELL_PX, size_px[1] // CELL_PX
-    return canvas, cells_of(record, fit.to_canvas(boxes) / np.tile(size_px, 2), size, ours=ours), labels
+    size = SIDE_PX // CELL_PX, SIDE_PX // CELL_PX
+    return canvas, cells_of(record, fit.to_canvas(boxes) / SIDE_PX, size, ours=ours), labels
 
 
 def boxes_of(record: Record) -> np.ndarray:
@@ -120,8 +116,6 @@ def burning_views(
     fires: int,
     lamps: int,
     seed: int,
-    *,
-    size_px: tuple[int, int] = SQUARE,
 ) -> Iterator[View]:
     """`fires` quiet pictures with flames of our own, each with the same view of it without, and `lamps` with a lamp."""
     random = np.random.default_rng((seed, 2))
@@ -131,12 +125,12 @@ def burning_views(
         infrared = bool(random.random() < BURNING_INFRARED) or colourless(picture)
         if number >= fires:
             glowing = lamp(picture, random, infrared=infrared)
-            yield grey_if(infrared, viewed(glowing, record, random, ours=True, size_px=size_px))
+            yield grey_if(infrared, viewed(glowing, record, random, ours=True))
             continue
         picture, without, said = burning(picture, record, moments, random, infrared=infrared)
         again = copy.deepcopy(random)
-        yield grey_if(infrared, viewed(picture, said, random, ours=True, size_px=size_px))
-        yield grey_if(infrared, viewed(without, record, again, ours=True, size_px=size_px))
+        yield grey_if(infrared, viewed(picture, said, random, ours=True))
+        yield grey_if(infrared, viewed(without, record, again, ours=True))
 
 
 def grey_if(infrared: bool, view: View) -> View:

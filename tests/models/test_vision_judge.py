@@ -13,7 +13,7 @@ from agent.features.letterbox import letterbox, to_tensor
 from agent.inference.device import AGREEMENT_FRAC, disagreement_frac
 from agent.inference.vision import JUDGED, MAP, probe_picture
 from models.vision import judge
-from models.vision.judging import CHANNELS, EVIDENCE, Judge, add_judge, evidence_of, read_tensors
+from models.vision.judging import CHANNELS, EVIDENCE, Judge, add_judge, evidence_of, read_tensors, readers
 from models.vision.network import pool_evidence
 from models.vision.records import Record
 from models.vision.teachers import session
@@ -160,3 +160,9 @@ def test_writing_names_the_new_files_in_both_cards(tmp_path: Path, monkeypatch: 
     assert after["files"][0]["outputs"][JUDGED] == [1, 2]
     assert after["calibration"]["fire judged"] == {"scale": 2.0}
     assert after["calibration"]["fire"] == card["calibration"]["fire"]
+
+
+def test_a_graph_without_a_scene_head_is_refused() -> None:
+    empty = onnx.helper.make_graph([], "empty", [], [])
+    with pytest.raises(ValueError, match="scene head"):
+        readers(empty)
