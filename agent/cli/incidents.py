@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -193,6 +194,15 @@ def _clip(message: dict[str, Any], folder: Path) -> str:
     return "none" if message["clip"] is None else f"{message['clip']} is not there: not yet, or not any more"
 
 
+def _cameras(message: dict[str, Any]) -> Iterator[str]:
+    """Yield the cameras of an incident, the first with what people call it."""
+    from agent.uplink.messages.payload import name_in
+
+    for camera in message["cameras"]:
+        named = camera == message["camera"] and name_in(message) != camera
+        yield f"{name_in(message)} ({camera})" if named else camera
+
+
 def _show(messages: list[dict[str, Any]], clip: str, delivered: str) -> None:
     newest = messages[-1]
     part = "line" if newest["kind"] == "line_crossing" else "zone"
@@ -201,7 +211,7 @@ def _show(messages: list[dict[str, Any]], clip: str, delivered: str) -> None:
     facts = [
         ("id", newest["id"]),
         ("kind", f"{newest['kind']}, {newest['severity']}" + (", a drill" if newest["drill"] else "")),
-        ("where", ", ".join(newest["cameras"]) + "".join(f", {part} {zone}" for zone in newest["zones"])),
+        ("where", ", ".join(_cameras(newest)) + "".join(f", {part} {zone}" for zone in newest["zones"])),
         ("started", f"{local(newest['started_at'])} (clock {newest['clock']})"),
         ("lasted", duration_words(newest) + (f", closed: {newest['close_reason']}" if newest["close_reason"] else "")),
         ("confidence", f"{newest['confidence']:.2f}"),

@@ -145,10 +145,14 @@ def _do(steps: "list[Step]") -> None:
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Say whether the service runs and how it is; exit code 1 where it does not run."""
-    from agent.service.installation.machine import ThisMachine
+    from agent.service.installation.machine import ThisMachine, require_systemd
     from agent.service.installation.status import describe_status, service_status
 
-    told = service_status(ThisMachine())
+    try:
+        told = service_status(ThisMachine())
+    except VedetteError:
+        require_systemd()  # where there is none, what systemctl says is no help
+        raise
     if as_json:
         print_json(told)
     else:

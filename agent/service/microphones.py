@@ -42,10 +42,12 @@ class SeparateInputs:
         """`command` takes the device as its last word, and speaks as `microphone_process` does."""
         self._command = tuple(command)
         self._open_s = open_s
+        self._limit = LogLimit(_LOG, "lines of libraries at a microphone")
+        self._saying = threading.Lock()  # one that ends may still speak beside the next
 
     def open(self, device: str, on_samples: Callable[[Captured], None], on_finished: Callable[[], None]) -> OpenInput:
         """Open and start `device`. Raises SourceError."""
-        process = _Process(self._command, device, on_samples, on_finished)
+        process = _Process(self._command, device, on_samples, on_finished, self._say)
         try:
             process.rate_hz = process.opened.result(self._open_s)
         except FutureTimeoutError:
@@ -61,6 +63,12 @@ class SeparateInputs:
             raise
         return cast(OpenInput, process)  # all that is asked of one is `rate_hz` and `close`
 
+    def _say(self, device: str, line: str) -> None:
+        """Log what a library wrote; ALSA has much to say at each try to open what is not there."""
+        with self._saying:
+            now_s = time.monotonic()
+            self._limit.write(now_s, logging.WARNING, "a library says at microphone %s: %s", device, line)
+
 
 class _Process:
     """One input, open in a process: `opened` says at which rate, or why not."""
@@ -71,12 +79,14 @@ class _Process:
         device: str,
         on_samples: Callable[[Captured], None],
         on_finished: Callable[[], None],
+        say: Callable[[str, str], None],
     ) -> None:
         self.rate_hz = 0
         self.opened: Future[int] = Future()
         self._device = device
         self._on_samples = on_samples
         self._on_finished = on_finished
+        self._say = say
         pipe = subprocess.PIPE
         # A session of its own: Ctrl-C is for the agent, which ends its microphones itself.
         self._process = subprocess.Popen(
@@ -128,7 +138,6 @@ class _Process:
     def _read_noise(self) -> None:
         """Log what libraries in C write to stderr, a little of it; what floods loops, and is killed."""
         assert self._process.stderr is not None
-        limit = LogLimit(_LOG, f"lines of libraries at microphone {self._device}")
         began_s, said_bytes, lines = time.monotonic(), 0, Lines()
         with self._process.stderr as noise:
             while chunk := os.read(noise.fileno(), READ_BYTES):
@@ -137,7 +146,7 @@ class _Process:
                     began_s, said_bytes = now_s, 0
                 said_bytes += len(chunk)
                 for line in lines.take(chunk):
-                    limit.write(now_s, logging.WARNING, "a library says at microphone %s: %s", self._device, line)
+                    self._say(self._device, line)
                 if said_bytes > FLOOD_BYTES:
                     _LOG.warning("microphone %s loops, its process is ended", self._device)
                     self._process.kill()

@@ -10,7 +10,7 @@ import typer
 
 from agent.cli import incidents
 from agent.cli.when import moment
-from agent.config.schema import Config, Node
+from agent.config.schema import Camera, Config, Node
 from agent.uplink.uplink import Uplink
 from tests.cli.conftest import Vedette
 from tests.uplink.made import STARTED_NS, WALL_OFFSET_NS, life
@@ -69,6 +69,18 @@ def test_show_finds_an_incident_by_a_part_of_its_id(vedette: Vedette, raised: li
     assert all(word in ended.out for word in ("A person fell", "lying", "+3.5", "closed: quiet", "would not have"))
     phases = json.loads(vedette("incidents", "show", raised[0][part], "--json").out)
     assert [message["phase"] for message in phases] == ["open", "update", "close"]
+
+
+def test_list_and_show_say_what_people_call_the_camera(vedette: Vedette, config: Path) -> None:
+    cameras = {"hall": Camera(url="x", name="Eingang [red]Süd")}
+    uplink = Uplink.open(Config(node=Node(name="box"), cameras=cameras), Path(os.environ["STATE_DIRECTORY"]))
+    for change in life(1, cameras=("hall", "yard")):
+        incident_id = uplink.raise_change(change, wall_offset_ns=WALL_OFFSET_NS, clock_synchronised=True)
+    uplink.close()
+    assert "Eingang [red]Süd (hall), yard, zone stairs" in vedette("incidents", "show", incident_id).out
+    assert "Eingang [red]Süd" in vedette("incidents", "list", "--camera", "Eingang [red]Süd").out
+    rows = list(csv.DictReader(io.StringIO(vedette("incidents", "export", "--csv").out)))
+    assert [(row["camera"], row["camera_name"]) for row in rows] == [("hall", "Eingang [red]Süd")]
 
 
 def test_show_of_what_is_not_there_says_so(vedette: Vedette, raised: list[str]) -> None:

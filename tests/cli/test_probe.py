@@ -116,7 +116,7 @@ def test_ctrl_c_is_heard_while_a_camera_does_not_answer(arguments: list[str], re
         connection, _ = silent.accept()  # it waits for an answer now
         with connection:
             asking.send_signal(signal.SIGINT)
-            assert asking.wait(30) == 130  # not 4, as where the camera's time is over; a busy machine may be slow
+            assert asking.wait(5) == 130
 
 
 def test_whatever_fails_in_the_other_thread_is_raised_in_this_one() -> None:

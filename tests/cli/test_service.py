@@ -39,6 +39,7 @@ def computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shown:
     shown = Shown()
     monkeypatch.setattr(machines, "ThisMachine", lambda: shown)
     monkeypatch.setattr(machines, "Places", lambda root=tmp_path / "root": _RealPlaces(root=root))
+    monkeypatch.setattr(machines, "SYSTEMD_RUNS", tmp_path)
     monkeypatch.setattr("agent.service.installation.install.require_fit", lambda *_, **__: None)
     return shown
 
@@ -123,6 +124,17 @@ def test_status_without_systemd_is_an_error_of_one_line(computer: Shown) -> None
     computer.refused = {"x"}
     with pytest.raises(VedetteError, match="not installed"):
         service_status(computer)
+
+
+def test_status_where_systemd_did_not_start_the_computer_says_so(
+    vedette: Vedette, computer: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computer.refused = {"systemctl"}
+    monkeypatch.setattr("agent.service.installation.machine.SYSTEMD_RUNS", tmp_path / "none")
+    ended = vedette("service", "status")
+    assert ended.code == 1
+    assert "not started by systemd" in ended.err
+    assert "systemctl" not in ended.err
 
 
 def _content(bundle: Path) -> dict[str, str]:

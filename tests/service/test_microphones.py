@@ -15,6 +15,7 @@ import pytest
 from agent.capture.portaudio import Captured
 from agent.errors import SourceError
 from agent.service.microphones import FLOOD_BYTES, SeparateInputs
+from agent.service.telemetry.loglimit import MOST_LINES
 
 SPEAK = """
 import json, os, sys, time
@@ -126,6 +127,19 @@ def test_a_library_that_loops_and_complains_for_ever_is_ended_with_few_words(
     assert any(line in one for one in said)
     assert any("loops" in one for one in said)
     assert sum(map(len, said)) < FLOOD_BYTES / 10
+
+
+def test_many_tries_to_open_what_is_not_there_do_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = speaking("sys.stderr.write('ALSA lib: unknown\\n' * 15); sys.stderr.flush(); raise SystemExit(1)")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            with pytest.raises(SourceError):
+                inputs.open(str(tmp_path / "pid"), lambda _: None, lambda: None)
+        wait(lambda: len(caplog.records) >= MOST_LINES, "the first lines")
+        time.sleep(0.5)
+    assert len(caplog.records) == MOST_LINES
 
 
 def test_the_process_ends_when_the_agent_is_gone(tmp_path: Path) -> None:

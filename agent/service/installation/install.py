@@ -23,7 +23,7 @@ from agent.config.load import load
 from agent.errors import ConfigError, VedetteError
 from agent.service.installation import distribution
 from agent.service.installation.distribution import Source
-from agent.service.installation.machine import GROUPS, UNIT, USER, Machine, Places
+from agent.service.installation.machine import GROUPS, UNIT, USER, Machine, Places, require_systemd
 
 SLOTS = ("a", "b")
 SYSTEMD_AT_LEAST = 250  # LoadCredential= of a folder
@@ -62,8 +62,8 @@ def default_python() -> Path:
 
 def require_fit(wish: Wish, machine: Machine, *, systemd: bool) -> None:
     """Raise VedetteError where this computer cannot have the service."""
-    if systemd and not Path("/run/systemd/system").is_dir():
-        raise VedetteError("this computer was not started by systemd", cure="Run `vedette run` by what starts yours.")
+    if systemd:
+        require_systemd()
     version = machine.run("systemctl", "--version").split()[1]
     if int("".join(filter(str.isdigit, version.split(".")[0]))) < SYSTEMD_AT_LEAST:
         raise VedetteError(f"systemd {version} is too old", why=f"the service needs {SYSTEMD_AT_LEAST} or newer")

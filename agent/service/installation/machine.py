@@ -17,6 +17,10 @@ USER = "vedette"
 GROUPS = ("video", "audio", "render")  # what udev gives cameras, sound cards and accelerators to
 
 
+SYSTEMD_RUNS = Path("/run/systemd/system")
+"""It is there where systemd started the computer: sd_booted(3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where everything of the service lies; a `root` other than / is for trying it out."""
@@ -67,6 +71,12 @@ class Places:
     def command(self) -> Path:
         """The link that makes `vedette` a command for everybody."""
         return self.root / "usr/local/bin/vedette"
+
+
+def require_systemd() -> None:
+    """Raise VedetteError where systemd did not start this computer, as in most containers."""
+    if not SYSTEMD_RUNS.is_dir():
+        raise VedetteError("this computer was not started by systemd", cure="Run `vedette run` by what starts yours.")
 
 
 class Machine(Protocol):
