@@ -38,6 +38,7 @@ SECTIONS: dict[str, list[str]] = {
     "ped2": ["benchmarks.ped2"],
     "delays": ["benchmarks.delays"],
     "scene": ["benchmarks.scene_cost"],
+    "cameras": ["benchmarks.cameras", "--first-right"],
     "cost": ["agent.cli.main", "bench"],
 }
 

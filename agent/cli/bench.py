@@ -1,13 +1,15 @@
 """`vedette bench`: what one camera costs on this machine."""
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.options import AsJson
-from agent.cli.output import print_json, print_table, say
+from agent.cli.output import print_json, print_table, remark, say, warn
 
 if TYPE_CHECKING:
+    from agent.config.schema import Config
     from agent.service.bench import Bill
 
 
@@ -20,19 +22,54 @@ def bench(
     device: Annotated[str, typer.Option(metavar="auto|cpu|gpu|npu|tensorrt", help="Where the models run.")] = "auto",
     runtime: Annotated[str, typer.Option(metavar="auto|openvino|onnxruntime", help="What runs them.")] = "auto",
     threads: Annotated[int, typer.Option(metavar="N", help="CPU threads per model.")] = 1,
+    cameras: Annotated[
+        int, typer.Option(metavar="N", min=0, max=64, help="Instead: a whole agent with so many cameras at once.")
+    ] = 0,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="With --cameras: for how long.")] = 30.0,
     models: Annotated[str, typer.Option(metavar="FOLDER", help="Other models than those that came along.")] = "",
     json: AsJson = False,
 ) -> None:
-    """Measure every stage of the pipeline: milliseconds, cameras per core, memory."""
+    """Measure every stage of the pipeline: milliseconds, cameras per core, memory.
+
+    With --cameras 8: how many pictures a second eight cameras get on this box, and how late.
+    """
     from agent.config.load import of_data
     from agent.service.bench import bench as measure
 
     wanted = {"device": device, "runtime": runtime, "threads": threads, "folder": models}
-    bill = measure(of_data({"models": wanted, "analysis": {"fps": fps}}, ()), source=source)
+    config = of_data({"models": wanted, "analysis": {"fps": fps}}, ())
+    if cameras:
+        _many(config, cameras, source, seconds, as_json=json)
+        return
+    bill = measure(config, source=source)
     if json:
         print_json(_as_json(bill))
     else:
         _print(bill)
+
+
+def _many(config: "Config", cameras: int, source: str | None, seconds: float, *, as_json: bool) -> None:
+    import logging
+    from dataclasses import asdict
+
+    from agent.service.bench_cameras import SETTLE_S, bench_cameras
+
+    logging.getLogger("agent").setLevel(logging.ERROR)  # that there is no broker, and what is told below
+    if not as_json:
+        remark(f"{cameras} cameras for {SETTLE_S + seconds:.0f} s …")
+    load = bench_cameras(config, cameras=cameras, source=source, seconds=seconds)
+    if as_json:
+        print_json(asdict(load))
+        return
+    say(
+        f"{load.cameras} cameras: {load.least_fps:.1f} to {load.most_fps:.1f} of {load.analysis_fps:g} pictures a "
+        f"second each, {load.looked_at_fps:.1f} looked at by the detector"
+    )
+    say(f"processor: {load.cores:.2f} of {os.cpu_count() or 1} cores")
+    say(f"from the moment to the judged picture: {load.latency_p50_ms:.0f} ms, p95 {load.latency_p95_ms:.0f} ms")
+    say(f"sound: {load.dropped_sound_blocks} tenths of a second were lost")
+    for why in load.overload:
+        warn(why)
 
 
 def _print(bill: "Bill") -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
+ANSWER_S = 5.0
 DISK_RESERVE_BYTES = 100_000_000  # beside a full outbox: history, evidence, logs
 
 
@@ -213,6 +214,22 @@ def disk(config: "Config", folder: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding(stage="disk", subject=str(folder), status="ok", what=f"{free_bytes / 1e9:.1f} GB free")
+
+
+def load(folder: Path) -> Iterator[Finding]:
+    """Whether the agent that runs here keeps up with its cameras; nothing where none runs."""
+    from agent.service.remote.local_socket import answer_of
+
+    try:
+        because = answer_of(folder, {"action": "status"}, timeout_s=ANSWER_S)["state"]["degraded_because"]
+    except VedetteError:  # none runs, or it is another user's
+        return
+    overloads = [why for why in because if why.startswith("overload: ")]
+    for overload in overloads:
+        what, _, cure = overload.removeprefix("overload: ").partition(". ")
+        yield Finding(stage="load", subject="", status="warning", what=f"the box is overloaded: {what}", cure=cure)
+    if not overloads:
+        yield Finding(stage="load", subject="", status="ok", what="the running agent keeps up with its cameras")
 
 
 def drift(config: "Config", folder: Path) -> Iterator[Finding]:

@@ -70,6 +70,7 @@ def examined(file: Path | None, seconds: float) -> Iterator[Finding]:
     yield from checks.guarded("model", "", lambda: checks.models(config))
     yield from checks.wall_clock()
     yield from checks.disk(config, state_dir())
+    yield from checks.load(state_dir())
     yield from checks.drift(config, state_dir())
     if usable:
         yield from checks.guarded("broker", "", lambda: checks.broker(config, file))

@@ -192,7 +192,7 @@ class Normality(Table):
     enabled: bool = Field(
         True,
         description="Learn what is normal and tell what is not as `unusual`, a notice, after the first hours. "
-        "false: spares a tenth of a camera's cost.",
+        "false: spares a quarter of what a busy camera costs.",
     )
 
 

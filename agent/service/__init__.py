@@ -8,11 +8,12 @@ The running agent
   cameras, sources the cameras that are read, and what they are made of
   microphones      each in a process of its own (microphone_process), which is killed where it hangs
   workers, channels, clock  threads, the queues between them, and the two clocks
-  overload, late   fewer and smaller pictures; what came too late
+  overload, late   what rests where the eyes do not keep up (overload_cure: and what helps); what came too late
+  usual_motion     what learned normality alone reads of pictures
   normality_files  learned normality on the disk
   notify           readiness and watchdog of systemd; last_good: the configuration to fall back on
 Commands that run one
-  run, demo, bench `vedette run`, `demo` (broker: the broker inside the process), `bench`
+  run, demo, bench `vedette run`, `demo` (broker: the broker inside the process), `bench` (bench_cameras: of many)
   privacy          what leaves the box, for `vedette doctor --privacy`
 Around it
   recordings/      recorded observations and films, played again (`vedette replay`)

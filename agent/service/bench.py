@@ -22,7 +22,6 @@ from agent.features.motion import Motion
 from agent.features.picture import MotionGate, Prepared, picture_stats
 from agent.inference.burning import BurningLooks
 from agent.inference.closer import CloserLooks
-from agent.inference.hear import Listener
 from agent.inference.hearing import HearingModel
 from agent.inference.see import people_of
 from agent.inference.sunken import SunkenLooks
@@ -150,7 +149,7 @@ class _Run:
         self.end_ns = 0
         self._vision: VisionModel = senses.vision
         self._hearing: HearingModel = senses.hearing
-        self._listener = Listener(self._hearing)
+        self._listener = senses.listener()
         learned = Normality() if config.normality.enabled else None
         self._scene = Scene(Policy.of(config), normality=lambda _: learned)
         self._gate = MotionGate(still_look_s=config.analysis.still_look_s)

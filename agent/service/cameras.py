@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from agent.capture.live import LiveSource, Microphone
 from agent.service.workers import Worker
 
+CAPTURE_NICE = 5  # a stream of 1920×1080 takes a fifth of a core; what was heard must not wait for it
+
 Make = Callable[[str], Mapping[str, LiveSource | Microphone]]
 
 
@@ -29,7 +31,8 @@ class Cameras:
             stop = threading.Event()
             made = self._make(name)
             workers = [
-                Worker(f"capture {name} {part}", source.run, stop, self._clock_s) for part, source in made.items()
+                Worker(f"capture {name} {part}", source.run, stop, self._clock_s, nice=CAPTURE_NICE)
+                for part, source in made.items()
             ]
             picture = made.get("picture")
             if isinstance(picture, LiveSource):

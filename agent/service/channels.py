@@ -1,7 +1,7 @@
 """The queues between worker threads; each class says what happens when its reader cannot keep up."""
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
@@ -55,20 +55,24 @@ class SoundQueue:
     """First in, first out; beyond `limit_blocks` the oldest block goes, and the next one says so (`gap_before`)."""
 
     def __init__(self, limit_blocks: int = 600) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed, self._taken = threading.Condition(lock), threading.Condition(lock)
         self._blocks: deque[SoundBlock] = deque()
+        self._waiting: Counter[str] = Counter()
         self._limit_blocks = limit_blocks
         self.dropped = 0
 
     @property
     def waiting(self) -> int:
-        """How many blocks wait."""
-        return len(self._blocks)
+        """How many blocks of one camera wait, of the one of which most do: so long sound is behind."""
+        with self._changed:
+            return max(self._waiting.values(), default=0)
 
     def put(self, block: SoundBlock) -> None:
         """Add a block."""
         with self._changed:
             self._blocks.append(block)
+            self._waiting[block.camera] += 1
             if len(self._blocks) > self._limit_blocks:
                 self._drop_oldest()
             self._changed.notify()
@@ -78,10 +82,21 @@ class SoundQueue:
         with self._changed:
             if not self._changed.wait_for(lambda: bool(self._blocks), timeout_s):
                 return None
-            return self._blocks.popleft()
+            return self._first()
+
+    def caught_up(self, most_blocks: int, timeout_s: float) -> bool:
+        """Return whether no camera has more blocks waiting, after `timeout_s` at the latest."""
+        with self._changed:
+            return self._taken.wait_for(lambda: max(self._waiting.values(), default=0) <= most_blocks, timeout_s)
+
+    def _first(self) -> SoundBlock:
+        block = self._blocks.popleft()
+        self._waiting[block.camera] -= 1
+        self._taken.notify_all()
+        return block
 
     def _drop_oldest(self) -> None:
-        lost = self._blocks.popleft()
+        lost = self._first()
         self.dropped += 1
         for index, block in enumerate(self._blocks):
             if (block.camera, block.drill) == (lost.camera, lost.drill):

@@ -25,6 +25,7 @@ from agent.service.normality_files import NormalityFiles
 from agent.service.notify import Heartbeat, Progress
 from agent.service.options import Options
 from agent.service.overload import OverloadControl
+from agent.service.overload_cure import cure_of
 from agent.service.recordings.journal import Journal
 from agent.service.remote.control import Control, NodeActions
 from agent.service.remote.local_socket import LocalSocket
@@ -47,6 +48,8 @@ from agent.uplink.uplink import Uplink
 
 STOP_STEP_S = 1.2
 TEND_EVERY_S = 0.5
+SEE_NICE, CLIPS_NICE = 5, 10
+"""Who hears and who judges goes first; then who sees, as who captures (`Cameras`); films have time."""
 _MODALITIES: tuple[Literal["vision", "sound"], ...] = ("vision", "sound")
 
 _LOG = logging.getLogger(__name__)
@@ -75,7 +78,7 @@ class Node:
         self._normality = NormalityFiles(options.state_folder)
         for unknown in self._senses.unknown_labels():
             _LOG.warning("%s", unknown)
-        self._load = OverloadControl(_clock_s(), can_shrink=self._senses.can_shrink)
+        self._load = OverloadControl(_clock_s(), can_shrink=self._senses.can_shrink, cure=self._cure)
         self._late = Late()
         self._measures = Measures()
         self._clips = Clips(config, options.state_folder, clock.now_ns, clock.wall_once_set())
@@ -116,6 +119,12 @@ class Node:
             *(self._metrics.remarks() if self._metrics else ()),
             *([f"recording: {self._journal.fault}"] if self._journal and self._journal.fault else ()),
         ]
+
+    def _cure(self, pictures_per_s: float) -> str:
+        """Return what could be done about an overload of this box."""
+        sources = {name: self._cameras.picture_of(name) for name in self._control.config.cameras}
+        infos = {name: source.info for name, source in sources.items() if source is not None}
+        return cure_of(self._config, infos, pictures_per_s)
 
     def _drill_context(self) -> DrillContext:
         return DrillContext(
@@ -188,6 +197,10 @@ class Node:
         described = self._senses.describe()
         return "; ".join(f"{name} {model['precision']} on {model['place']}" for name, model in described.items())
 
+    def state(self) -> dict[str, Any]:
+        """Return the state as it is published, as it is now; from any thread."""
+        return self._report.current()
+
     def _beside(self) -> dict[str, Any]:
         """Return what who asks on this machine is told beside the state that goes to the broker."""
         return {
@@ -220,7 +233,7 @@ class Node:
         workers = Workers(_clock_s, STOP_STEP_S)
         workers.add("uplink", self._uplink.run)
         workers.add("judge", self._judge.run)
-        workers.add("see", self._sensing.see)
+        workers.add("see", self._sensing.see, nice=SEE_NICE)
         workers.add("hear", self._sensing.hear)
         workers.add("control", self._control.run)
         listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
@@ -228,7 +241,7 @@ class Node:
         workers.add("local drills", listening.drill)
         workers.add("normality", self._normality.run)
         workers.add("drift", self._drift.run)
-        workers.add("clips", self._clips.run)
+        workers.add("clips", self._clips.run, nice=CLIPS_NICE)
         if self._metrics is not None:
             workers.add("metrics", self._metrics.run)
         return workers

@@ -15,11 +15,12 @@ from agent.service.drills.drill import Drills
 from agent.service.evidence.incident_clips import Clips
 from agent.service.evidence.snapshots import Snapshots
 from agent.service.options import Witness
-from agent.service.overload import SOUND_BEHIND_BLOCKS, YIELD_S, OverloadControl
+from agent.service.overload import YIELDS, OverloadControl
 from agent.service.senses import Senses
 from agent.service.telemetry.drift_watch import DriftWatch
 from agent.service.telemetry.measures import Measures
 from agent.service.telemetry.report import Report
+from agent.service.usual_motion import UsualMotion
 from agent.types import Frame, Observation, Seen, SoundBlock
 
 TAKE_TIMEOUT_S = 0.1
@@ -71,23 +72,26 @@ class Sensing:
     clock_s: Callable[[], float]
     witness: Witness | None = None
     _eyes: OfEach[Seer] = field(init=False)
+    _usual: OfEach[UsualMotion] = field(init=False)
     _ears: OfEach[Listener] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._eyes = OfEach(lambda camera: self.senses.seer(camera, with_flow=self.with_flow))
+        self._eyes = OfEach(self.senses.seer)
+        self._usual = OfEach(lambda _: UsualMotion())
         self._ears = OfEach(lambda _: self.senses.listener())
 
     def forget(self, camera: str) -> None:
         """A camera is switched on again: what it showed before is no part of what comes; from any thread."""
         self._eyes.forget(camera)
+        self._usual.forget(camera)
         self._ears.forget(camera)
 
     def see(self, stop: threading.Event) -> None:
         """Look at the newest pictures until `stop` is set."""
         while not stop.is_set():
             self.beat("see")
-            if self.sound.waiting > SOUND_BEHIND_BLOCKS:
-                stop.wait(YIELD_S)  # sound goes before pictures
+            for behind_blocks, most_s in YIELDS:  # sound goes before pictures
+                self.sound.caught_up(behind_blocks, most_s)
             frame = self.frames.take(TAKE_TIMEOUT_S)
             started_s = self.clock_s()
             if frame is not None and frame.drill:
@@ -110,7 +114,7 @@ class Sensing:
         """Note how the eyes keep up."""
         now_s, replaced = self.clock_s(), self.frames.replaced_all
         if self.load.note(now_s, pictures=pictures, busy_s=now_s - started_s, replaced=replaced):
-            _LOG.warning("%s", "; ".join(self.load.reasons()) or "no overload any more: every picture is looked at")
+            _LOG.warning("%s", "; ".join(self.load.reasons()) or "no overload any more: everything is looked at")
 
     def _look(self, frame: Frame) -> Seen:
         source = self.source_of(frame.camera)
@@ -120,11 +124,12 @@ class Sensing:
             picture = source.picture_of(frame.at_ns)
             self.snapshots.looking(frame.camera, frame.at_ns, picture)
             if not self.load.smaller:  # films give way to what is looked at
-                sparsely = self.load.level != "none"
-                self.clips.looking(frame.camera, frame.at_ns, picture, sparsely=sparsely)
+                self.clips.looking(frame.camera, frame.at_ns, picture, sparsely=self.load.leaner)
         with self.measures.timing("see"):
-            eye = self._eyes.of(frame.camera)
-            seen = eye.see(frame, smaller=self.load.smaller, closely=self.load.level == "none")
+            leaner = self.load.leaner
+            seen = self._eyes.of(frame.camera).see(frame, smaller=self.load.smaller, closely=not leaner)
+            if self.with_flow and not leaner:
+                seen = self._usual.of(frame.camera).added(frame, seen)
         self.report.seen(seen)
         self.measures.seen(seen)
         if not self.load.smaller:  # the smaller export says something else of the same picture

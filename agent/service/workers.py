@@ -1,6 +1,7 @@
 """Worker threads and their supervision: a dead one is restarted, one that keeps dying ends the agent."""
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,11 +16,23 @@ _LOG = logging.getLogger(__name__)
 Body = Callable[[threading.Event], None]
 
 
+def lower_priority(nice: int) -> None:
+    """Let others go before the calling thread: on Linux each has a priority of its own, which it hands on."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+    except OSError as error:
+        _LOG.debug("the priority of a thread stays: %s", error)
+
+
 class Worker:
     """Runs `body(stop)` in a thread until it returns; `tend` restarts it after a failure."""
 
-    def __init__(self, name: str, body: Body, stop: threading.Event, clock_s: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, body: Body, stop: threading.Event, clock_s: Callable[[], float], *, nice: int = 0
+    ) -> None:
+        """`nice`: how much lower than the agent's the priority of the thread is, and of those that it starts."""
         self.name = name
+        self._nice = nice
         self._body = body
         self._stop = stop
         self._clock_s = clock_s
@@ -58,6 +71,8 @@ class Worker:
         return threading.Thread(target=self._guarded, name=self.name, daemon=True)
 
     def _guarded(self) -> None:
+        if self._nice:
+            lower_priority(self._nice)
         try:
             self._body(self._stop)
             self._finished = True
@@ -74,10 +89,10 @@ class Workers:
         self._stop_within_s = stop_within_s
         self._all: dict[str, tuple[Worker, threading.Event]] = {}
 
-    def add(self, name: str, body: Body) -> None:
+    def add(self, name: str, body: Body, *, nice: int = 0) -> None:
         """Add a worker; none may have started."""
         stop = threading.Event()
-        self._all[name] = Worker(name, body, stop, self._clock_s), stop
+        self._all[name] = Worker(name, body, stop, self._clock_s, nice=nice), stop
 
     def start(self) -> None:
         """Start all, in the order in which they were added."""

@@ -1,6 +1,7 @@
 """`vedette bench`: every stage is measured, the sums agree, and it needs nothing but what came along."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,8 @@ pytest.importorskip("agent.capture.source", reason="capture is not written yet")
 
 from agent.inference.card import zoo_folder
 from agent.service.bench import Moment, Stages
+from agent.service.bench_cameras import Watcher
+from agent.types import PictureStats, Seen, Tick
 from tests.cli.outside import empty_and_zoo, left_in_home, vedette
 from tests.inference import tiny
 
@@ -83,3 +86,40 @@ def test_one_camera_stays_under_the_memory_that_a_small_box_has(work):
     ended = vedette("bench", "--json", cwd=work)
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["memory_mb"] < 350
+
+
+def test_a_whole_agent_with_many_cameras_tells_what_each_gets(work):
+    ended = vedette("bench", "--models", work.parent / "zoo", "--cameras", "3", "--seconds", "5", "--json", cwd=work)
+    assert ended.code == 0, ended.err
+    load = json.loads(ended.out)
+    assert load["cameras"] == 3
+    assert load["seconds"] == pytest.approx(5.0, rel=0.5)
+    assert 0 < load["least_fps"] <= load["most_fps"] <= 11.0
+    assert 0 < load["looked_at_fps"] <= load["most_fps"]
+    assert load["cores"] > 0
+    assert 0 < load["latency_p50_ms"] <= load["latency_p95_ms"]
+    assert bool(load["overload"]) or load["least_fps"] > 5.0
+    assert ended.err == ""
+    assert list(work.iterdir()) == []
+    assert left_in_home(work) == []
+
+
+def test_many_cameras_of_a_source_that_is_not_there_end_at_once(work):
+    ended = vedette("bench", "--cameras", "2", "--source", "gone.mp4", cwd=work)
+    assert ended.code == 4
+    assert "gone.mp4" in ended.err
+
+
+def test_only_pictures_that_were_judged_meanwhile_count():
+    watcher = Watcher(lambda: 500_000_000)
+    stats = PictureStats(brightness_frac=0.5, contrast_frac=0.1, sharpness_frac=0.1, moving_frac=0.0)
+    still = Seen(camera="a", at_ns=300_000_000, aspect_ratio=1.5, stats=stats, detections=None)
+    watcher.stepped(None, still, ())
+    watcher.counting = True
+    for seen in (still, replace(still, camera="b", detections=())):
+        watcher.stepped(None, seen, ())
+    watcher.stepped(None, Tick(at_ns=1), ())
+    assert watcher.cameras == {"a", "b"}
+    assert watcher.judged == {"a": 1, "b": 1}
+    assert watcher.looked == 1
+    assert watcher.latencies_ms == [200.0, 200.0]

@@ -89,6 +89,35 @@ def test_a_disk_without_room_for_a_full_outbox_is_a_warning(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("because", "told"),
+    [
+        (["metrics: taken"], [("ok", "the running agent keeps up with its cameras", "")]),
+        (
+            ["overload: fewer pictures are looked at. This box looked at 9 of 80: use a faster box"],
+            [
+                (
+                    "warning",
+                    "the box is overloaded: fewer pictures are looked at",
+                    "This box looked at 9 of 80: use a faster box",
+                )
+            ],
+        ),
+        (None, []),
+    ],
+)
+def test_an_overloaded_agent_is_told_with_its_cure_and_none_where_none_runs(
+    because: list[str] | None, told: list[tuple[str, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(folder: Path, question: dict[str, str], *, timeout_s: float) -> dict[str, Any]:
+        assert (folder, question) == (tmp_path, {"action": "status"})
+        return {"state": {"degraded_because": because}}
+
+    if because is not None:
+        monkeypatch.setattr("agent.service.remote.local_socket.answer_of", answer)
+    assert [(one.status, one.what, one.cure) for one in checks.load(tmp_path)] == told
+
+
+@pytest.mark.parametrize(
     ("found", "code"),
     [
         ([], 0),

@@ -296,6 +296,8 @@ def test_overload_makes_pictures_fewer_then_smaller_and_never_costs_sound(
 ) -> None:
     cameras = CROWD + "".join(CAMERA.format(number=number) for number in range(4))
     with running(Agent(tmp_path / "box", config(broker, more=cameras))) as agent:
+        ear.wait("the extras to rest", lambda: "overload: closer looks and learned normality rest" in ear.because())
+        assert "look at smaller pictures (analysis.width_px" in ear.because(), "the state tells the cure"
         ear.wait("fewer", lambda: "overload: fewer pictures are looked at" in ear.because())
         ear.wait("smaller", lambda: "overload: fewer and smaller pictures" in ear.because())
         say(f"state: {ear.because()}")

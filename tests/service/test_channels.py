@@ -1,5 +1,7 @@
 """What happens in a queue when its reader cannot keep up."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,37 @@ def test_a_full_queue_before_the_judge_is_a_fault() -> None:
     with pytest.raises(WorkerError, match="judge"):
         queue.put(3)
     assert drained(queue.take) == [1, 2]
+
+
+def test_sound_is_as_far_behind_as_the_camera_of_which_most_waits() -> None:
+    queue = SoundQueue(limit_blocks=5)
+    assert queue.waiting == 0
+    for camera in ("a", "b", "c", "b"):
+        queue.put(_block(camera, 1))
+    assert queue.waiting == 2, "many cameras with little each are no backlog"
+    assert queue.caught_up(2, 0.0)
+    assert not queue.caught_up(1, 0.0)
+    queue.put(_block("a", 2))
+    queue.put(_block("c", 2))  # the first of a goes
+    assert queue.waiting == 2
+    drained(queue.take)
+    assert queue.waiting == 0
+
+
+def test_who_waits_for_sound_goes_on_as_soon_as_enough_is_taken() -> None:
+    queue = SoundQueue()
+    for at_ns in range(3):
+        queue.put(_block("a", at_ns))
+    waited = threading.Event()
+
+    def wait() -> None:
+        assert queue.caught_up(1, 60.0)
+        waited.set()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    queue.take(0.0)
+    assert not waited.wait(0.1)
+    queue.take(0.0)
+    assert waited.wait(30.0)
+    thread.join()

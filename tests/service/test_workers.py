@@ -1,5 +1,7 @@
 """A worker that dies is restarted; one that keeps dying ends the agent."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -146,3 +148,24 @@ def test_the_dead_among_them_are_restarted() -> None:
         workers.tend()
         lived_again.wait(0.01)
     assert len(lives) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+def test_a_nice_worker_and_the_threads_that_it_starts_let_others_go_first() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    found: list[int] = []
+
+    def body(_: threading.Event) -> None:
+        found.append(priority())
+        child = threading.Thread(target=lambda: found.append(priority()))
+        child.start()
+        child.join()
+
+    before = priority()
+    worker = Worker("nice", body, threading.Event(), Clock(), nice=before + 3)
+    worker.start()
+    assert worker.join(60)
+    assert found == [before + 3, before + 3]
+    assert priority() == before

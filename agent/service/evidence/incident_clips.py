@@ -11,7 +11,6 @@ thread that judges.
 """
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -45,7 +44,6 @@ _LOOK_S = 0.25
 _SAVE_NS = 2 * NS_PER_S
 _NEVER_NS = 1 << 62
 _TIDY_NS = 3600 * NS_PER_S
-_NICE = 10
 
 _SEVERITIES: Mapping[ClipsKept, frozenset[Severity]] = {
     "off": frozenset(),
@@ -203,7 +201,6 @@ class Clips:
 
     def run(self, stop: threading.Event) -> None:
         """Develop, code and write until `stop` is set; then finish what was begun."""
-        _lower_priority()
         self._take_up()
         while not stop.is_set():
             self._tidy()
@@ -376,11 +373,3 @@ def _shed(noted: deque[Noted]) -> None:
     pictures = [n for n, one in enumerate(noted) if one.picture is not None]
     for n in pictures[: max(0, len(pictures) - _MOST_UNDEVELOPED)]:
         noted[n] = Noted(noted[n].at_ns, noted[n].boxes)
-
-
-def _lower_priority() -> None:
-    """Let everybody else go first: on Linux each thread has a priority of its own."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    except OSError as error:
-        _LOG.debug("the priority of the films stays: %s", error)
