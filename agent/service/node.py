@@ -97,16 +97,16 @@ class Node:
         )
         self._progress = Progress(("see", "hear", "judge"), _clock_s, options.stuck_after_s)
         self._snapshots = Snapshots(config, options.credentials, clock.now_ns)
-        self._cameras = Cameras(self._made, _clock_s, STOP_STEP_S)
+        self._cameras = Cameras(self._open_sources, _clock_s, STOP_STEP_S)
         self._drills = Drills(self._drill_context())
-        self._sensing = self._wired_sensing()
+        self._sensing = self._build_sensing()
         self._ending = threading.Event()
         self._journal = Journal(options.record_folder, options.config_toml) if options.record_folder else None
         if options.record_folder and config.normality.enabled:
             self._normality.copy_to(options.record_folder, config.cameras)
         if self._journal:
             self._journal.adopted(self._control.policy)  # what was set before lies over the configuration
-        self._judge = self._wired_judge()
+        self._judge = self._build_judge()
 
     def _remarks(self) -> list[str]:
         """Return what is not as it should be, beside what the report sees for itself."""
@@ -140,7 +140,7 @@ class Node:
             uplink=self._uplink,
         )
 
-    def _wired_sensing(self) -> Sensing:
+    def _build_sensing(self) -> Sensing:
         return Sensing(
             with_flow=self._config.normality.enabled,
             frames=self._channels.frames,
@@ -160,7 +160,7 @@ class Node:
             witness=self._options.witness,
         )
 
-    def _wired_judge(self) -> Judge:
+    def _build_judge(self) -> Judge:
         config, fuse = self._config, self._senses.fuse
         scene = Scene(
             self._control.policy,
@@ -201,7 +201,7 @@ class Node:
         """Return the state as it is published, as it is now; from any thread."""
         return self._report.current()
 
-    def _beside(self) -> dict[str, Any]:
+    def _details_for_this_machine(self) -> dict[str, Any]:
         """Return what who asks on this machine is told beside the state that goes to the broker."""
         return {
             "broker_fault": self._uplink.health().why,
@@ -236,7 +236,7 @@ class Node:
         workers.add("see", self._sensing.see, nice=SEE_NICE)
         workers.add("hear", self._sensing.hear)
         workers.add("control", self._control.run)
-        listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._beside)
+        listening = LocalSocket(self._options.state_folder, self._drills, self._control, self._details_for_this_machine)
         workers.add("local socket", listening.serve)
         workers.add("local drills", listening.drill)
         workers.add("normality", self._normality.run)
@@ -266,8 +266,8 @@ class Node:
         if self._journal:
             self._journal.close()
 
-    def _made(self, name: str) -> Mapping[str, LiveSource | Microphone]:
-        feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._took_sound, on_state=self._source_changed)
+    def _open_sources(self, name: str) -> Mapping[str, LiveSource | Microphone]:
+        feeds = Feeds(on_frame=self._channels.frames.put, on_sound=self._on_sound, on_state=self._on_source_state)
         camera = self._config.cameras[name]
         return live_sources(name, camera, self._config.analysis, self._options.credentials, feeds)
 
@@ -306,24 +306,24 @@ class Node:
             self._report.publish()
             heartbeat.tend(self._report.line)
             if hopeless := heartbeat.hopeless(self._options.give_up_after_s):
-                raise _given_up(hopeless)
+                raise _no_progress_error(hopeless)
             if self._report.all_ended():
                 _LOG.info("every source has ended")
                 return
 
-    def _took_sound(self, block: SoundBlock) -> None:
+    def _on_sound(self, block: SoundBlock) -> None:
         if self._options.witness is not None:
             self._options.witness.sound(block)
         self._clips.sound(block)
         self._channels.sound.put(block)
 
-    def _source_changed(self, state: SourceState) -> None:
+    def _on_source_state(self, state: SourceState) -> None:
         self._report.source_changed(state)
         for blind in blinds_of(state, clock.now_ns()):
             self._channels.observations.put(blind)
 
 
-def _given_up(stuck: tuple[str, ...]) -> WorkerError:
+def _no_progress_error(stuck: tuple[str, ...]) -> WorkerError:
     """Tell the log where every thread stands, as systemd's watchdog has it do, and return what ends the agent."""
     faulthandler.dump_traceback(all_threads=True)
     return WorkerError(

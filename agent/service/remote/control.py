@@ -176,7 +176,7 @@ class Control:
 
         def work() -> dict[str, Any]:
             command = parse_command(received, self._topics, self._cameras, self._actions.wall_ns())
-            result: dict[str, Any] = self._do(command)
+            result: dict[str, Any] = self._carry_out(command)
             self._log(logging.INFO, "on this machine: %s %s", label_of(command), result)
             return result
 
@@ -186,7 +186,7 @@ class Control:
         """Say how everything is set and what there is; take back what is no more."""
         said = dict(self._discovery)
         for setting in settings.every(self._config).values():
-            latest = self._told(setting)
+            latest = self._setting_message(setting)
             said[latest.topic] = latest
         pictures = self._config.snapshots.enabled and self._config.snapshots.retain
         kept = ("active", "presence", "stats", *(("snapshot",) if pictures else ()))
@@ -197,13 +197,13 @@ class Control:
         """Do what one message wants, and answer it."""
         if received.topic == status_topic(self._config):
             if received.payload == BIRTH:
-                self._introduce()
+                self._publish_discovery()
             return
         command: Command | None = None
         reason, result = "", None
         try:
             command = parse_command(received, self._topics, self._cameras, self._actions.wall_ns())
-            result = self._do(command)
+            result = self._carry_out(command)
             outcome = f" {result}" if isinstance(command, Setting) else ""
             self._log(logging.INFO, "over MQTT: %s%s", label_of(command), outcome)
         except CommandError as error:
@@ -229,18 +229,18 @@ class Control:
             told = "more than %d commands waited: %d were dropped"
             self._logged.write(_now_s(), logging.WARNING, told, WAITING_MOST, count)
 
-    def _introduce(self) -> None:
+    def _publish_discovery(self) -> None:
         """Home Assistant has started: it may have missed what there is, and how it is."""
         for latest in self._discovery.values():
             self._uplink.say(latest)
 
-    def _told(self, setting: Setting) -> Latest:
+    def _setting_message(self, setting: Setting) -> Latest:
         path = settings.path_of(setting)
         value = self._settings.get(path, settings.every(self.config)[path].value)
         topic = setting_topic(self._topics, setting.name, setting.camera, setting.place)
         return Latest(topic, setting_text(_known(value)).encode(), retain=True, content_type="text/plain")
 
-    def _do(self, command: Command) -> Any:
+    def _carry_out(self, command: Command) -> Any:
         if isinstance(command, Setting):
             return self._set(command)
         if command.action == "status":
@@ -273,10 +273,10 @@ class Control:
             self._actions.switch(setting.camera, after.cameras[setting.camera].enabled)
         self._timed = for_a_while
         lost = settings.keep(self._settings, self._folder, self._timed)
-        latest = self._told(setting)
+        latest = self._setting_message(setting)
         self._uplink.say(latest)
         if setting.name == "profile":  # which may bring another sensitivity with it
-            self._uplink.say(self._told(Setting(name="sensitivity", value=None)))
+            self._uplink.say(self._setting_message(Setting(name="sensitivity", value=None)))
         result = {"value": latest.payload.decode(), "kept": not lost}
         return result | {"until": self._timed[path].until} if path in self._timed else result
 
