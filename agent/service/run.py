@@ -39,8 +39,13 @@ def run_service(
     config, node = _begun(path, overrides, options)
     stop = threading.Event()
     stop_on_signals(stop)
-    on_ready(f"watching {', '.join(config.cameras)}; {node.models_line()}; incidents go to {config.broker.url}")
+    on_ready(f"watching {watched(config)}; {node.models_line()}; incidents go to {config.broker.url}")
     node.run(stop)
+
+
+def watched(config: Config) -> str:
+    """Return what people call the cameras that are to be watched, in one line."""
+    return ", ".join(config.called(name) for name, camera in config.cameras.items() if camera.enabled)
 
 
 def _begun(path: Path | None, overrides: list[str], options: Options) -> tuple[Config, Node]:
