@@ -259,7 +259,20 @@ def run() -> None:
         _drop_stdout()
         print_error(_own_fault(error))
         code = code or 1
+    if any(thread.daemon for thread in threading.enumerate() if thread is not threading.current_thread()):
+        _end_now(code)
     sys.exit(code)
+
+
+def _end_now(code: int) -> None:
+    """End the process as it is: a worker that did not stop in time may be inside a model that is being opened.
+
+    Such a thread is written in C++, and taking the interpreter down around it aborts the process now and then.
+    """
+    logging.shutdown()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

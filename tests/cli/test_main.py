@@ -247,6 +247,30 @@ def test_linear_algebra_starts_no_thread_that_nobody_asked_for(given: dict[str, 
     assert int(shown.stdout) == threads
 
 
+LATE = """
+import atexit, sys, threading
+import agent.cli.main as it
+
+def main(arguments):
+    if {late}:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    atexit.register(print, "the interpreter was taken down", flush=True)
+    print("done")
+    return 5
+
+it.main = main
+it.run()
+"""
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_the_interpreter_is_not_taken_down_around_a_worker_that_is_late(late: bool) -> None:
+    code = LATE.format(late=late)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 5
+    assert ended.stdout.splitlines() == (["done"] if late else ["done", "the interpreter was taken down"])
+
+
 @pytest.mark.parametrize("word", ["schema", "path"])
 def test_a_full_disk_is_no_fault_of_ours(repository: Path, word: str) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
