@@ -5,7 +5,7 @@ leave the box) they hand in as an errand, done between two observations.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agent.scene import Policy, Scene
@@ -32,7 +32,10 @@ WALL_EVERY_NS = 60 * NS_PER_S  # how often the scene is told the time on the wal
 
 @dataclass(slots=True, kw_only=True)
 class Judge:
-    """Steps the scene and hands on what it says. `run` is the body of one thread; `errands` takes work from others."""
+    """Steps the scene and hands on what it says. `run` is the body of one thread; `errands` takes work from others.
+
+    `cameras`: each with what people call it.
+    """
 
     scene: Scene
     observations: Lossless[Observation]
@@ -44,7 +47,7 @@ class Judge:
     tallies: Tallies
     measures: Measures
     normality: NormalityFiles
-    cameras: Iterable[str]
+    cameras: Mapping[str, str]
     beat: Callable[[str], None]
     clock_s: Callable[[], float]
     journal: Journal | None = None
@@ -134,7 +137,8 @@ class Judge:
             )
             self.clips.follow(change, incident_id)
             self.measures.raised(change)
-            self._incident_log.note(change, incident_id, self.clock_s())
+            camera = change.incident.camera
+            self._incident_log.note(change, incident_id, self.cameras.get(camera, camera), self.clock_s())
             if isinstance(change, Opened):
                 self.snapshots.seek(change.incident)
 

@@ -185,7 +185,7 @@ class Node:
             tallies=tallies,
             measures=self._measures,
             normality=self._normality,
-            cameras=config.cameras,
+            cameras={camera: config.called(camera) for camera in config.cameras},
             beat=self._progress.beat,
             clock_s=_clock_s,
             journal=self._journal,

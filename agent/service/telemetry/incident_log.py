@@ -14,15 +14,18 @@ class IncidentLog:
     def __init__(self) -> None:
         self._limit = LogLimit(_LOG, "incidents, not logged one by one,")
 
-    def note(self, change: IncidentChange, incident_id: str, now_s: float) -> None:
-        """Take one change; what is merely news of an open incident is not told. `now_s` is monotonic."""
+    def note(self, change: IncidentChange, incident_id: str, called: str, now_s: float) -> None:
+        """Take one change; what is merely news of an open incident is not told.
+
+        `called`: what people call the camera; `now_s` is monotonic.
+        """
         incident = change.incident
         told = f"{'drill, ' if incident.drill else ''}{incident.severity} {incident.kind}"
         if isinstance(change, Opened) or incident.escalated:
             self._limit.write(now_s, logging.INFO, "%s: %s (%s)", told, incident.summary, incident_id)
         elif isinstance(change, Closed):
             lasted_s = ((incident.ended_ns or incident.at_ns) - incident.started_ns) / NS_PER_S
-            words = told, incident.camera, lasted_s, incident.close_reason, incident_id
+            words = told, called, lasted_s, incident.close_reason, incident_id
             self._limit.write(now_s, logging.INFO, "%s at %s is over after %.1f s: %s (%s)", *words)
 
     def tend(self, now_s: float) -> None:
