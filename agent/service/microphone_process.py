@@ -1,11 +1,12 @@
 """A microphone in a process of its own, as `microphones` starts it: python -m agent.service.microphone_process DEVICE.
 
 It opens the input and writes to stdout, for its parent, a line of JSON and then blocks, each a header and samples.
-It ends when its stdin does. What PortAudio and ALSA do to this process, they do to nobody else.
+It ends when its stdin does, not at a SIGTERM. What PortAudio and ALSA do to this process, they do to nobody else.
 """
 
 import json
 import os
+import signal
 import struct
 import sys
 import threading
@@ -46,6 +47,8 @@ class _Out:
 
 def main(device: str) -> None:
     """Serve one input until stdin or the input ends."""
+    # systemd sends SIGTERM to all processes of a service: the agent ends this one, in its turn, once it has heard all.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     out = _Out(os.fdopen(os.dup(1), "wb"))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     finished = threading.Event()

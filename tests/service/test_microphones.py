@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -144,7 +146,6 @@ def test_many_tries_to_open_what_is_not_there_do_not_fill_the_log(
 
 def test_the_process_ends_when_the_agent_is_gone(tmp_path: Path) -> None:
     """Killed as hard as can be: nobody closed anything."""
-    import subprocess
 
     place = tmp_path / "pid"
     agent = (
@@ -157,6 +158,27 @@ def test_the_process_ends_when_the_agent_is_gone(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", agent, str(place)], check=False, timeout=60)
     pid = int(place.read_text())
     wait(lambda: not is_alive(pid) or _is_zombie(pid), "the end of the process")
+
+
+QUIET = """
+import sys, types
+from agent.service import microphone_process as it
+opened = types.SimpleNamespace(rate_hz=48000, close=lambda: None)
+it.PORTAUDIO = types.SimpleNamespace(open=lambda device, on_samples, on_finished: opened)
+it.main("any")
+"""
+
+
+def test_a_sigterm_to_the_whole_service_leaves_the_process_to_the_agent() -> None:
+    with subprocess.Popen([sys.executable, "-c", QUIET], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert b"48000" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 def _is_zombie(pid: int) -> bool:
