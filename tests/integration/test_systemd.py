@@ -47,10 +47,11 @@ RestartSec=1
 ExecStartPre={python} /srv/test/probe.py
 """
 PROBE = f"""
-import ctypes, json, os, sys
+import ctypes, json, os, subprocess, sys
 sys.path[:0] = {PYTHONPATH!r}.split(":")
 from pathlib import Path
 from agent.config.credentials import read_credential
+from agent.service.microphones import COMMAND
 
 def refused(path, flags):
     try:
@@ -58,6 +59,11 @@ def refused(path, flags):
     except OSError as error:
         return error.strerror
     return ""
+
+def microphone():
+    environment = dict(os.environ, PYTHONPATH={PYTHONPATH!r})
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    return json.loads(subprocess.Popen([*COMMAND, "nobody"], **pipes).stdout.readline())["fault"]
 
 config = Path("/etc/vedette/vedette.toml")
 found = {{
@@ -70,6 +76,7 @@ found = {{
     "usr": refused("/opt/vedette/x", os.O_WRONLY | os.O_CREAT),
     "homes": refused("/home", os.O_RDONLY),
     "clock": ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) >= 0,
+    "microphone": microphone(),
 }}
 Path(os.environ["STATE_DIRECTORY"], "probe.json").write_text(json.dumps(found))
 """
@@ -220,6 +227,7 @@ def _is_shut_in(story: Story) -> None:
         "usr": "Read-only file system",
         "homes": "Permission denied",
         "clock": True,
+        "microphone": "not_found",  # by the process of its own, which it may start
     }
     assert PASSWORD not in story.journal()
     story.say("shut in: not root, /etc and /opt read-only, homes hidden; password by LoadCredential")
