@@ -207,12 +207,12 @@ def placed(still: Still, box: Boxes) -> dict[str, Any]:
 
 
 def ours(stills: Sequence[Still]) -> Iterator[dict[str, Any]]:
-    """The shipped graphs at both square sizes, and the same weights without rounding where training left them."""
+    """The shipped graphs at both square sizes, and the shipped file without eight-bit rounding."""
     for side_px in (416, 320):
         path = ZOO / f"vision-{side_px}x{side_px}.int8.onnx"
         yield quality(f"vision {side_px} int8", path, finder(evaluate.onnxruntime_predict(path), side_px), stills)
-    if train.WEIGHTS.exists():
-        yield from floats("vision {} float32 (rounding off)", train.load(train.WEIGHTS), stills)
+    path = ZOO / "vision-416x416.fp16.onnx"
+    yield quality("vision 416 float16", path, finder(evaluate.onnxruntime_predict(path), 416), stills)
 
 
 def measure_peers(today: date) -> None:
