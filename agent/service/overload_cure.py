@@ -6,7 +6,7 @@ from agent.capture.spec import MediaInfo
 from agent.config.schema import Config
 
 LARGE_PX = 1280 * 720
-"""Of a picture, and more: decoding five of 1920×1080 at 25 a second takes what a whole core has."""
+"""Of a picture, and more: decoding seven of 1920×1080 at 25 a second takes what a whole core has (BENCHMARKS, Cost)."""
 BRISK_FPS = 5.0
 USUAL_SIZE_PX = 320, 192
 _MOST_NAMED = 3
