@@ -23,8 +23,9 @@ def bench(
     runtime: Annotated[str, typer.Option(metavar="auto|openvino|onnxruntime", help="What runs them.")] = "auto",
     threads: Annotated[int, typer.Option(metavar="N", help="CPU threads per model.")] = 1,
     cameras: Annotated[
-        int, typer.Option(metavar="N", min=0, max=64, help="Instead: a whole agent with so many cameras at once.")
-    ] = 0,
+        int | None,
+        typer.Option(metavar="N", min=1, max=64, help="Instead: a whole agent with so many cameras at once."),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="With --cameras: for how long.")] = 30.0,
     models: Annotated[str, typer.Option(metavar="FOLDER", help="Other models than those that came along.")] = "",
     json: AsJson = False,
@@ -38,7 +39,7 @@ def bench(
 
     wanted = {"device": device, "runtime": runtime, "threads": threads, "folder": models}
     config = of_data({"models": wanted, "analysis": {"fps": fps}}, ())
-    if cameras:
+    if cameras is not None:
         _many(config, cameras, source, seconds, as_json=json)
         return
     bill = measure(config, source=source)
@@ -56,13 +57,13 @@ def _many(config: "Config", cameras: int, source: str | None, seconds: float, *,
 
     logging.getLogger("agent").setLevel(logging.ERROR)  # that there is no broker, and what is told below
     if not as_json:
-        remark(f"{cameras} cameras for {SETTLE_S + seconds:.0f} s …")
+        remark(f"{_counted(cameras)} for {SETTLE_S + seconds:.0f} s …")
     load = bench_cameras(config, cameras=cameras, source=source, seconds=seconds)
     if as_json:
         print_json(asdict(load))
         return
     say(
-        f"{load.cameras} cameras: {load.least_fps:.1f} to {load.most_fps:.1f} of {load.analysis_fps:g} pictures a "
+        f"{_counted(load.cameras)}: {load.least_fps:.1f} to {load.most_fps:.1f} of {load.analysis_fps:g} pictures a "
         f"second each, {load.looked_at_fps:.1f} looked at by the detector"
     )
     say(f"processor: {load.cores:.2f} of {os.cpu_count() or 1} cores")
@@ -70,6 +71,10 @@ def _many(config: "Config", cameras: int, source: str | None, seconds: float, *,
     say(f"sound: {load.dropped_sound_blocks} tenths of a second were lost")
     for why in load.overload:
         warn(why)
+
+
+def _counted(cameras: int) -> str:
+    return f"{cameras} camera{'' if cameras == 1 else 's'}"
 
 
 def _print(bill: "Bill") -> None:

@@ -104,6 +104,12 @@ def test_a_whole_agent_with_many_cameras_tells_what_each_gets(work):
     assert left_in_home(work) == []
 
 
+def test_no_cameras_at_all_are_refused(work):
+    ended = vedette("bench", "--cameras", "0", cwd=work)
+    assert ended.code == 2
+    assert "--cameras" in ended.err
+
+
 def test_many_cameras_of_a_source_that_is_not_there_end_at_once(work):
     ended = vedette("bench", "--cameras", "2", "--source", "gone.mp4", cwd=work)
     assert ended.code == 4
