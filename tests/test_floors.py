@@ -44,6 +44,7 @@ HOME_OF = {
     "typer": ("agent/cli/",),
     "rich": ("agent/cli/",),
     "pydantic_core": ("agent/config/",),
+    "yaml": ("agent/config/frigate/",),
     "tomlkit": ("agent/config/", "agent/cli/config.py"),
 }
 IMPURE = {

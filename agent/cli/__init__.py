@@ -7,7 +7,7 @@ What they share
   main      the entry point: which commands there are, and how every failure ends
   options   options and arguments of several commands; when: times as people type them; address: of a camera
   output    JSON or tables on stdout, messages on stderr; progress: bars; results: files of measuring commands
-  look      looking through a camera for a moment; find: cameras of this network
+  look      looking through a camera for a moment; find: cameras of this network; frigate: those of a Frigate
   checks    what `vedette doctor` looks at
   runner    the command that `vedette watch --run` starts
 """

@@ -1,5 +1,6 @@
-"""`vedette camera`: add, list, find, remove, probe, snapshot."""
+"""`vedette camera`: add, list, find, import-frigate, remove, probe, snapshot."""
 
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -199,6 +200,33 @@ def find(
         raise typer.BadParameter("ADDRESS is HOST, HOST:PORT or http://…, without a login.", param_hint="--host")
     password = read_password() if password_stdin else ""
     find_cameras(seconds=seconds, host=host, user=user, password=password, as_json=as_json)
+
+
+@app.command("import-frigate")
+def import_frigate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Frigate's config.yml.", exists=True, dir_okay=False)],
+    frigate: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Frigate's machine, where that is another: stands for its 127.0.0.1.")
+    ] = "",
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Take the cameras themselves, not Frigate's restreams of them.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This camera; may be repeated.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Do it; without this it is only shown.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Change cameras that exist, too.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Take over the cameras, zones and logins of a Frigate configuration; shows them, and writes with --write.
+
+    For example: vedette camera import-frigate /opt/frigate/config/config.yml --frigate 192.0.2.5
+
+    Passwords are kept as those of `camera add`, and never shown. {FRIGATE_…} is read from this command's environment.
+    """
+    from agent.cli.frigate import import_cameras
+
+    if frigate and not re.fullmatch(r"[\w.-]+|\[[0-9a-fA-F:.]+\]", frigate):
+        raise typer.BadParameter("ADDRESS is a host's name or address, without a port.", param_hint="--frigate")
+    import_cameras(file, host=frigate, direct=direct, only=only or (), write=write, replace=replace, config=config)
 
 
 def _told(camera: "Camera") -> dict[str, Any]:

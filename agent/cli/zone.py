@@ -146,20 +146,25 @@ def _unknown(labels: Iterable[str]) -> Iterator[str]:
     """Yield in words which labels the vision model does not know: what they stand for would never come."""
     from difflib import get_close_matches
 
+    asked = dict.fromkeys(labels)
+    try:
+        known = known_labels() if asked else ()
+    except ModelError:
+        return  # `vedette doctor` says what is wrong with it
+    for label in asked:
+        if label not in known:
+            near = get_close_matches(label.lower(), known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`vedette model info vision` lists what there is."
+            yield f"the vision model knows no {label!r}: {hint}"
+
+
+def known_labels() -> tuple[str, ...]:
+    """Return what the vision model can name. Raises ModelError."""
     from agent.config.places import state_dir
     from agent.inference.card import load_card
     from agent.inference.installed import candidates
 
-    asked = dict.fromkeys(labels)
-    try:
-        known_labels = load_card("vision", candidates("vision", state_dir())[0]).labels if asked else ()
-    except ModelError:
-        return  # `vedette doctor` says what is wrong with it
-    for label in asked:
-        if label not in known_labels:
-            near = get_close_matches(label.lower(), known_labels, 1)
-            hint = f"did you mean {near[0]}?" if near else "`vedette model info vision` lists what there is."
-            yield f"the vision model knows no {label!r}: {hint}"
+    return load_card("vision", candidates("vision", state_dir())[0]).labels
 
 
 def put_part(camera: str, table: str, part: str, values: dict[str, Any], *, replace: bool, config: Path | None) -> None:

@@ -12,5 +12,6 @@ edit         changes that keep comments and order; atomic writes
 template     the commented file that `vedette init` writes
 credentials  passwords, each in a file of its own
 hours        hours of the week, as a person writes them
+frigate      what a configuration of Frigate says, to take its cameras over
 files        writing so that a loss of power leaves the old or the new content
 """

@@ -6,6 +6,7 @@ Each change is one call of `edit`: read, change, check, write atomically, all un
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,18 @@ _TABLES = (TOMLDocument, Container, Table, InlineTable, OutOfOrderTableProxy)
 _FILE_MODE = 0o644
 
 
-def edit(change: Callable[[str], str], path: Path | None = None) -> Config:
-    """Apply `change` to the text of the configuration and return the new one.
+def edit(change: Callable[[str], str], path: Path | None = None, *, write: bool = True) -> Config:
+    """Apply `change` to the text of the configuration and return the new one; without `write` only try it.
 
     A file that is not there counts as empty. Raises ConfigError, and then the file is as before.
     """
     place = config_path(path)
-    with only_writer(place):
+    with only_writer(place) if write else nullcontext():
         before = read_text(place) if os.path.exists(place) else ""
         _require_right(before, str(place))
         after = change(before)
         config = _require_right(after, f"{place} (after the change)")
-        if after != before:
+        if write and after != before:
             write_atomically(place, after, mode=_FILE_MODE)
     return config
 
