@@ -16,7 +16,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -38,7 +38,10 @@ SECONDS = 15.0
 RUNS = [
     ("640×360", "moving", 1), ("640×360", "moving", 4), ("640×360", "moving", 8), ("640×360", "calm", 8),
     ("1920×1080", "moving", 1), ("1920×1080", "moving", 4), ("1920×1080", "moving", 8), ("1920×1080", "calm", 8),
+    ("1920×1080", "mixed", 8),
 ]  # fmt: skip
+MIXTURES = {"mixed": ("moving", "calm", "calm", "calm")}
+"""Which films the cameras play in turn: of eight two see somebody."""
 HEADS = (
     "analysed a second, each", "looked at", "cores", "until judged, ms (median, p95)", "sound lost", "overload",
 )  # fmt: skip
@@ -49,13 +52,14 @@ gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 Gst.init(None)
 server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1"); server.set_service("0")
-factory = GstRtspServer.RTSPMediaFactory(); factory.set_shared(False)
-factory.set_launch(
-    "( filesrc location=%s ! qtdemux name=d d.video_0 ! queue ! h264parse config-interval=-1 "
-    "! rtph264pay config-interval=1 name=pay0 pt=96 d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97 )"
-    % sys.argv[1]
-)
-server.get_mount_points().add_factory("/film", factory)
+for number, path in enumerate(sys.argv[1:]):
+    factory = GstRtspServer.RTSPMediaFactory(); factory.set_shared(False)
+    factory.set_launch(
+        "( filesrc location=%s ! qtdemux name=d d.video_0 ! queue ! h264parse config-interval=-1 "
+        "! rtph264pay config-interval=1 name=pay0 pt=96 d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97 )"
+        % path
+    )
+    server.get_mount_points().add_factory("/film%d" % number, factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
 GLib.MainLoop().run()
@@ -73,7 +77,9 @@ named = importlib.util.spec_from_file_location("bench_cameras", sys.argv[1])
 module = importlib.util.module_from_spec(named); sys.modules["bench_cameras"] = module
 named.loader.exec_module(module)
 logging.getLogger("agent").setLevel(logging.ERROR)
-load = module.bench_cameras(of_data({}, ()), cameras=int(sys.argv[2]), source=sys.argv[3], seconds=float(sys.argv[4]))
+load = module.bench_cameras(
+    of_data({}, ()), cameras=int(sys.argv[2]), sources=sys.argv[4:], seconds=float(sys.argv[3])
+)
 print(json.dumps(asdict(load)))
 """
 
@@ -146,10 +152,10 @@ def _again(path: Path, kind: str) -> Iterator[tuple[float, str, Any]]:
 
 
 @contextmanager
-def served(path: Path, *, first: bool) -> Iterator[tuple[str, int]]:
-    """Yield the address at which everybody gets the film from its beginning, and the server's process."""
+def served(paths: Sequence[Path], *, first: bool) -> Iterator[tuple[list[str], int]]:
+    """Yield the addresses at which everybody gets the films from their beginning, and the server's process."""
     server = subprocess.Popen(
-        [SYSTEM_PYTHON, "-c", SERVER, str(path)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [SYSTEM_PYTHON, "-c", SERVER, *map(str, paths)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         assert server.stdout is not None
@@ -157,7 +163,7 @@ def served(path: Path, *, first: bool) -> Iterator[tuple[str, int]]:
         if not port:
             raise SystemExit("this needs GStreamer's RTSP server: `make test` names the packages")
         _go_first(server.pid, first=first)
-        yield f"rtsp://127.0.0.1:{port}/film", server.pid
+        yield [f"rtsp://127.0.0.1:{port}/film{number}" for number in range(len(paths))], server.pid
     finally:
         server.kill()
         server.wait()
@@ -165,9 +171,10 @@ def served(path: Path, *, first: bool) -> Iterator[tuple[str, int]]:
 
 def measured(tree: Path, size: str, kind: str, cameras: int, *, first: bool) -> dict[str, Any]:
     """Return what so many cameras get from the agent in `tree`, and what the server took of a core."""
-    with served(film(size, kind), first=first) as (url, server_id):
+    films = [film(size, each) for each in MIXTURES.get(kind, (kind,))]
+    with served(films, first=first) as (urls, server_id):
         began = _spent_s(server_id)
-        arguments = [str(REPOSITORY / "agent/service/bench_cameras.py"), str(cameras), url, str(SECONDS)]
+        arguments = [str(REPOSITORY / "agent/service/bench_cameras.py"), str(cameras), str(SECONDS), *urls]
         agent = subprocess.Popen(
             [sys.executable, "-c", AGENT, *arguments], cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)},
             stdout=subprocess.PIPE, text=True, start_new_session=True,
@@ -209,13 +216,17 @@ def main() -> None:
     """Print the table, a row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--beside", type=Path, metavar="CHECKOUT", help="another one, in turn with this one")
+    parser.add_argument(
+        "--only", metavar="WORDS", default="", help='rows with these words, such as "1920×1080 mixed 8"'
+    )
     parser.add_argument("--first-right", action="store_true", help="go before whatever else runs on this machine")
     chosen = parser.parse_args()
     trees = {"": REPOSITORY} if chosen.beside is None else {"before": chosen.beside.resolve(), "now": REPOSITORY}
     heads = ["film, 25 a second", "cameras", *([""] if chosen.beside else []), *HEADS]
     print(f"| {' | '.join(heads)} |")
     print("|" + "---|" * len(heads))
-    for size, kind, cameras in RUNS:
+    wanted = set(chosen.only.split())
+    for size, kind, cameras in (run for run in RUNS if wanted <= set(map(str, run))):
         for name, tree in trees.items():
             row = _row(measured(tree, size, kind, cameras, first=chosen.first_right))
             print(f"| {' | '.join([f'{size} {kind}', str(cameras), *([name] if name else []), *row])} |", flush=True)

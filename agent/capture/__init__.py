@@ -5,6 +5,8 @@ Opening and decoding
   spec, media  what to open; an opened medium, to be read to its end
   address, tls what FFmpeg is told for each kind of source, and whose certificates are believed
   container    one open FFmpeg container: packets in, pictures and sound out
+  decoding     packets → pictures: by the CPU, or a device for as long as that does it well
+  devices      decoders in hardware: which there are, and how FFmpeg is asked for them
   folder       a folder of numbered pictures as a medium
   pictures     decoded pictures → RGB at analysis size: scaled, turned upright, masked
   sound        any sound → blocks of 0.1 s, mono, 16 kHz

@@ -1,6 +1,6 @@
 """One open FFmpeg container: packets in, decoded pictures and cut sound out, damaged ones skipped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -13,6 +13,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from agent.capture.decoding import PictureDecoder
 from agent.capture.sound import Sound, SoundCutter
 from agent.capture.timeline import StreamName, Ticks, Timeline, to_ns
 from agent.types import NS_PER_S
@@ -51,7 +52,8 @@ class Reader:
     `counts_sound`: the format has no stamps, and those that FFmpeg makes up go by the first sample rate; after a change
     of rate the samples are counted.
     `lends`: what comes lies in memory of the device, which goes when it is closed (V4L2), so it is copied first: a
-    picture may be kept for longer. Raises av.error.FFmpegError where the medium itself fails.
+    picture may be kept for longer. `decoder` makes the pictures where that is not FFmpeg's own for the stream.
+    Raises av.error.FFmpegError where the medium itself fails.
     """
 
     opened: InputContainer
@@ -63,6 +65,7 @@ class Reader:
     lends: bool = False
     counts_sound: bool = False
     arrival_ns: ClockNs | None = None
+    decoder: PictureDecoder | None = None
     damage: Damage = field(default_factory=Damage)
     _cutter: SoundCutter = field(default_factory=SoundCutter)
     _index: int = -1
@@ -98,7 +101,7 @@ class Reader:
 
     def _decoded(self, packet: "Packet[Stream]") -> list[VideoFrame | AudioFrame]:
         try:
-            frames = (_owned(packet) if self.lends and packet.size else packet).decode()
+            frames = self._frames(_owned(packet) if self.lends and packet.size else packet)
         except av.error.EOFError:
             return []
         except (av.error.FFmpegError, ValueError):  # ValueError: PyAV, of a picture without a usable format
@@ -106,6 +109,11 @@ class Reader:
             return []
         self.damage.decoded += len(frames)
         return [frame for frame in frames if isinstance(frame, VideoFrame | AudioFrame)]
+
+    def _frames(self, packet: "Packet[Stream]") -> Sequence[object]:
+        if self.decoder is not None and packet.stream is self.picture:
+            return self.decoder.decode(packet)
+        return packet.decode()
 
     def _took_picture(self, frame: VideoFrame) -> Iterator[Picture]:
         rate = self.picture.average_rate if self.picture is not None else None

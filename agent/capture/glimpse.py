@@ -19,7 +19,8 @@ class Glimpse:
         self._deadline_s = deadline_s
         self._given_up_ns = clock_ns() + int(deadline_s * NS_PER_S)
         brief = replace(spec, want_sound=False, open_timeout_s=deadline_s, stall_timeout_s=deadline_s)
-        self._pump = Pump(replace(brief, analysis_fps=None), clock_ns)
+        # By the CPU: a device takes longer to be opened than a single picture to be decoded.
+        self._pump = Pump(replace(brief, analysis_fps=None, decoder="cpu"), clock_ns)
 
     def poll(self) -> LazyPicture | SourceError | None:
         """Return the first picture (masks blackened), why there is none, or None while that is not known.

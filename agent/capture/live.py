@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 
+from agent.capture.decoding import Decoding, Hardware
 from agent.capture.microphone import Microphone, MicrophoneInfo, MicrophoneSpec, list_microphones
 from agent.capture.pictures import LazyPicture
 from agent.capture.pump import Arrived, Opened, Over, Pump
@@ -27,6 +28,8 @@ __all__ = ["LiveSource", "Microphone", "MicrophoneInfo", "MicrophoneSpec", "Sour
 _POLL_S = 0.1
 _HEALTHY_S = 10.0
 """A connection that lasted this long makes the next failure the first one."""
+_HANGING_S = 30.0
+"""FFmpeg's own timeouts are shorter: who hangs for longer does so in the driver of a device that decodes."""
 _SEAM_NS = NS_PER_S // 50
 """The first picture of a new connection comes at least so much after the last of the old one."""
 
@@ -49,6 +52,7 @@ class LiveSource:
         self._clock_ns = clock_ns
         self._on_frame = on_frame
         self._on_sound = on_sound
+        self._hardware = Hardware(spec.camera, spec.decoder)
         self._herald = Herald(spec.camera, on_state)
         self._backoff = Backoff(jitter)
         self._newest: tuple[tuple[int, LazyPicture], ...] = ()  # replaced, never changed: other threads read it
@@ -60,18 +64,35 @@ class LiveSource:
         """Deliver until `stop` is set, or until a recording that does not loop is over."""
         self._herald.tell("opening", self._modalities())
         while not stop.is_set():
-            pump = Pump(self._spec, self._clock_ns)
+            pump, self._anew = Pump(self._spec, self._clock_ns, self._hardware), False
             try:
                 error = self._follow(pump, stop)
             finally:
                 pump.abandon()
+            if error is not None and error.fault == "timeout" and self._anew:
+                self._hardware.failed("no picture came in time")
             if stop.is_set() or (error is None and self._over()):
                 return
             self._gap_before = "sound" in self._last_ns
             if error is not None or self._is_live():
                 self._lost(error, stop)
-            while pump.hangs and not stop.wait(_POLL_S):
-                """A second reader beside one that hangs would only hang as well."""
+            self._let_go(pump, stop)
+
+    def _let_go(self, pump: Pump, stop: threading.Event) -> None:
+        """Wait until `pump` has ended: a second reader beside one that hangs would only hang as well.
+
+        One that decodes by the CPU would not, where it is a device that hangs.
+        """
+        gives_up_ns = self._clock_ns() + int(_HANGING_S * NS_PER_S)
+        while pump.hangs and not stop.wait(_POLL_S):
+            if self.decoding.by != "cpu" and self._clock_ns() >= gives_up_ns:
+                self._hardware.failed("it hangs")
+                return
+
+    @property
+    def decoding(self) -> Decoding:
+        """What decodes the pictures now; from any thread."""
+        return self._hardware.decoding
 
     def latest_picture(self) -> Uint8Array | None:
         """Return the newest delivered picture in full size, uint8 [H, W, 3] RGB; from any thread."""

@@ -12,6 +12,7 @@ from av import error as av_error
 
 from agent.capture.address import Address
 from agent.capture.container import Damage, Picture
+from agent.capture.decoding import Decoding, Hardware
 from agent.capture.faults import read_error
 from agent.capture.merge import in_order
 from agent.capture.pictures import LazyPicture, NativePicture, Scaler, upright_size
@@ -38,6 +39,7 @@ class Parts:
 
     readers: Sequence[Readable]
     close: Callable[[], None]
+    hardware: Hardware | None = None
 
 
 class Media:
@@ -77,6 +79,11 @@ class Media:
         """Return the picture of the newest Frame in full size, uint8 [H, W, 3] RGB, masks blackened."""
         newest = self.newest
         return newest.array() if newest is not None else None
+
+    @property
+    def decoding(self) -> Decoding:
+        """What decodes its pictures now."""
+        return self._parts.hardware.decoding if self._parts.hardware is not None else Decoding()
 
     @property
     def damaged_packets(self) -> int:

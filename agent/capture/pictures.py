@@ -163,17 +163,28 @@ _PLANAR = {
 
 def _piece(frame: VideoFrame, x1: int, y1: int, x2: int, y2: int) -> VideoFrame:
     """Return the part of a stored picture between even pixels, unscaled, its colours meaning the same."""
-    shared = _PLANAR.get(frame.format.name)
-    if shared is None:
+    form, planes = _planes(frame)
+    if form is None:
         whole = VideoReformatter().reformat(frame, format="rgb24", threads=1).to_ndarray()
         return VideoFrame.from_ndarray(np.array(whole[y1:y2, x1:x2], np.uint8), "rgb24")
-    piece = VideoFrame(x2 - x1, y2 - y1, frame.format.name)
-    for (wide, high), source, target in zip(((1, 1), shared, shared), frame.planes, piece.planes, strict=True):
-        of, to = _rows_of(source), _rows_of(target)
+    piece, shared = VideoFrame(x2 - x1, y2 - y1, form), _PLANAR[form]
+    for (wide, high), of, target in zip(((1, 1), shared, shared), planes, piece.planes, strict=True):
+        to = _rows_of(target)
         part = of[y1 // high : -(-y2 // high), x1 // wide : -(-x2 // wide)]
         to[: part.shape[0], : part.shape[1]] = part
     piece.colorspace, piece.color_range = frame.colorspace, frame.color_range
     return piece
+
+
+def _planes(frame: VideoFrame) -> tuple[str | None, list[Uint8Array]]:
+    """Return the planes of a picture as rows, and their format; none where they cannot be cut."""
+    name = frame.format.name
+    if name == "nv12":  # of devices that decode: both colours in one plane, a byte of each in turn
+        grey, colours = (_rows_of(plane) for plane in frame.planes)
+        return "yuv420p", [grey, colours[:, 0::2], colours[:, 1::2]]
+    if name not in _PLANAR:
+        return None, []
+    return name, [_rows_of(plane) for plane in frame.planes]
 
 
 def _rows_of(plane: VideoPlane) -> Uint8Array:

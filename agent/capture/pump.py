@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
+from agent.capture.decoding import Hardware
 from agent.capture.media import Media
 from agent.capture.pictures import LazyPicture
 from agent.capture.source import open_media
@@ -47,11 +48,15 @@ Event = Opened | Arrived | Over
 
 
 class Pump:
-    """Reads `spec` as soon as it is made; `take` gives what came. `abandon` may leave a hanging thread behind."""
+    """Reads `spec` as soon as it is made; `take` gives what came. `abandon` may leave a hanging thread behind.
 
-    def __init__(self, spec: SourceSpec, clock_ns: Callable[[], int]) -> None:
+    `hardware` decodes the pictures, as `open_media` says.
+    """
+
+    def __init__(self, spec: SourceSpec, clock_ns: Callable[[], int], hardware: Hardware | None = None) -> None:
         self._spec = spec
         self._clock_ns = clock_ns
+        self._hardware = hardware
         self._events: queue.Queue[Event] = queue.Queue(_AHEAD)
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"read {spec.camera}", daemon=True)
@@ -74,7 +79,10 @@ class Pump:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        with _HandOver(self._put), open_media(self._spec, clock_ns=self._clock_ns) as media:
+        with (
+            _HandOver(self._put),
+            open_media(self._spec, clock_ns=self._clock_ns, hardware=self._hardware) as media,
+        ):
             self._put(Opened(media.info))
             self._read(media)
 

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from agent.capture.address import Address, resolve
 from agent.capture.container import Reader
+from agent.capture.decoding import Hardware, PictureDecoder
 from agent.capture.faults import source_error
 from agent.capture.folder import DEFAULT_FPS, FolderReader, decode_picture, numbered_pictures
 from agent.capture.media import Media, Parts
@@ -45,9 +46,15 @@ _IN_PIECES = frozenset({"hls", "dash"})
 """Come seconds at a time: live, but to be played at their own speed."""
 
 
-def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> Media:
-    """Open a source. `clock_ns` stamps what has no stamps of its own. Raises SourceError."""
+def open_media(
+    spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic_ns, hardware: Hardware | None = None
+) -> Media:
+    """Open a source. `clock_ns` stamps what has no stamps of its own. Raises SourceError.
+
+    `hardware` decodes the pictures of a camera in the network, and knows what failed before (None: what `spec` says).
+    """
     address = resolve(spec)
+    hardware = hardware or Hardware(spec.camera, spec.decoder)
     if address.kind == "folder":
         return _folder(spec, address)
     with ExitStack() as opened:
@@ -59,6 +66,8 @@ def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic
             if address.kind == "http" and container.format.name in _UNSTAMPED_FORMATS:
                 readers[0].arrival_ns = clock_ns
             readers[0].lends = address.kind == "v4l2"
+            if picture is not None and info.live and address.kind != "v4l2":
+                readers[0].decoder = PictureDecoder(picture, hardware)
         else:
             # A file is opened once for each stream: however badly they are interleaved, each is read at its own
             # pace, and nothing has to wait in memory.
@@ -68,7 +77,7 @@ def open_media(spec: SourceSpec, *, clock_ns: Callable[[], int] = time.monotonic
                 _reader(spec, info, container, picture, None, timeline),
                 _reader(spec, info, again, None, _streams(spec, address, again)[1], timeline),
             ]
-        return Media(spec, address, info, Parts(readers, opened.pop_all().close))
+        return Media(spec, address, info, Parts(readers, opened.pop_all().close, hardware))
 
 
 def _open(spec: SourceSpec, address: Address) -> InputContainer:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from agent.capture.devices import DecoderChoice
 from agent.capture.pictures import Polygons
 
 
@@ -14,6 +15,7 @@ class SourceSpec:
     `tls_verify`: rtsps and https only from whom `tls_ca_file` (PEM; empty: the system's authorities) vouches for.
     `fps`: pictures per second of a folder (10 if None), or asked of a V4L2 camera; nothing else heeds it.
     `analysis_fps`: at most so many pictures a second are given, those nearest to each tick; None: every one.
+    `decoder`: which device decodes the pictures of cameras in the network; all else is for the CPU.
     `width_px`, `height_px`: pictures are scaled down to fit into this. `masks`: polygons in fractions.
     """
 
@@ -28,6 +30,7 @@ class SourceSpec:
     stall_timeout_s: float = 5.0
     fps: float | None = None
     loop: bool = False
+    decoder: DecoderChoice = "cpu"
     width_px: int = 320
     height_px: int = 192
     analysis_fps: float | None = None

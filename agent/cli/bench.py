@@ -58,7 +58,7 @@ def _many(config: "Config", cameras: int, source: str | None, seconds: float, *,
     logging.getLogger("agent").setLevel(logging.ERROR)  # that there is no broker, and what is told below
     if not as_json:
         remark(f"{_counted(cameras)} for {SETTLE_S + seconds:.0f} s …")
-    load = bench_cameras(config, cameras=cameras, source=source, seconds=seconds)
+    load = bench_cameras(config, cameras=cameras, sources=[source] if source else [], seconds=seconds)
     if as_json:
         print_json(asdict(load))
         return

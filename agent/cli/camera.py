@@ -15,6 +15,7 @@ from agent.cli.output import print_json, print_table, remark, say, warn
 from agent.errors import redacted
 
 if TYPE_CHECKING:
+    from agent.capture.spec import SourceSpec
     from agent.config.schema import Camera
 
 app = typer.Typer(help="Cameras: add them, look through them, take them out.")
@@ -253,16 +254,33 @@ def remove(name: Name, config: ConfigFile = None) -> None:
 def probe(
     source: Source,
     seconds: Annotated[float, typer.Option(min=0.5, max=60, help="How long to look and listen.")] = 3.0,
+    decoder: Annotated[
+        str, typer.Option(metavar="cpu|auto|cuda|vaapi|qsv", help="What is to decode it, if not as configured.")
+    ] = "",
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Open a camera and tell what comes: codec, size, pictures per second, sound."""
-    told, came = probe_source(spec_of(source, config), seconds)
+    """Open a camera and tell what comes: codec, size, pictures per second, what decodes them, sound."""
+    told, came = probe_source(_decoded_by(decoder, spec_of(source, config)), seconds)
     found = {**told, **came}
     if as_json:
         print_json(found)
         return
     print_table((source, ""), [(key.replace("_", " "), value) for key, value in found.items() if value is not None])
+
+
+def _decoded_by(decoder: str, spec: "SourceSpec") -> "SourceSpec":
+    from dataclasses import replace
+    from typing import get_args
+
+    from agent.capture.devices import DecoderChoice
+
+    if not decoder:
+        return spec
+    for choice in get_args(DecoderChoice):
+        if choice == decoder:
+            return replace(spec, decoder=choice)
+    raise typer.BadParameter(f"there are {', '.join(get_args(DecoderChoice))}.", param_hint="--decoder")
 
 
 @app.command()

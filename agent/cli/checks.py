@@ -100,10 +100,28 @@ def _source(name: str, camera: "Camera", file: Path | None, seconds: float) -> I
     rate = f", {found['measured_fps']:g} pictures a second" if found["measured_fps"] else ""
     if told["width_px"]:
         yield Finding(stage="source", subject=name, status="ok", what=size + rate)
+        yield from _decoder(name, told["decoder"], found["decoder_fault"], found["decoder_cure"])
     else:
         yield Finding(stage="source", subject=name, status="warning", what="no picture, sound only")
     if camera.sound == "same":
         yield _sound_of(name, str(told["sound"]), found["sound_peak_dbfs"])
+
+
+def _decoder(name: str, by: str, fault: str | None, cure: str | None) -> Iterator[Finding]:
+    if fault:
+        yield Finding(stage="decoder", subject=name, status="warning", what=f"{fault}. The CPU does", cure=cure or "")
+    elif by != "cpu":
+        yield Finding(stage="decoder", subject=name, status="ok", what=by)
+
+
+def decoders() -> Iterator[Finding]:
+    """Which devices of this box could decode pictures instead of the CPU; none of them is tried."""
+    from agent.capture.devices import DEVICES, offer_of
+
+    offers = [offer_of(name) for name in DEVICES]
+    told = "; ".join(f"{offer.name}: {offer.what}" for offer in offers)
+    use = ". `vedette config set analysis.decoder auto` uses it" if any(offer.usable for offer in offers) else ""
+    yield Finding(stage="decoder", subject="", status="ok", what=told + use)
 
 
 def _main_stream(name: str, camera: "Camera", file: Path | None) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ def examined(file: Path | None, seconds: float) -> Iterator[Finding]:
         usable = True
         yield from checks.guarded("password", "", lambda: checks.passwords(config, file))
         yield from checks.cameras(config, file, seconds)
+        yield from checks.decoders()
     yield from checks.guarded("model", "", lambda: checks.models(config))
     yield from checks.wall_clock()
     yield from checks.disk(config, state_dir())

@@ -148,7 +148,10 @@ def probe_source(spec: "SourceSpec", seconds: float) -> "tuple[dict[str, Any], d
     def look() -> tuple[dict[str, Any], dict[str, Any]]:
         started_s = time.monotonic()
         with open_media(spec) as media:
-            return describe_media(media), measure_media(media, seconds, started_s)
+            told, found = describe_media(media), measure_media(media, seconds, started_s)
+            decoding = media.decoding  # a device may have failed meanwhile
+        told["decoder"] = decoding.by if told["width_px"] else None
+        return told, {**found, "decoder_fault": decoding.fault or None, "decoder_cure": decoding.cure or None}
 
     return interruptibly(look)
 

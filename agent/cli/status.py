@@ -158,7 +158,9 @@ def _cameras(told: Mapping[str, Any], settings: list[dict[str, Any]]) -> Iterato
         vision, sound = _sense(its.get("vision")), _sense(its.get("sound"))
         looked = f"{its['analysed_fps']:g} a second, {its['looked_at_fps']:g} looked at"
         level = "" if its["level_dbfs"] is None else f"{its['level_dbfs']:g} dBFS"
-        yield camera, vision, looked if vision == "running" else "", sound, level if sound == "running" else ""
+        decoder = its.get("decoder", "cpu")  # an agent of before does not tell
+        by = f", by {decoder}" if decoder != "cpu" else ""
+        yield camera, vision, looked + by if vision == "running" else "", sound, level if sound == "running" else ""
     for setting in settings:
         camera, _, what = setting["setting"].partition("/")
         if what == "enabled" and setting["value"] == "off":

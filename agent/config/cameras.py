@@ -8,6 +8,7 @@ from agent.config.fields import (
     MIN_HEIGHT_HELP,
     MIN_SCORE_HELP,
     ClipsKept,
+    Decoder,
     Direction,
     Hours,
     MinHeight,
@@ -128,6 +129,9 @@ class Camera(Table):
     tls_verify: bool = Field(True, description="rtsps, https: only from whom a known authority vouches for.")
     tls_ca_file: str = Field(
         "", description="PEM file with the authority that signed the camera, or its certificate; empty: the system's."
+    )
+    decoder: Decoder | Literal[""] = Field(
+        "", description="cpu, auto, cuda, vaapi or qsv: what decodes its pictures; empty: as [analysis] says."
     )
     open_timeout_s: float = Field(10.0, gt=0, le=120, description="Give up opening after this long.")
     stall_timeout_s: float = Field(5.0, gt=0, le=120, description="No picture for this long is a lost source.")

@@ -102,6 +102,7 @@ ProfileName = Literal["home", "away", "night"]
 ZoneRule = Literal["intrusion", "loitering", "crowding", "running", "abandoned_object", "removed_object"]
 Direction = Literal["in", "out", "both", "none"]
 ClipsKept = Literal["off", "critical", "warning", "all"]
+Decoder = Literal["cpu", "auto", "cuda", "vaapi", "qsv"]
 
 
 class Table(BaseModel):

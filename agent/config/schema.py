@@ -13,6 +13,7 @@ from agent.config.fields import (
     NAME_PATTERN,
     CameraName,
     ClipsKept,
+    Decoder,
     Kind,
     ListenAddress,
     Name,
@@ -176,6 +177,11 @@ class Analysis(Table):
     fps: float = Field(10.0, gt=0, le=60, description="Pictures analysed per second and camera.")
     width_px: int = Field(320, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
     height_px: int = Field(192, ge=32, le=1920, description="Analysis size: pictures are scaled to fit.")
+    decoder: Decoder = Field(
+        "cpu",
+        description="What decodes the pictures of cameras in the network: cpu, cuda (NVIDIA), vaapi (Intel, AMD), qsv "
+        "(Intel), or auto, the first of these that is there. What does not work is left to the CPU.",
+    )
     still_look_s: float = Field(3.0, gt=0, le=60, description="A still scene is looked at this often all the same.")
     closer_looks_per_s: float = Field(
         4.0,

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -76,17 +76,17 @@ class Watcher:
             self.latencies_ms.append((self._now_ns() - observation.at_ns) / 1e6)
 
 
-def bench_cameras(config: Config, *, cameras: int, source: str | None, seconds: float) -> Load:
-    """Watch `cameras` times `source` (None: the clips that came with Vedette) for `seconds`, after some to settle.
+def bench_cameras(config: Config, *, cameras: int, sources: Sequence[str], seconds: float) -> Load:
+    """Watch `cameras` for `seconds`, after some to settle; they play `sources` in turn, or the clips that came along.
 
     Errors: SourceError, ModelError.
     """
-    if source is not None:
+    for source in dict.fromkeys(sources):
         open_media(SourceSpec(camera="bench", url=source)).close()  # one that cannot be opened would only be lost
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-bench-")))
         clips = stack.enter_context(as_file(files("agent.service") / "clips"))
-        urls = [source] if source is not None else [str(clips / clip) for clip, _ in SCENES.values()]
+        urls = list(sources) or [str(clips / clip) for clip, _ in SCENES.values()]
         watched = {f"camera-{number + 1}": Camera(url=urls[number % len(urls)], loop=True) for number in range(cameras)}
         config = config.model_copy(update={"cameras": watched, "broker": NOWHERE})
         watcher = Watcher()

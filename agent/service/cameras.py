@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent.capture.live import LiveSource, Microphone
 from agent.service.workers import Worker
@@ -65,6 +66,16 @@ class Cameras:
         return [
             worker.name for _, workers in running.values() for worker in workers if not worker.join(self._stop_step_s)
         ]
+
+    def reading_of(self, name: str) -> dict[str, Any]:
+        """Return what the state says of how the pictures of a camera are read."""
+        source = self._pictures.get(name)
+        return {"decoder": source.decoding.by if source is not None else "cpu"}
+
+    def remarks(self) -> list[str]:
+        """Return which cameras are not decoded by the device that was asked for."""
+        told = [(name, source.decoding) for name, source in self._pictures.items() if name in self._running]
+        return [f"{name}: {its.fault}. The CPU does. {its.cure}" for name, its in told if its.promised]
 
     def picture_of(self, name: str) -> LiveSource | None:
         """Return the source of the pictures of a camera, also after its end; None where it never began."""

@@ -91,6 +91,7 @@ class Node:
             self._channels.sound,
             remarks=self._remarks,
             drift=self._drift.figures,
+            reading=lambda camera: self._cameras.reading_of(camera),  # noqa: PLW0108 - they are made later
         )
         self._metrics = (
             Metrics(config, self._measures, self._report.current, self._uplink) if config.metrics.listen else None
@@ -114,6 +115,7 @@ class Node:
             *([self._options.config_fault] if self._options.config_fault else ()),
             *self._senses.unknown_labels(),
             *self._load.reasons(),
+            *self._cameras.remarks(),
             *self._clips.remarks(),
             *self._late.remarks(self._judge.scene.dropped, clock.now_ns()),
             *(self._metrics.remarks() if self._metrics else ()),

@@ -78,6 +78,7 @@ def source_spec(name: str, camera: Camera, analysis: Analysis, password: str | N
         open_timeout_s=camera.open_timeout_s,
         stall_timeout_s=camera.stall_timeout_s,
         loop=camera.loop,
+        decoder=camera.decoder or analysis.decoder,
         width_px=analysis.width_px,
         height_px=analysis.height_px,
         analysis_fps=analysis.fps,

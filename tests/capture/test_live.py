@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.decoding import Decoding
+from agent.capture.devices import DecoderChoice
 from agent.capture.live import LiveSource
 from agent.capture.spec import MediaInfo, SourceSpec
 from agent.capture.timing import Placed
@@ -93,6 +95,36 @@ def test_stopping_does_not_wait_for_a_long_pause_in_a_recording(tmp_path: Path) 
         seen.wait_more(frames=1)
     # leaving the block asserts that the source stopped
     assert len(seen.frames) == 1
+
+
+def test_a_device_that_hangs_in_its_driver_is_not_waited_for_for_ever() -> None:
+    """FFmpeg hangs in a driver where no timeout reaches it: the next connection is decoded by the CPU."""
+    now_s = iter(range(0, 1000, 20))
+
+    class Hanging:
+        hangs = True
+
+    def waits(decoder: DecoderChoice) -> tuple[LiveSource, bool]:
+        spec = SourceSpec(camera="c", url="rtsp://192.0.2.1/", decoder=decoder)
+        source = LiveSource(
+            spec,
+            clock_ns=lambda: next(now_s) * NS_PER_S,
+            on_frame=lambda _: None,
+            on_sound=lambda _: None,
+            on_state=lambda _: None,
+        )
+        if decoder != "cpu":
+            source._hardware.decoding = Decoding("vaapi")
+        stop = threading.Event()
+        threading.Timer(1.0, stop.set).start()
+        source._let_go(Hanging(), stop)  # type: ignore[arg-type]
+        return source, stop.is_set()
+
+    source, until_the_end = waits("vaapi")
+    assert not until_the_end
+    assert source.decoding.by == "cpu"
+    assert "vaapi does not decode it" in source.decoding.fault
+    assert waits("cpu")[1]
 
 
 def test_a_new_connection_does_not_begin_within_moments_of_the_last_picture_of_the_old() -> None:

@@ -31,6 +31,7 @@ def test_every_stage_is_looked_at_and_every_failure_has_a_cure(vedette: Vedette)
     assert {"config", "source", "sound", "model", "clock", "disk", "dns", "tcp"} <= set(found)
     assert found["source"][0]["what"] == "wrapped_avframe 64×48, 10 pictures a second"
     assert found["sound"][0]["status"] == "warning"
+    assert all(f"{name}: " in found["decoder"][0]["what"] for name in ("cuda", "vaapi", "qsv"))
     assert found["tcp"][0]["status"] == "failed"
     assert code != 0
     assert all(row["cure"] for rows in found.values() for row in rows if row["status"] == "failed")
@@ -140,3 +141,11 @@ def test_what_is_found_stands_in_one_column_however_long_the_names_are(
     lines = vedette("doctor").out.splitlines()
     places = [line.index("WHAT" if "WHAT" in line else "CURE") for line in lines]
     assert places == [31, 31, 54, 54, 54, 54]
+
+
+def test_a_device_that_does_not_decode_is_a_warning_with_its_cure() -> None:
+    assert list(checks._decoder("door", "cpu", None, None)) == []
+    (good,) = checks._decoder("door", "cuda", None, None)
+    assert (good.stage, good.status, good.what) == ("decoder", "ok", "cuda")
+    (bad,) = checks._decoder("door", "cpu", "cuda does not decode it: there is none", "Install it.")
+    assert (bad.status, bad.cure) == ("warning", "Install it.")

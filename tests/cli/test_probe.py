@@ -24,6 +24,14 @@ def test_probe_tells_size_rate_and_that_there_is_no_sound(vedette: Vedette) -> N
     assert (told["width_px"], told["height_px"], told["measured_fps"], told["sound"]) == (64, 48, 10.0, "none")
 
 
+def test_probe_tells_what_decodes_and_refuses_what_there_is_not(vedette: Vedette) -> None:
+    told = json.loads(vedette("camera", "probe", RED, "--decoder", "auto", "--json", "--seconds", "1").out)
+    assert (told["decoder"], told["decoder_fault"]) == ("cpu", None)  # what is no camera of the network is for the CPU
+    ended = vedette("camera", "probe", RED, "--decoder", "gpu")
+    assert ended.code == 2
+    assert "cpu, auto, cuda" in ended.err
+
+
 def test_probe_tells_how_loud_the_sound_is(vedette: Vedette) -> None:
     told = json.loads(vedette("camera", "probe", TONE, "--json", "--seconds", "1").out)
     assert told["picture"] == "none"

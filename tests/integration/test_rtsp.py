@@ -1,5 +1,6 @@
 """Capture against a real RTSP server, which is also hung, killed and started again."""
 
+import itertools
 import logging
 import socket
 import traceback
@@ -9,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from agent.capture.devices import DEVICES, offer_of
 from agent.capture.source import SourceSpec, open_media
 from agent.errors import SourceError
 from agent.types import NS_PER_S, Frame, SoundBlock
@@ -38,6 +40,23 @@ def server() -> Iterator[RtspServer]:
 def spec(server: RtspServer, mount: str, **changes: object) -> SourceSpec:
     wanted: dict[str, object] = {"open_timeout_s": 30.0, "stall_timeout_s": 10.0, **changes}
     return SourceSpec(camera="door", url=server.url(mount), **wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decoder", ["auto", *DEVICES])
+@pytest.mark.parametrize("mount", ["h264_aac", "h265_pcmu"])
+def test_a_device_that_is_not_there_costs_no_picture_and_no_connection(
+    server: RtspServer, mount: str, decoder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if any(offer_of(name).usable for name in DEVICES):
+        pytest.skip("there may be one")
+    with open_media(spec(server, mount, decoder=decoder)) as media:
+        frames = [item for item in itertools.islice(media.read(), 60) if isinstance(item, Frame)]
+        decoding = media.decoding
+    assert len(frames) > 10
+    assert decoding.by == "cpu"
+    told = [record.getMessage() for record in caplog.records if "does not decode it" in record.getMessage()]
+    assert len(told) == (decoder != "auto")
+    assert all(decoding.cure in line for line in told)
 
 
 def read(wanted: SourceSpec, seconds: float) -> tuple[list[Frame], list[SoundBlock], tuple[str, str]]:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.capture.decoding import Decoding
+from agent.capture.live import LiveSource
+from agent.capture.spec import SourceSpec
 from agent.errors import WorkerError
 from agent.service.cameras import Cameras
 from agent.service.workers import RESTARTS_ALLOWED
@@ -105,3 +108,28 @@ def test_only_a_camera_that_shows_pictures_has_some() -> None:
     assert cameras.picture_of("hall") is None
     assert cameras.picture_of("yard") is None
     cameras.end()
+
+
+def test_a_camera_that_is_not_decoded_by_what_was_asked_for_is_told_while_it_is_read() -> None:
+    def ignore(_: object) -> None: ...
+
+    def made(name: str) -> Mapping[str, Any]:
+        spec = SourceSpec(camera=name, url="rtsp://127.0.0.1:1/", decoder="auto" if name == "yard" else "vaapi")
+        source = LiveSource(spec, clock_ns=lambda: 0, on_frame=ignore, on_sound=ignore, on_state=ignore)
+        source.run = lambda stop: stop.wait(120)  # type: ignore[method-assign, assignment]
+        source._hardware.decoding = Decoding("vaapi")
+        return {"picture": source}
+
+    cameras = Cameras(made, lambda: 0.0, 30.0)
+    cameras.start("hall")
+    cameras.start("yard")
+    assert (cameras.reading_of("hall"), cameras.remarks()) == ({"decoder": "vaapi"}, [])
+    for name in ("hall", "yard"):
+        source = cameras.picture_of(name)
+        assert source is not None
+        source._hardware.failed("it burns")
+    assert cameras.reading_of("hall") == cameras.reading_of("nobody") == {"decoder": "cpu"}
+    (remark,) = cameras.remarks()  # `auto` promised nothing
+    assert remark.startswith("hall: vaapi does not decode it: ")
+    assert cameras.end() == []
+    assert cameras.remarks() == []

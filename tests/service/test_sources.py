@@ -17,6 +17,13 @@ def camera(**values: object) -> Camera:
     return of_data({"cameras": {"hall": {"url": SUB, "username": "u", **values}}}).cameras["hall"]
 
 
+def test_a_camera_is_decoded_by_what_it_names_or_else_by_what_all_are() -> None:
+    assert source_spec("hall", camera(), Analysis(), None).decoder == "cpu"
+    assert source_spec("hall", camera(), Analysis(decoder="vaapi"), None).decoder == "vaapi"
+    assert source_spec("hall", camera(decoder="cuda"), Analysis(decoder="vaapi"), None).decoder == "cuda"
+    assert source_spec("hall", camera(decoder="cpu"), Analysis(decoder="auto"), None).decoder == "cpu"
+
+
 def ignore(_: object) -> None: ...
 
 

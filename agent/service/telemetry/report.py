@@ -55,8 +55,10 @@ class Report:
         remarks: Callable[[], Sequence[str]] = tuple,
         *,
         drift: Callable[[str], Mapping[str, float | None]],
+        reading: Callable[[str], Mapping[str, Any]],
     ) -> None:
-        """`remarks` say what else is degraded now; `drift` how far each sense of a camera has drifted."""
+        """`remarks` say what else is degraded now; `drift` how far each sense of a camera has drifted; `reading` how
+        its pictures are read."""
         self._config = config
         self._senses = senses
         self._uplink = uplink
@@ -64,6 +66,7 @@ class Report:
         self._sound = sound
         self._remarks = remarks
         self._drift = drift
+        self._reading = reading
         self._lock = threading.Lock()
         self._started_ns = clock.now_ns()
         self._published_ns: int | None = None
@@ -189,6 +192,7 @@ class Report:
             "replaced_pictures": self._frames.replaced(name),
             "level_dbfs": counts.level_dbfs,
             "drift": dict(self._drift(name)),
+            **self._reading(name),
         }
         if now_ns - counts.since_ns >= FPS_WINDOW_NS:
             self._counts[name] = _Counts(since_ns=now_ns, level_dbfs=counts.level_dbfs)

@@ -50,13 +50,17 @@ def drift_of(camera: str) -> dict[str, float | None]:
     return {"vision": 0.312 if camera == "hall" else None, "hearing": None}
 
 
+def reading_of(camera: str) -> dict[str, Any]:
+    return {"decoder": "vaapi" if camera == "hall" else "cpu"}
+
+
 def errors(state: dict[str, Any]) -> list[str]:
     return [error.message for error in Draft202012Validator(schema("state-1")).iter_errors(state)]
 
 
 def reporting(senses: Senses) -> tuple[Report, Sending]:
     sending = Sending()
-    report = Report(of_data(CONFIG), senses, sending, NewestFrames(), SoundQueue(), drift=drift_of)  # type: ignore[arg-type]
+    report = Report(of_data(CONFIG), senses, sending, NewestFrames(), SoundQueue(), drift=drift_of, reading=reading_of)  # type: ignore[arg-type]
     return report, sending
 
 
