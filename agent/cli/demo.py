@@ -62,7 +62,8 @@ def _summarise(summary: dict[str, Any]) -> None:
             "" if camera["expected"] is None else ("  as expected" if camera["as_expected"] else "  NOT as expected")
         )
         wanted = "" if camera["expected"] is None or camera["as_expected"] else f" ({', '.join(camera['expected'])})"
-        say(f"{camera['name']:<10} {kinds}{verdict}{wanted}")
+        alone = ", played by itself" if camera["by_itself"] else ""
+        say(f"{camera['name']:<10} {kinds}{verdict}{wanted}{alone}")
     say(
         f"\n{summary['messages']} messages through {summary['broker']}, sequence complete: "
         f"{'yes' if summary['sequence_complete'] else 'NO'}; from picture to subscriber "

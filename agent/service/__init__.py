@@ -13,7 +13,8 @@ The running agent
   normality_files  learned normality on the disk
   notify           readiness and watchdog of systemd; last_good: the configuration to fall back on
 Commands that run one
-  run, demo, bench `vedette run`, `demo` (broker: the broker inside the process), `bench` (bench_cameras: of many)
+  run, demo, bench `vedette run`, `demo` (demo_log: what came of it; broker: the broker inside the process), `bench`
+                   (bench_cameras: of many)
   privacy          what leaves the box, for `vedette doctor --privacy`
 Around it
   recordings/      recorded observations and films, played again (`vedette replay`)

@@ -27,6 +27,8 @@ class _Reel:
         self.camera = camera
         self.zones = zones
         self.origin_ns: int | None = None
+        self.newest_ns = 0
+        self.pictures = 0
         self.heard: Heard | None = None
         self.open: dict[int, Incident] = {}
 
@@ -61,6 +63,8 @@ class Filming:
             reel = self._reels[frame.camera]
             if reel.origin_ns is None:
                 reel.origin_ns = frame.at_ns
+            reel.newest_ns = frame.at_ns
+            reel.pictures += 1
             if picture is not None:
                 reel.film.picture(frame.at_ns - reel.origin_ns, picture)
 
@@ -82,6 +86,14 @@ class Filming:
                 if reel.origin_ns is not None:
                     due_ns = observation.at_ns - LATENESS_NS - reel.origin_ns
                     reel.film.develop(due_ns, partial(reel.view, scene))
+
+    def looked_per_s(self, camera: str) -> float:
+        """Return how many pictures a second of `camera` went to analysis; 0.0 for fewer than two."""
+        with self._lock:
+            reel = self._reels[camera]
+            if reel.origin_ns is None or reel.newest_ns <= reel.origin_ns:
+                return 0.0
+            return (reel.pictures - 1) * NS_PER_S / (reel.newest_ns - reel.origin_ns)
 
     def close(self) -> None:
         """Finish all films."""

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from queue import Empty
 
+from paho.mqtt.client import topic_matches_sub
+
 from agent.uplink.mqtt.answers import Answer
 from agent.uplink.mqtt.connection import (
     FAILURE,
@@ -289,13 +291,22 @@ class MqttUplink:
                 lost = event.error
             elif isinstance(event, Received) and event.topic == self._rivals.state_topic:
                 self._rivals.hear(event.payload, retained=event.retain, now_s=time.monotonic())
-            elif isinstance(event, Received) and self._listening is not None:
-                self._listening[1](event)
+            elif isinstance(event, Received):
+                self._hand_on(event)
             elif isinstance(event, Subscribed):
                 self._on_subscribed(event.codes)
         if delivered:
             self._outbox.delivered(delivered)
         return lost
+
+    def _hand_on(self, received: Received) -> None:
+        """Give a message to who listens, if it is one that they asked for.
+
+        A session may hold more: amqtt hands a client that comes back what it published itself.
+        """
+        topics, take = self._listening or ((), None)
+        if take is not None and any(topic_matches_sub(wanted, received.topic) for wanted in topics):
+            take(received)
 
     def _on_subscribed(self, codes: tuple[int, ...]) -> None:
         asked = self._subscriptions.pop(0) if self._subscriptions else ()

@@ -42,6 +42,28 @@ def test_incidents_arrive_over_mqtt_3_1_1_where_the_broker_refuses_5(tmp_path: P
             wait_for(lambda: ("vedette/box/status", b"stopped") in received)
 
 
+def test_what_a_broker_sends_unasked_is_not_handed_on(tmp_path: Path) -> None:
+    """amqtt hands a client that comes back what it published itself; to the listener that would be commands."""
+    taken: list[str] = []
+    with EmbeddedBroker() as broker:
+        config = Config(node=Node(name="box"), broker=Broker(url=broker.url))
+        with Subscriber(config.broker, topics=("vedette/#",), on_message=lambda *_: None) as subscriber:
+            subscriber.wait_ready(10)
+            came = RunningNode(config, tmp_path, None, None)
+            wait_for(lambda: came.uplink.health().protocol == "3.1.1")
+            came.stop()
+            again = RunningNode(config, tmp_path, None, None)
+            again.uplink.listen(("vedette/box/set/#",), lambda received: taken.append(received.topic))
+            wait_for(lambda: again.uplink.health().protocol == "3.1.1")
+            asking = Connection(endpoint(config.broker, None, client_id="asking"), mqtt5=False)
+            asking.open()
+            asking.publish("vedette/box/set/armed", b"off")
+            wait_for(lambda: taken)
+            asking.close()
+            again.stop()
+    assert set(taken) == {"vedette/box/set/armed"}
+
+
 def queued(run: str, *, wall_s: float = 0, monotonic_s: float = 0) -> QueuedMessage:
     clock = Clock()
     return QueuedMessage(
