@@ -178,6 +178,14 @@ def models(config: "Config") -> Iterator[Finding]:
     for unknown in senses.unknown_labels():
         cure = "Correct the label: `vedette model info vision` lists what there is."
         yield Finding(stage="model", subject="vision", status="warning", what=unknown, cure=cure)
+    for name, shipped in () if config.models.folder else senses.behind_the_shipped():
+        yield Finding(
+            stage="model",
+            subject=name,
+            status="warning",
+            what=f"an older one that was installed here runs; this Vedette came with {shipped}",
+            cure=_back_to_shipped(name, state_dir()),
+        )
     for name, told in senses.describe().items():
         yield Finding(
             stage="model", subject=name, status="ok", what=f"{told['version']}, {told['file']}, sha256 {told['sha256']}"
@@ -189,6 +197,15 @@ def models(config: "Config") -> Iterator[Finding]:
             what=f"{told['place']}, {told['run_ms']} ms: {told['reason']}",
             cure="vedette model info tells more" if told["degraded"] else "",
         )
+
+
+def _back_to_shipped(name: str, folder: Path) -> str:
+    from agent.inference.card import zoo_folder
+    from agent.inference.installed import SHIPPED, used
+
+    return (
+        f"vedette model rollback {name}" if SHIPPED in used(folder)[name] else f"vedette model install {zoo_folder()}"
+    )
 
 
 def wall_clock() -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 The judge offers copies of what is known now and then; a worker writes them, so that no disk ever holds up the judge.
 """
 
+import contextlib
 import io
 import logging
 import threading
@@ -20,6 +21,7 @@ from agent.scene.normality import Knowledge, Normality
 FOLDER = "normality"
 MOST_BYTES = 2_000_000
 SAVE_EVERY_S = 600.0
+ASIDE = ".set-aside"
 _TAKE_S = 0.5
 
 _LOG = logging.getLogger(__name__)
@@ -83,14 +85,18 @@ class NormalityFiles:
         self._changed = threading.Condition()
 
     def known(self, camera: str) -> Normality:
-        """What was learned of a camera before; a file that cannot be used is told and begun anew."""
+        """What was learned of a camera before; a file that cannot be used is told, set aside and begun anew."""
         path = self._folder / f"{camera}.npz"
         if not path.exists():
             return Normality()
         try:
             return Normality(read(path))
         except StoreError as error:
-            _LOG.warning("normality of %s is learned anew: %s", camera, error.line())
+            # It may be whole, and of a newer Vedette: whoever goes back to that finds it.
+            aside = path.with_name(f"{path.name}{ASIDE}")
+            with contextlib.suppress(OSError):
+                path.replace(aside)
+            _LOG.warning("normality of %s is learned anew: %s; the file is %s now", camera, error.line(), aside.name)
             return Normality()
 
     def copy_to(self, record_folder: Path, cameras: Iterable[str]) -> None:

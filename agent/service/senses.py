@@ -1,6 +1,7 @@
 """The loaded models, shared by all cameras, and the eyes and ears that are made from them per camera."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -12,12 +13,13 @@ import cv2
 from agent.config.schema import Camera, Config, Models, Zone
 from agent.errors import ModelError
 from agent.inference import installed
-from agent.inference.card import has_card, load_card
+from agent.inference.card import has_card, load_card, zoo_folder
 from agent.inference.device import Chosen
 from agent.inference.fusion import FusionModel
 from agent.inference.hear import AFTER_END_S, AGAIN_S, Listener
 from agent.inference.hearing import HearingModel, probe_sound
 from agent.inference.see import Seer
+from agent.inference.site_label import load_site_labels
 from agent.inference.verifier import NAME as VERIFIER
 from agent.inference.verifier import Verifier
 from agent.inference.vision import VisionModel
@@ -53,8 +55,9 @@ class Senses:
         """Open the models that `config` names on the device it names. Raises ModelError.
 
         With a `state_folder`, what was installed there goes before what was shipped; and a model that is refused
-        (wrong bytes, wrong features) gives way to the one before it, in the end to the shipped one. `compiled` keeps
-        what a device's compiler makes of them; without it nothing is written.
+        (wrong bytes, wrong features) gives way to the one before it, in the end to the shipped one. A taught sound that
+        fits none of them is done without. `compiled` keeps what a device's compiler makes of them; without it nothing
+        is written.
         """
 
         def kept(name: str, models: Models) -> Path | None:
@@ -81,7 +84,7 @@ class Senses:
         cv2.setNumThreads(config.models.threads)
         refused: dict[str, str] = {}
         vision = _first(vision_of, "vision", config.models, state_folder, refused)
-        hearing = _first(hearing_of, "hearing", config.models, state_folder, refused)
+        hearing = _hearing(hearing_of, config.models, state_folder, refused)
         verifier = _first(verifier_of, VERIFIER, config.models, state_folder, refused)
         hearing.verify_by(verifier)
         fusion = _first(fusion_of, "fusion", config.models, state_folder, refused)
@@ -146,6 +149,13 @@ class Senses:
             described[name if name in described else "hearing"] |= {"degraded": True, "reason": why}
         return described
 
+    def behind_the_shipped(self) -> Iterator[tuple[str, str]]:
+        """Yield (model, version that came with this Vedette) where an older one, installed once, still runs."""
+        for model in self.models:
+            card = model.card
+            if card.folder != zoo_folder() and _numbers(card.version) < _numbers(load_card(card.name).version):
+                yield card.name, load_card(card.name).version
+
     @property
     def degraded(self) -> bool:
         """Whether a model runs on a worse place than it should."""
@@ -183,8 +193,44 @@ def _first(
     return load(models.model_copy(update={"folder": str(places[-1] or "")}))
 
 
+def _hearing(
+    load: Callable[[Models], HearingModel], models: Models, state_folder: Path | None, refused: dict[str, str]
+) -> HearingModel:
+    """As `_first`; an upgrade may bring a model that a sound taught here does not fit, and no box goes deaf for it."""
+    attempt: dict[str, str] = {}
+    try:
+        hearing = _first(load, "hearing", models, state_folder, attempt)
+        refused.update(attempt)
+        return hearing
+    except ModelError:
+        lost = {} if state_folder is None else _unfit_sounds(models)
+        if not lost:
+            raise
+    for error in lost.values():
+        _LOG.error("%s; it is not listened for", error.line())
+    fitting = tuple(path for path in models.site_labels if path not in lost)
+    hearing = _first(load, "hearing", models.model_copy(update={"site_labels": fitting}), state_folder, refused)
+    refused.setdefault("hearing", "; ".join(f"{error.what}: it is not listened for" for error in lost.values()))
+    return hearing
+
+
+def _unfit_sounds(models: Models) -> dict[str, ModelError]:
+    """Return which taught sounds cannot be used with the shipped hearing model, and why."""
+    card, unfit = load_card("hearing"), {}
+    for path in models.site_labels:
+        try:
+            load_site_labels((path,), card)
+        except ModelError as error:
+            unfit[path] = error
+    return unfit
+
+
 def _running(model: AnyModel) -> Chosen:
     return model.chosen[0]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _short_sha256(model: AnyModel) -> str:

@@ -8,9 +8,12 @@ import pytest
 
 from agent.cli import checks
 from agent.cli.checks import Finding
-from agent.config.load import load
+from agent.config.load import load, of_data
 from agent.config.schema import Config, Outbox
+from agent.inference import installed
+from agent.inference.card import load_card
 from tests.cli.conftest import Vedette
+from tests.inference import tiny
 
 PICTURE = "lavfi:color=red:size=64x48:rate=10:duration=5"
 DEAF_PORT = "mqtt://127.0.0.1:9"
@@ -35,6 +38,28 @@ def test_every_stage_is_looked_at_and_every_failure_has_a_cure(vedette: Vedette)
     assert found["tcp"][0]["status"] == "failed"
     assert code != 0
     assert all(row["cure"] for rows in found.values() for row in rows if row["status"] == "failed")
+
+
+def test_models_installed_before_an_upgrade_are_told_with_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    config = of_data({"models": {"device": "cpu", "runtime": "onnxruntime"}})
+
+    def behind() -> list[Finding]:
+        return [finding for finding in checks.models(config) if "older one" in finding.what]
+
+    for version, cure in (("0.0.8", "vedette model rollback hearing"), ("0.0.9", "vedette model install ")):
+        folder = tmp_path / version
+        folder.mkdir()
+        tiny.save_hearing_card(folder, version=version)
+        installed.install(folder, tmp_path / "state")
+        (finding,) = behind()
+        assert (finding.subject, finding.status) == ("hearing", "warning")
+        assert load_card("hearing").version in finding.what
+        assert finding.cure.startswith(cure)
+    installed.install(Path(finding.cure.removeprefix("vedette model install ")), tmp_path / "state")
+    assert behind() == []
 
 
 def test_a_camera_that_cannot_be_opened_fails_and_the_others_are_looked_at(vedette: Vedette) -> None:

@@ -44,6 +44,17 @@ def test_a_broken_file_is_told_and_learned_anew(tmp_path: Path, caplog: pytest.L
     assert "learned anew" in caplog.text
 
 
+def test_what_a_newer_vedette_learned_is_kept_aside_for_whoever_goes_back_to_it(tmp_path: Path) -> None:
+    path = tmp_path / FOLDER / "yard.npz"
+    write(path, dict(learned(7000.0).arrays()) | {"schema": np.array("vedette.normality/99")})
+    newer = path.read_bytes()
+    files = NormalityFiles(tmp_path)
+    files.offer("yard", files.known("yard").knowledge.arrays())
+    files.flush()
+    assert path.with_name("yard.npz.set-aside").read_bytes() == newer
+    assert NormalityFiles(tmp_path).known("yard").knowledge.watched_s == 0.0
+
+
 def test_a_folder_that_cannot_be_written_is_told_and_the_rest_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,6 @@
 """A model that is refused gives way to the one before it, which is said; the shipped one is always there."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from agent.config.schema import Zone
 from agent.errors import ModelError
 from agent.inference import installed
 from agent.inference.card import load_card
+from agent.inference.site_label import hearing_sha256
 from agent.service.senses import ABSORB_S, Senses, absorb_s
 from tests.inference import tiny
 
@@ -103,6 +105,29 @@ def test_a_measuring_command_does_not_swap_models(tmp_path: Path) -> None:
     named = offered(tmp_path, "3.0.0")
     with pytest.raises(ModelError):
         Senses.load(config(folder=str(named)))  # it has no vision model
+
+
+def taught(path: Path, name: str, hearing_sha256: str) -> str:
+    content = {"schema": "vedette.site-label/1", "name": name, "hearing_sha256": hearing_sha256, "weights": [0.0] * 128}
+    path.write_text(json.dumps(content | {"offset": -3.0, "threshold_prob": 0.5}))
+    return str(path)
+
+
+def test_a_taught_sound_that_a_newer_hearing_model_does_not_fit_stops_no_box(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = taught(tmp_path / "old.json", "doorbell", "0" * 64)
+    new = taught(tmp_path / "new.json", "kettle", hearing_sha256(load_card("hearing")))
+    wanted = of_data({"models": {"device": "cpu", "runtime": "onnxruntime", "site_labels": [old, new]}})
+    with caplog.at_level(logging.ERROR):
+        senses = Senses.load(wanted, state_folder=tmp_path / "state")
+    assert [label.name for label in senses.hearing.taught] == ["kettle"]
+    described = senses.describe()["hearing"]
+    assert described["degraded"]
+    assert "doorbell does not fit" in described["reason"]
+    assert "calibrate label" in caplog.text
+    with pytest.raises(ModelError):
+        Senses.load(wanted)  # a measuring command leaves nothing out by itself
 
 
 def test_optical_flow_takes_as_many_threads_as_a_model() -> None:

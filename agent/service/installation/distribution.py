@@ -48,10 +48,15 @@ def recorded(environment: Path) -> Source | None:
 
 
 def running() -> Source:
-    """Return where the Vedette that runs this came from: a checkout, a wheel, an index. Raises VedetteError."""
+    """Return where the Vedette that runs this came from: a checkout, a wheel, an index. Raises VedetteError.
+
+    What was installed from a checkout or a wheel that is still there comes as that is now, not as it was then.
+    """
     mine = recorded(Path(sys.prefix))
     if mine is not None:
-        return mine
+        origin = Path(mine.requirement)
+        there = origin.is_file() or (origin / "pyproject.toml").is_file()
+        return _of_path(origin, mine.extras) if there else mine
     checkout = Path(agent.__file__).resolve().parent.parent
     extras = tuple(extra for extra in EXTRAS if importlib.util.find_spec(extra) is not None)
     if (checkout / "pyproject.toml").is_file():

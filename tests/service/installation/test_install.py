@@ -237,5 +237,24 @@ def test_the_running_vedette_of_a_checkout_is_the_checkout(repository: Path) -> 
     assert distribution.running().requirement == str(repository)
 
 
+def test_the_service_s_own_command_sees_that_its_checkout_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, slot = tmp_path / "checkout", tmp_path / "a"
+    (checkout / "agent").mkdir(parents=True)
+    (checkout / "pyproject.toml").write_text("")
+    (checkout / "agent" / "a.py").write_text("1")
+    slot.mkdir()
+    before = distribution.named(str(checkout), ("openvino",))
+    (slot / distribution.RECORD).write_text(before.to_json())
+    monkeypatch.setattr("sys.prefix", str(slot))
+    assert distribution.running() == before
+    (checkout / "agent" / "a.py").write_text("2")
+    assert distribution.running() == distribution.named(str(checkout), ("openvino",))
+    assert distribution.running() != before
+    checkout.rename(tmp_path / "gone")
+    assert distribution.running() == before
+
+
 def test_the_tiny_wheel_is_a_wheel(tmp_path: Path) -> None:
     assert "vedette-0.0.dist-info/RECORD" in zipfile.ZipFile(tiny_wheel(tmp_path)).namelist()
