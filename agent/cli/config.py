@@ -63,7 +63,13 @@ def get(key: Key, as_json: AsJson = False, config: ConfigFile = None) -> None:
 @app.command("set", context_settings={"ignore_unknown_options": True})  # a value may begin with a minus
 def set_(
     key: Key,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="Quotes may be left out.")],
+    value: Annotated[
+        str,
+        typer.Argument(
+            metavar="VALUE",
+            help="A number, true, false, a list such as '[\"a\"]', or text, whose quotes may be left out.",
+        ),
+    ],
     config: ConfigFile = None,
 ) -> None:
     """Change one key; the rest of the file, comments included, stays as it is."""

@@ -44,6 +44,9 @@ def import_cameras(
     if any(camera.own for camera in wanted):
         warn("127.0.0.1 in these addresses is Frigate's machine; where Vedette runs on another: --frigate ADDRESS")
     _tell_notes(wanted, found)
+    if not wanted:
+        say("No camera to take over.")
+        return
     takes_broker = _takes_broker(found, place)
     if found.broker:
         say(

@@ -67,7 +67,7 @@ def verify(folder: Folder = None, json: AsJson = False) -> None:
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="vision, hearing or fusion.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="vision, hearing, hearing-verifier or fusion.")],
     folder: Folder = None,
     json: AsJson = False,
 ) -> None:
@@ -113,7 +113,10 @@ def install(
 @app.command()
 def rollback(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="vision, hearing or fusion; without it all that can go back.")
+        str,
+        typer.Argument(
+            metavar="[NAME]", help="vision, hearing, hearing-verifier or fusion; without it all that can go back."
+        ),
     ] = "",
 ) -> None:
     """Use again the models that were used before the last `install`; a second time: the newer ones again."""

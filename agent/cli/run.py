@@ -12,7 +12,7 @@ from agent.cli.output import remark
 
 def run(
     config: Annotated[
-        Path | None, typer.Option(metavar="F", help="Configuration; the installed one by default.")
+        Path | None, typer.Option(metavar="F", help="The configuration, instead of the usual one.")
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the configuration.")

@@ -58,7 +58,11 @@ def set_(
     ] = "",
     value: Annotated[
         str,
-        typer.Argument(metavar="[VALUE]", help="on, off, or a name; default: as configured.", show_default=False),
+        typer.Argument(
+            metavar="[VALUE]",
+            help="on, off, a profile or a sensitivity; 'default': as configured again.",
+            show_default=False,
+        ),
     ] = "",
     for_: Annotated[
         str | None,

@@ -47,7 +47,7 @@ def watch(
         typer.Option(
             "--run",
             metavar="COMMAND",
-            help="Run it where an incident opens or becomes critical, with $VEDETTE_SUMMARY: docs/notify.md.",
+            help="Run this where an incident opens or becomes critical; $VEDETTE_SUMMARY says what happened.",
         ),
     ] = None,
     fresh: Annotated[

@@ -60,17 +60,20 @@ def add(
     line: LinePoints = None,
     direction: Annotated[
         str | None,
-        typer.Option(metavar="in|out|both|none", help="Which crossings of a line are told; none: only counted."),
+        typer.Option(metavar="in|out|both|none", help="Which crossings of a line are reported; none: only counted."),
     ] = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RULE",
             help="What is not allowed: intrusion, loitering, crowding, running, abandoned_object, removed_object; "
-            "may be repeated.",
+            "may be repeated; intrusion if left out. none: the zone only counts.",
         ),
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(metavar="LABEL", help="What counts; may be repeated.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL", help="Who counts, such as car; may be repeated; person if left out."),
+    ] = None,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=0.95, help="Counts once the detector is this sure, such as 0.6.")
     ] = None,
@@ -82,16 +85,33 @@ def add(
         list[str] | None, typer.Option(metavar="LABEL", help="What may be left or taken; may be repeated.")
     ] = None,
     hours: Annotated[
-        list[str] | None, typer.Option(metavar='"mon-fri 22:00-06:00"', help="When it holds; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar='"mon-fri 22:00-06:00"', help="When it reports; may be repeated; always if left out."),
     ] = None,
-    timezone: Annotated[str | None, typer.Option(metavar="Europe/Vienna", help="Of the hours.")] = None,
-    crowding_count: Annotated[int | None, typer.Option(min=2, help="So many are a crowd.")] = None,
-    intrusion_dwell_s: Annotated[float | None, typer.Option(min=0, help="Seconds before it is an intrusion.")] = None,
-    loitering_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds before it is loitering.")] = None,
-    crowding_dwell_s: Annotated[float | None, typer.Option(min=0, help="Seconds before a crowd is told.")] = None,
-    running_dwell_s: Annotated[float | None, typer.Option(min=0.2, help="Seconds before running is told.")] = None,
-    abandoned_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is alone.")] = None,
-    removed_dwell_s: Annotated[float | None, typer.Option(min=1, help="Seconds a thing is gone.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="Europe/Vienna", help="Time zone of --hours; node.timezone if left out.")
+    ] = None,
+    crowding_count: Annotated[
+        int | None, typer.Option(min=2, help="So many at once are a crowd; 5 if left out.")
+    ] = None,
+    intrusion_dwell_s: Annotated[
+        float | None, typer.Option(min=0, help="Seconds inside before it is an intrusion; 0.5 if left out.")
+    ] = None,
+    loitering_dwell_s: Annotated[
+        float | None, typer.Option(min=1, help="Seconds inside before it is loitering; 30 if left out.")
+    ] = None,
+    crowding_dwell_s: Annotated[
+        float | None, typer.Option(min=0, help="Seconds before a crowd is reported; 10 if left out.")
+    ] = None,
+    running_dwell_s: Annotated[
+        float | None, typer.Option(min=0.2, help="Seconds before running is reported; 1 if left out.")
+    ] = None,
+    abandoned_dwell_s: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a thing is left alone before it is reported; 60 if left out.")
+    ] = None,
+    removed_dwell_s: Annotated[
+        float | None, typer.Option(min=1, help="Seconds a thing is gone before it is reported; 5 if left out.")
+    ] = None,
     any_object: Annotated[
         bool | None,
         typer.Option("--any-object/--named-objects-only", help="Things of any kind, or only those that have a name."),
@@ -109,7 +129,7 @@ def add(
         raise typer.BadParameter("a zone has --polygon, a line has --line: give one of them.")
     given: dict[str, Any] = {
         "direction": direction,
-        "rules": rule,
+        "rules": [] if rule == ["none"] else rule,
         "labels": label,
         "min_score": min_score,
         "min_height": min_height,
@@ -259,7 +279,9 @@ def remove(camera: CameraName, zone: ZoneName, config: ConfigFile = None) -> Non
 @app.command()
 def draw(
     camera: CameraName,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; CAMERA-zones.jpg if left out.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Draw the zones, lines and masks of a camera over a picture taken now."""

@@ -252,6 +252,7 @@ def test_a_second_time_only_what_is_named_and_replaced_changes(vedette: Vedette,
     again = vedette("camera", "import-frigate", str(file), "--write")
     assert config.read_text() == before
     assert "is there already" in again.out
+    assert "No camera to take over" in again.out
     changed = vedette("camera", "import-frigate", str(file), "--write", "--replace", "--direct", "--only", "door")
     assert changed.code == 0
     assert vedette("camera", "import-frigate", str(file), "--write", "--replace", "--only", "yard").code == 0

@@ -1,12 +1,14 @@
 """`vedette zone`: corners in fractions, rules, and a drawing to see them by."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
 
+from agent.cli.main import build_app
 from agent.cli.options import polygon
 from agent.cli.zone import draw_zones
 from agent.config.load import load
@@ -37,6 +39,23 @@ def test_a_zone_is_added_listed_and_removed(with_camera: Vedette, config: Path) 
     assert json.loads(with_camera("zone", "list", "door", "--json").out)[0]["zone"] == "yard"
     assert with_camera("zone", "remove", "door", "yard").code == 0
     assert load(config).cameras["door"].zones == {}
+
+
+def test_a_zone_may_only_count(with_camera: Vedette, config: Path) -> None:
+    assert with_camera("zone", "add", "door", "yard", "--polygon", SQUARE, "--rule", "none").code == 0
+    assert load(config).cameras["door"].zones["yard"].rules == ()
+    assert with_camera("zone", "add", "door", "x", "--polygon", SQUARE, "--rule", "none", "--rule", "running").code == 3
+    assert list(load(config).cameras["door"].zones) == ["yard"]
+
+
+def test_the_help_names_the_defaults_of_a_zone() -> None:
+    add = typer.main.get_command(build_app()).commands["zone"].commands["add"]  # type: ignore[attr-defined]
+    helps = {param.name: param.help or "" for param in add.params if hasattr(param, "help")}
+    told = {name: match[1] for name, text in helps.items() if (match := re.search(r"([\d.]+) if left out", text))}
+    assert len(told) == 7
+    assert told == {name: f"{Zone.model_fields[name].default:g}" for name in told}
+    for option, name in (("rule", "rules"), ("label", "labels")):
+        assert f"{Zone.model_fields[name].default[0]} if left out" in helps[option]
 
 
 def test_a_zone_tells_only_what_has_a_name_where_that_is_asked(with_camera: Vedette, config: Path) -> None:
