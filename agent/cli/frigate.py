@@ -13,7 +13,7 @@ from agent.cli.zone import corners_text, known_labels
 if TYPE_CHECKING:
     from agent.config.frigate.cameras import Imported, ImportedCamera
 
-_NOT_LEFT_AS_THEY_WERE = ("username", "sound", "transport", "snapshot_url")
+_NOT_LEFT_AS_THEY_WERE = ("username", "sound", "transport", "snapshot_url", "decoder")
 """Keys of a replaced camera: those of before may be of another machine."""
 
 
@@ -98,11 +98,12 @@ def _tell(camera: "ImportedCamera") -> None:
     values = camera.values
     title = f" ({values['name']})" if "name" in values else ""
     login = _login_told(values.get("username", ""), camera.credentials.get(f"camera-{camera.identifier}", ""))
-    extras = [key for key, value in (("by UDP", values.get("transport")), ("off", "enabled" in values)) if value]
+    told = {"transport": "by UDP", "decoder": "decoded by what there is", "enabled": "off"}
+    extras = [words for key, words in told.items() if key in values]
     say(f"{camera.identifier}{title}  {values['url']}{login}{''.join(f', {extra}' for extra in extras)}")
-    for key, told in (("snapshot_url", "snapshots from"), ("sound", "sound from")):
+    for key, whence in (("snapshot_url", "snapshots from"), ("sound", "sound from")):
         if key in values:
-            say(f"    {told} {values[key]}")
+            say(f"    {whence} {values[key]}")
     for identifier, zone in camera.zones.items():
         rules, labels = ", ".join(zone["rules"]) or "counts", ", ".join(zone.get("labels", ["person"]))
         title = f" ({zone['name']})" if "name" in zone else ""

@@ -119,6 +119,28 @@ def test_what_cannot_be_read_is_left_out_with_the_reason(path: str) -> None:
     assert "rtmp" in note or "container" in note or "export FRIGATE_" in note
 
 
+@pytest.mark.parametrize(
+    ("arguments", "decoder"),
+    [
+        ("preset-vaapi", "auto"),
+        ("preset-intel-qsv-h265", "auto"),
+        ("preset-nvidia", "auto"),
+        ("[-hwaccel, cuda]", "auto"),
+        ("auto", None),
+        ("preset-rkmpp", None),
+    ],
+)
+def test_a_device_that_decodes_for_frigate_may_decode_here(arguments: str, decoder: str | None) -> None:
+    whole = f"ffmpeg: {{hwaccel_args: {arguments}}}"
+    (camera,) = one("rtsp://h/x", whole).cameras
+    assert camera.values.get("decoder") == decoder
+    (elsewhere,) = one("rtsp://h/x", whole, host="192.0.2.5").cameras
+    assert "decoder" not in elsewhere.values
+    assert any("analysis.decoder" in note for note in elsewhere.notes) is (decoder is not None)
+    (nearer,) = one("rtsp://h/x', hwaccel_args: 'preset-rkmpp", whole).cameras
+    assert "decoder" not in nearer.values
+
+
 def test_variables_come_from_the_environment_and_from_the_file_itself() -> None:
     path = "rtsp://u:{FRIGATE_PW}@h/{{x}}"
     (camera,) = one(path, environ={"FRIGATE_PW": "from outside"}).cameras

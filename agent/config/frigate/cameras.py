@@ -16,6 +16,7 @@ _CARRIED = {
     *("ffmpeg", "detect", "objects", "zones", "review", "motion"),
 }
 _UDP = ("preset-rtsp-udp", "-rtsp_transport udp")
+_DEVICES = ("vaapi", "qsv", "nvidia", "cuda")  # Frigate's others (Raspberry Pi, Jetson, Rockchip) reach no PyAV
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,13 +90,17 @@ def _camera(
     asked = asked_of(camera, whole)
     zones = zones_of(camera, asked, known_labels)
     title = called(camera.get("friendly_name"), name)
+    read_by = _nearest("input_args", inputs["detect"], camera, whole)
+    decoded_by = _nearest("hwaccel_args", inputs["detect"], camera, whole)
+    decodes = any(device in decoded_by for device in _DEVICES)
     one = ImportedCamera(
         identifier=identifier,
         values={
             **({"name": title} if title else {}),
             "url": watched.url,
             **({"username": watched.username} if watched.username else {}),
-            **({"transport": "udp"} if _by_udp(inputs["detect"], camera, whole) else {}),
+            **({"transport": "udp"} if any(mark in read_by for mark in _UDP) else {}),
+            **({"decoder": "auto"} if decodes and not streams.host else {}),
             **({"enabled": False} if is_off(camera.get("enabled")) else {}),
         },
         zones=zones.found,
@@ -104,6 +109,10 @@ def _camera(
         lacks_password=bool(watched.lacks),
     )
     _login(one, f"camera-{identifier}", watched)
+    if decodes and streams.host:
+        one.notes.append(
+            f"Frigate decodes it by {decoded_by}, here the CPU does: `vedette config set analysis.decoder auto`"
+        )
     if streams.direct and watched.restream:
         one.notes.append("Vedette reads none of its sources itself: Frigate's restream is taken")
     if watched.url.startswith(("rtsps:", "https:")):
@@ -125,14 +134,13 @@ def _inputs(camera: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _by_udp(its: dict[str, Any], camera: dict[str, Any], whole: dict[str, Any]) -> bool:
-    """Whether the nearest place that gives FFmpeg's arguments asks for UDP."""
+def _nearest(key: str, its: dict[str, Any], camera: dict[str, Any], whole: dict[str, Any]) -> str:
+    """Return what the nearest place that gives these arguments of FFmpeg says; empty where none does."""
     for place in (its, table(camera, "ffmpeg"), table(whole, "ffmpeg")):
-        said = place.get("input_args")
+        said = place.get(key)
         if said:
-            text = " ".join(said) if isinstance(said, list) else str(said)
-            return any(mark in text for mark in _UDP)
-    return False
+            return " ".join(map(str, said)) if isinstance(said, list) else str(said)
+    return ""
 
 
 def _login(one: ImportedCamera, credential: str, stream: Stream) -> None:
