@@ -30,5 +30,6 @@ Postures
   posture      trains the person head; posture_figures: how well it tells
 What ships
   graph        `Vision` as ONNX; export: the five files and the card
+  lean         the int8 files again, the same from fewer and better fed kernels
   evaluate     figures per file, runtime and precision
 """

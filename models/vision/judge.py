@@ -2,7 +2,8 @@
 
     python -m models.vision.judge collect   # after models.vision.data and models.vision.flames; resumes
     python -m models.vision.judge learn     # build/vision/judge/judge.pt and judge.json, half a minute
-    python -m models.vision.judge write     # into the graphs of models/zoo, their card, and that of fusion
+    python -m models.vision.judge write     # into the graphs of models/zoo, their card, and that of fusion; then
+    python -m models.vision.lean            # makes them leaner, last of all: `collect` reads them as they were before
 
 Of each of 4,000 photographs the published graph's evidence (`models.vision.judging`) is read twice: of the whole, and
 of the half around the place where its map of fire is highest. In a picture without fire that is where it resembles one
@@ -31,7 +32,7 @@ from models.vision import records
 from models.vision.data import BUILD, INDEX
 from models.vision.export import entry
 from models.vision.flames import MORE
-from models.vision.judging import EVIDENCE, Judge, add_judge, evidence_of, read_tensors
+from models.vision.judging import EVIDENCE, Judge, add_judge, evidence_of, read_tensors, require_plain
 from models.vision.network import SHARPNESS
 from models.vision.records import Record
 from models.vision.scene import platt
@@ -86,6 +87,7 @@ class Reader:
 
 def _session(path: Path) -> tuple[list[str], onnx.ModelProto]:
     model = onnx.load(str(path))
+    require_plain(model)
     read, shown = read_tensors(model.graph)
     names = [*read, shown]
     del model.graph.output[:]

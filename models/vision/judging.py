@@ -23,6 +23,8 @@ EVIDENCE = 3 * CHANNELS
 HIDDEN, DROP = 32, 0.5
 CONVOLUTIONS = ("fine", "middle", "context", "mix", "map")
 """Of the scene head."""
+LEAN = "lean"
+"""Key in the metadata of graphs that `models.vision.lean` went over: their body's channels lie in another order."""
 FloatArray = NDArray[np.float32]
 
 
@@ -52,6 +54,17 @@ class Judge(nn.Module):
             bias = self.first.bias - weight @ self.mean
             pairs = [(weight, bias), (self.last.weight, self.last.bias)]
             return [(w.numpy().astype(np.float32), b.numpy().astype(np.float32)) for w, b in pairs]
+
+
+def is_lean(model: onnx.ModelProto) -> bool:
+    """Whether `models.vision.lean` went over a graph."""
+    return any(one.key == LEAN for one in model.metadata_props)
+
+
+def require_plain(model: onnx.ModelProto) -> None:
+    """Raise ValueError for a graph that `models.vision.lean` went over: nothing can be learned from it, or added."""
+    if is_lean(model):
+        raise ValueError("the graph was made leaner: start from one of before (models.vision.export, judge, then lean)")
 
 
 def read_tensors(graph: onnx.GraphProto) -> tuple[list[str], str]:
@@ -98,8 +111,9 @@ def evidence_of(cells: FloatArray, maps: FloatArray) -> FloatArray:
 
 
 def add_judge(model: onnx.ModelProto, judge: Judge) -> None:
-    """Add map and judge to a graph that has neither. Raises ValueError where it has."""
+    """Add map and judge to a graph that has neither. Raises ValueError where it has, or was made leaner."""
     graph = model.graph
+    require_plain(model)
     if {MAP, JUDGED} & {output.name for output in graph.output}:
         raise ValueError("the graph has a judge already")
     read, shown = read_tensors(graph)
