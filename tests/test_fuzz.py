@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from agent.capture.source import SourceSpec, open_media
+from agent.config.frigate.cameras import imported
+from agent.config.frigate.words import parsed
 from agent.config.load import load, of_data
 from agent.config.schema import Config
 from agent.config.template import template
@@ -102,6 +104,37 @@ rules = ["intrusion", "loitering"]
 [cameras.door.masks.window]
 polygon = [[0.0, 0.0], [0.2, 0.0], [0.2, 0.3]]
 """
+
+
+FRIGATE_TEXT = """
+mqtt: {host: broker, user: u, password: p}
+go2rtc: {streams: {door: [rtsp://u:p@h/a]}}
+cameras:
+  door:
+    ffmpeg: {inputs: [{path: "rtsp://127.0.0.1:8554/door", roles: [detect]}]}
+    zones: {gate: {coordinates: "0,0,1,0,1,1", loitering_time: 4, objects: [person]}}
+    motion: {mask: [0,0,1,1]}
+"""
+
+
+@examples(100)
+@given(garbled(FRIGATE_TEXT.encode()))
+def test_a_garbled_configuration_of_frigate_is_refused_in_words(content: bytes) -> None:
+    try:
+        tables = parsed(content.decode("utf-8", "replace"), "config.yml")
+    except ConfigError as error:
+        requires_a_line(error)
+    else:
+        imported(tables, environ={}, known_labels=("person",), direct=True)
+
+
+@examples(150)
+@given(JSON.filter(lambda value: isinstance(value, dict)), st.sampled_from(["ffmpeg", "zones", "review", "objects"]))
+def test_a_camera_of_frigate_may_hold_anything(whole: dict[str, Any], key: str) -> None:
+    inputs = {"inputs": [{"path": "rtsp://127.0.0.1:8554/door", "roles": ["detect"]}]}
+    cameras = {"door": {"ffmpeg": inputs, key: whole}, "yard": whole}
+    found = imported(whole | {"cameras": cameras}, environ={}, known_labels=("person",))
+    assert all(camera.identifier in ("door", "yard") for camera in found.cameras)
 
 
 @examples(150)

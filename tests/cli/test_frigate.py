@@ -157,6 +157,9 @@ def test_the_broker_comes_with_its_login_and_the_time_zone() -> None:
     found = taken(WHOLE)
     assert found.broker == {"url": "mqtt://broker.lan:1883", "username": "frig"}
     assert (found.broker_password, found.timezone) == ("brokered", "Europe/Vienna")
+    lost = taken(WHOLE.replace("Europe/Vienna", "Vienna"))
+    assert lost.timezone == ""
+    assert any("Vienna" in note for note in lost.notes)
     tls = taken("mqtt: {host: b, port: 8883, tls_ca_certs: /config/ca.crt}\n" + WHOLE.split("\n", 2)[2])
     assert tls.broker == {"url": "mqtts://b:8883"}
     assert any("ca_file" in note for note in tls.notes)

@@ -1,5 +1,6 @@
 """A whole file of Frigate's → cameras, broker and time zone, and in a line each what was left out."""
 
+import zoneinfo
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,9 @@ def imported(
     own = {key: value for key, value in table(whole, "environment_vars").items() if isinstance(value, str)}
     streams = Streams(go2rtc=table(whole, "go2rtc"), variables={**environ, **own}, host=host, direct=direct)
     result = Imported(timezone=str(table(whole, "ui").get("timezone") or ""))
+    if result.timezone and result.timezone not in zoneinfo.available_timezones():
+        result.notes.append(f"ui.timezone is left out: this machine knows no {result.timezone}")
+        result.timezone = ""
     for key in table(whole, "cameras"):
         camera = table(whole, "cameras", key)
         try:

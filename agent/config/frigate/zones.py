@@ -11,6 +11,7 @@ from agent.config.names import named
 _ALERTS = ["person", "car"]  # review.alerts.labels of Frigate's own
 _CARRIED = {"coordinates", "objects", "friendly_name", "loitering_time", "enabled", "enabled_in_config", "color"}
 _MOST_CORNERS = 64
+_LONGEST_S = 86_400.0
 _SLACK = 1.01  # its editor writes 1.001 now and then
 
 
@@ -96,7 +97,7 @@ def _labels(key: str, zone: dict[str, Any], asked: Asked) -> list[str]:
 def _rules(key: str, zone: dict[str, Any], asked: Asked) -> dict[str, Any]:
     seconds = number(zone.get("loitering_time"))
     if seconds > 0:
-        return {"rules": ["loitering"], "loitering_dwell_s": max(1.0, seconds)}
+        return {"rules": ["loitering"], "loitering_dwell_s": min(max(1.0, seconds), _LONGEST_S)}
     return {"rules": ["intrusion"] if key in (*asked.alerts, *asked.detections) else []}
 
 
