@@ -20,6 +20,8 @@ FLOORS = ("tiles", "parquet", "carpet", "concrete", "pale_wood", "cork", "asphal
 WALLS = ("wall", "warm_wall", "blue_wall", "white", "brick", "linen")
 GOODS = ("red", "white", "blue", "cardboard", "green", "yellow")
 LIGHT = "main"
+FIRST_HALL = 12
+"""From this number on every fourth room is a hall, where people are far away."""
 
 
 def name_of(number: int) -> str:
@@ -30,16 +32,20 @@ def name_of(number: int) -> str:
 def register(number: int) -> str:
     """Make a room known to the renderers, with one camera and one lighting; return its name."""
     chance = np.random.default_rng((SEED, number))
-    outdoors = number % 4 == 3
     infrared = number % 3 == 2
-    room, camera = (_yard if outdoors else _indoors)(chance, infrared)
+    if number % 4 == 3:
+        room, camera = _yard(chance, infrared)
+    else:
+        room, camera = _indoors(chance, infrared, wide=2.0 if number >= FIRST_HALL and number % 4 == 1 else 1.0)
     name = name_of(number)
     ROOMS[name], CAMERAS[name] = room, {LIGHT: camera}
     return name
 
 
-def _indoors(chance: np.random.Generator, infrared: bool) -> tuple[Room, Camera]:
+def _indoors(chance: np.random.Generator, infrared: bool, wide: float) -> tuple[Room, Camera]:
+    """A room, so many times as wide and deep as a living room."""
     half_x, far_y, high = chance.uniform(1.9, 3.4), chance.uniform(3.0, 6.5), chance.uniform(2.35, 3.2)
+    half_x, far_y, high = half_x * wide, far_y * wide, high + wide - 1.0
     near_y = -2.6
     floor, wall = str(chance.choice(FLOORS)), str(chance.choice(WALLS))
     solids: list[Solid] = [
@@ -60,7 +66,7 @@ def _indoors(chance: np.random.Generator, infrared: bool) -> tuple[Room, Camera]
     solids += _furniture(chance, half_x, far_y)
     left = chance.random() < 0.5
     eye = ((-1 if left else 1) * (half_x - 0.2), near_y + 0.2, float(chance.uniform(1.9, high - 0.1)))
-    target = (float(chance.uniform(-0.6, 0.6)), float(chance.uniform(0.5, 1.8)), float(chance.uniform(0.2, 0.7)))
+    target = (float(chance.uniform(-0.6, 0.6)), wide * float(chance.uniform(0.5, 1.8)), float(chance.uniform(0.2, 0.7)))
     light = _lamps(chance, half_x, near_y, far_y, high, eye, infrared)
     room = Room(tuple(solids), (-half_x, near_y, 0.0), (half_x, far_y, high), {LIGHT: light}, floor)
     return room, Camera(eye, target, float(chance.uniform(15.5, 24.0)))

@@ -1,4 +1,4 @@
-"""Training pictures of people who lie, fall, crouch and stand: `python -m models.scenes.stills [--pictures 1200]`.
+"""Training pictures of people who lie, fall, crouch and stand: `python -m models.scenes.stills [--pictures 1800]`.
 
 Writes build/stills/NNNNN.jpg and a line of index.jsonl each (boxes of what is visible, postures, joints in metres
 around the body's own place on the floor), and goes on where it stopped. Rooms, cameras and lamps are those of
@@ -34,11 +34,13 @@ from models.scenes.skeleton import HIGH, LOW, Array, pose_parts, vector
 from models.scenes.solids import Box, Drum
 
 BUILD = Path("build/stills")
-ROOM_COUNT = 12
-DEV_ROOMS = (1, 2, 7)
+ROOM_COUNT = 36
+DEV_ROOMS = (1, 2, 7, 13, 19, 26, 32)
 """Pictures of these are for choosing, not for learning."""
 LOOKS, FALLS, POSED_EACH = 18, 90, 26
 SHARES = {"lying": 0.5, "falling": 0.15, "crouched": 0.2, "upright": 0.15}
+EVEN_SHARES = {"lying": 0.3, "falling": 0.02, "crouched": 0.34, "upright": 0.34}
+"""In the rooms from still_rooms.FIRST_HALL on: what those before were made for is finding who lies."""
 CROUCHES = ("squat", "kneel", "hands_and_knees", "sit_floor", "bend", "put_down", "buckle", "sit_down", "recline")
 STANDS = ("stand", "reach", "wave", "carry", "guard")
 LEAST_PIXELS = 60
@@ -118,13 +120,13 @@ def looks(chance: np.random.Generator) -> Looks:
     )  # fmt: skip
 
 
-def figures(chance: np.random.Generator, pool: list[Attitude]) -> list[Figure]:
-    """Dressed bodies in attitudes of the pool, as often as SHARES says."""
-    by_posture = {posture: [one for one in pool if one.posture == posture] for posture in SHARES}
+def figures(chance: np.random.Generator, pool: list[Attitude], shares: dict[str, float]) -> list[Figure]:
+    """Dressed bodies in attitudes of the pool, as often as `shares` says."""
+    by_posture = {posture: [one for one in pool if one.posture == posture] for posture in shares}
     made = []
     for _ in range(LOOKS):
         body = dress(looks(chance))
-        picks = chance.choice(list(SHARES), POSED_EACH, p=list(SHARES.values()))
+        picks = chance.choice(list(shares), POSED_EACH, p=list(shares.values()))
         for posture in picks:
             one = by_posture[str(posture)][int(chance.integers(len(by_posture[str(posture)])))]
             motion = Motion(
@@ -223,23 +225,25 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m models.scenes.stills", description=__doc__)
     parser.add_argument("--build", type=Path, default=BUILD)
-    parser.add_argument("--pictures", type=int, default=1200, help="in all rooms together")
+    parser.add_argument("--pictures", type=int, default=1800, help="in all rooms together")
     parser.add_argument("--rooms", type=int, nargs="*", default=list(range(ROOM_COUNT)))
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
-    chance = np.random.default_rng((still_rooms.SEED, 1000))
     began = time.monotonic()
-    pool = figures(chance, attitudes(chance, FALLS))
-    print(f"{len(pool)} figures after {time.monotonic() - began:.0f} s", flush=True)
     index = chosen.build / "index.jsonl"
     done = {json.loads(line)["file"] for line in index.read_text().splitlines()} if index.exists() else set()
     each = -(-chosen.pictures // ROOM_COUNT)
+    pools: dict[bool, list[Figure]] = {}
     for number, room, stage in rooms(chosen.build, chosen.rooms):
+        later = number >= still_rooms.FIRST_HALL
+        if later not in pools:
+            chance = np.random.default_rng((still_rooms.SEED, 1000 + later))
+            pools[later] = figures(chance, attitudes(chance, FALLS), EVEN_SHARES if later else SHARES)
         for count in range(each):
             name = f"{number:02}{count:03}.jpg"
             if name in done:
                 continue
-            picture, people = still(np.random.default_rng((still_rooms.SEED, number, count)), stage, room, pool)
+            picture, people = still(np.random.default_rng((still_rooms.SEED, number, count)), stage, room, pools[later])
             cv2.imwrite(str(chosen.build / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
             row = {"file": name, "room": number, "dev": number in DEV_ROOMS, "people": people}
             with index.open("a") as out:

@@ -28,6 +28,7 @@ Postures
   postures     joints → upright, crouched, lying
   looker       what a cell of the shipped network holds
   posture      trains the person head; posture_figures: how well it tells
+  stance       another one, of the whole box; stances: it as a piece of the published graphs
 What ships
   graph        `Vision` as ONNX; export: the five files and the card
   lean         the int8 files again, the same from fewer and better fed kernels

@@ -297,13 +297,13 @@ def cpu_ms(predict: Predict, width_px: int, height_px: int, runs: int = 60) -> f
     return float(np.median(times[10:]))
 
 
-def figures(split: str, zoo: Path, card: dict[str, Any]) -> Iterator[Figure]:
-    """All rows, file by file."""
+def figures(split: str, zoo: Path, card: dict[str, Any], only: str | None = None) -> Iterator[Figure]:
+    """All rows, file by file; of those for one canvas, such as 320x192, where `only` names it."""
     stills = validation_stills() if split == "val" else dev_stills()
     fires = list(sources.shared_fire_pictures(shared_folder(), "val")) if split == "val" else []
     postures = posture_figures.validation_sets() if split == "val" else {}
     command, today = COMMANDS[split], date.today().isoformat()
-    for width, height, precision in EXPORTS:
+    for width, height, precision in (one for one in EXPORTS if only in (None, f"{one[0]}x{one[1]}")):
         for runtime, load in RUNTIMES.items():
             predict = load(zoo / f"vision-{width}x{height}.{precision}.onnx")
 
@@ -362,13 +362,17 @@ def main() -> None:
     parser.add_argument("--split", choices=("val", "dev"), default="val")
     parser.add_argument("--zoo", type=Path, default=ZOO)
     parser.add_argument("--card", action="store_true", help="write the figures into the card")
+    parser.add_argument("--only", metavar="WxH", help="files for this canvas; figures of the others stay as they are")
     options = parser.parse_args()
     if options.card and options.split != "val":
         parser.error("--card takes the figures of --split val")
     path = options.zoo / "vision.json"
     card = json.loads(path.read_text())
-    rows = []
-    for figure in figures(options.split, options.zoo, card):
+    kept = [one for one in card["files"] if options.only not in (None, f"{one['width_px']}x{one['height_px']}")]
+    if any(card["measured"]["files"].get(one["file"]) != one["sha256"] for one in kept):
+        parser.error(f"files other than {options.only} are not those that were measured either")
+    rows = [row for row in card["figures"] if options.only not in (None, row["size"])]
+    for figure in figures(options.split, options.zoo, card, options.only):
         where = (figure.size, figure.precision, figure.runtime)
         print(*where, figure.metric, figure.label, figure.value, figure.ci95 or "", flush=True)
         rows.append(asdict(figure))

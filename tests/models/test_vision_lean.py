@@ -137,4 +137,5 @@ def test_writing_goes_over_int8_graphs_and_tells_the_cards(tmp_path: Path, plain
 def test_shipped_graphs_are_lean(path: Path) -> None:
     model = onnx.load(str(path))
     assert is_lean(model)
-    assert [node.op_type for node in model.graph.node].count("Transpose") == 1
+    posture_over_boxes = 2 if path.name.startswith("vision-320x192") else 0
+    assert [node.op_type for node in model.graph.node].count("Transpose") == 1 + posture_over_boxes
