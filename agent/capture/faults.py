@@ -46,6 +46,8 @@ _DEVICE_CURES: dict[SourceFault, str] = {
     "refused": "Another program may have it open (`fuser -v /dev/video*`), or you may not: `sudo adduser $USER video`.",
 }
 
+_SERVER_CURE = "Something answers there, but has no pictures: check its own source (a restream's camera) and its log."
+
 
 def read_error(error: Exception, address: Address, *, limit_s: float) -> SourceError:
     """Return the SourceError for what PyAV raised while reading the open `address`, without secrets."""
@@ -70,8 +72,13 @@ def source_error(error: Exception, address: Address, *, waited_s: float, limit_s
     why = "nothing came in time" if fault == "timeout" else _sentence(error)
     if fault == "not_found" and _unknown_host(address):
         why = "no such host"
-    cures = _CURES | _DEVICE_CURES if address.kind == "v4l2" else _CURES
-    return SourceError(what, fault=fault, why=why, cure=cures[fault])
+    return SourceError(what, fault=fault, why=why, cure=_cure(error, fault, address))
+
+
+def _cure(error: Exception, fault: SourceFault, address: Address) -> str:
+    if isinstance(error, av_error.HTTPServerError):
+        return _SERVER_CURE
+    return (_CURES | _DEVICE_CURES if address.kind == "v4l2" else _CURES)[fault]
 
 
 def _fault(error: Exception, address: Address, waited_s: float, limit_s: float) -> SourceFault:

@@ -71,6 +71,17 @@ def test_errors_become_faults_without_their_text(error: type[av.error.FFmpegErro
     assert SECRET not in made.line()
 
 
+def test_a_server_that_has_no_pictures_itself_sends_nobody_to_the_port() -> None:
+    """go2rtc and others answer 5xx where the camera behind a restream is off."""
+    address = Address(kind="rtsp", target="rtsp://127.0.0.1/", shown="rtsp://127.0.0.1/")
+    cures = {
+        error: source_error(error(1, "it failed"), address, waited_s=0.1, limit_s=5.0).cure
+        for error in (av.error.HTTPServerError, av.error.ConnectionRefusedError)
+    }
+    assert "restream" in cures[av.error.HTTPServerError]
+    assert "port" in cures[av.error.ConnectionRefusedError]
+
+
 def test_invalid_data_after_the_whole_wait_was_a_timeout() -> None:
     address = Address(kind="rtsp", target="rtsp://127.0.0.1/", shown="rtsp://127.0.0.1/")
     made = source_error(av.error.InvalidDataError(1, "invalid"), address, waited_s=4.9, limit_s=5.0)
