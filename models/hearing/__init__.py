@@ -16,7 +16,8 @@ The network
 What ships
   export       the ONNX files; card: what they are; calibrate: probabilities and thresholds
   clips, heard what the live agent hears in clips, kept
-  verifier     the second, finer listener: mn04_as with rows of ours
+  verifier     the second, finer listener: mn04_as with upper blocks of ours; storing: weights in int8
+  maps         what its lower blocks make of sounds; tuning: its upper ones trained; verifier_rows: their beginning
   incidents    a second opinion and a threshold for each kind
   background   what a sound taught on a site is told apart from
 What it is measured by

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +48,8 @@ class Clip:
     hours: float
 
     def is_hard(self, kind: str) -> bool:
-        """Whether a `kind` in it is a false alarm on hard sound."""
-        return not self.labels & {*BANGS, kind} and kind not in self.excused
+        """Whether a `kind` in it is a false alarm on hard sound that neither network learned from: none of `train`."""
+        return self.part != "train" and not self.labels & {*BANGS, kind} and kind not in self.excused
 
     @property
     def fold(self) -> int:
@@ -58,11 +57,11 @@ class Clip:
         return int(hashlib.sha256(f"fold:{self.group}".encode()).hexdigest(), 16) % FOLDS
 
 
-def scene_llr(one: Take, model: HearingModel, rows: Verifying) -> NDArray[np.float64]:
+def scene_llr(one: Take, model: HearingModel, verifying: Verifying) -> NDArray[np.float64]:
     """The llr of each window by itself [windows, KINDS], less what is usual or in a rhythm; never for silence."""
     ear, llr = Ear(confirmed=()), np.full((len(one.heard), len(KINDS)), NEVER_LLR)
     alarms = {*ALARMS, *model.card.groups["alarm"]}
-    for row, (heard, outputs) in enumerate(zip(one.heard, one.outputs(rows), strict=True)):
+    for row, (heard, outputs) in enumerate(zip(one.heard, one.outputs(verifying), strict=True)):
         scores = () if one.is_silent[row] else model.verified(outputs)
         bangs = tuple(replace(score, alarm_llr=SOUND_LLR) for score in scores if score.label in BANGS)
         for clue in ear.hear(replace(heard, scores=bangs)):
@@ -75,31 +74,36 @@ def scene_llr(one: Take, model: HearingModel, rows: Verifying) -> NDArray[np.flo
     return llr
 
 
+def rows_of(pieces: list[data.Piece], part: str) -> list[int]:
+    """Which pieces of a part are heard: recorded, with labels to be believed, not kept apart from everything."""
+    known = [row for row, p in enumerate(pieces) if p.split == part and p.known and p.kind != "synthetic"]
+    return [row for row in known if pieces[row].repo not in catalogue.KEPT]
+
+
 def clips_of(model: Noting) -> list[Clip]:
     """Clips of dev, train and outside with labels to be believed, and the hard sounds that may be tuned on.
 
-    Not those of `catalogue.KEPT`, which nothing is fitted on. The verifier's rows are for each clip those that never
-    heard its source (models.hearing.verifier); no row was fitted on the sounds of footage.
+    Not those of `catalogue.KEPT`, which nothing is fitted on. Clips of the later sources are verified by upper blocks
+    that never heard a sound of their source (models.hearing.tuning); those that ship learned nothing of dev, footage.
     """
     from benchmarks import footage  # noqa: PLC0415 - what nobody trained on lies with the benchmarks
-    from models.hearing import soften, verifier  # noqa: PLC0415 - need torch, the rest does not
+    from models.hearing import soften, tuning, verifier_rows  # noqa: PLC0415 - need torch, the rest does not
 
-    verifying = verifier.kept_rows()
+    verifying = tuning.Nets.load().parts
 
     def clip(
         one: Take, labels: frozenset[str], excused: frozenset[str], group: str, source: str, part: str, samples: int
     ) -> Clip:
-        rows = partial(verifying.logits, fold=verifier.FOLDS if part == "footage" else verifier.fold_of(source))
-        heard = () if part == "train" else one.scored(model, rows)
-        llr, hours = scene_llr(one, model, rows), samples / RATE_HZ / 3600
+        said = verifying[verifier_rows.part_of(source)].logits(one.maps)
+        heard = () if part == "train" else one.scored(model, lambda _: said)
+        llr, hours = scene_llr(one, model, lambda _: said), samples / RATE_HZ / 3600
         at_ns = np.array([window.at_ns for window in one.heard], np.int64)
         return Clip(heard, at_ns, one.embeddings, llr, labels, excused, group, source, part, hours)
 
     pieces, waves = data.load()
     clips = []
     for part in ("dev", "train", "outside"):
-        asked = [p for p in pieces if p.split == part and p.known and p.kind != "synthetic"]
-        chosen = [p for p in asked if p.repo not in catalogue.KEPT]
+        chosen = [pieces[row] for row in rows_of(pieces, part)]
         sounds = [waves[p.start : p.start + p.samples] for p in chosen]
         for piece, one, doubtful in zip(chosen, takes(part, sounds, model), soften.doubtful(chosen), strict=True):
             labels = frozenset(piece.labels.split(";"))

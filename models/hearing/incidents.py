@@ -12,20 +12,20 @@ for each kind:
 1. Where the network half believes in it (llr above -2), a logistic fit tells windows of clips with the label from
    windows of others, by the llr as the scene counts it and by the 128 numbers of the embedding. The embedding's share,
    in units of llr and bounded, moves the llr from which that window opens an incident (agent.inference.opinion).
-2. The threshold is the level that hard sounds (clips without a security event) reach once an hour. It is not the
-   highest false clip but where an exponential tail, through the clips of the four highest an hour, comes down to one,
-   and no lower than where the clips themselves do; nor lower than that level where each clip is judged by opinions that
-   never heard its whole source (`held_out_as`), for that is how they meet a place that is new to them.
+2. The threshold is the level that hard sounds (clips without a security event, none of `train`, which both networks
+   learned from) reach once an hour. It is not the highest false clip but where an exponential tail, through the clips
+   of the four highest an hour, comes down to one, and no lower than where the clips themselves do; nor lower than that
+   level where each clip is judged by opinions that never heard its whole source (`held_out_as`), for that is how they
+   meet a place that is new to them.
    A gunshot or a scream must be heard in three windows, as in the scene (agent.scene.hearing.CONFIRMED).
    An alarm adds up over time: a clip's level is the highest threshold at which it would still open one.
 
 Clips are scored by fits that never heard their recording (four folds); what goes into the card is fitted on all of
-them. The network itself learned from `train`, where false alarms are half to two thirds as frequent as on `dev`; the
-table therefore counts what opens through the scene on the two other parts alone. Left out: clips whose label makes the
-kind plausible (an explosion is easily a shot), in which the teachers' head hears the sound though nobody labelled it,
-and with labels not to be believed. `explosion` has too few recordings for an opinion. `--sources` shows what is found,
-and what is false, where opinions never heard a clip's whole source, and what other rates would find: pull and bounds
-were chosen by that.
+them. The table counts what opens through the scene on the parts other than `train`. Left out: clips whose label makes
+the kind plausible (an explosion is easily a shot), in which the teachers' head hears the sound though nobody labelled
+it, and with labels not to be believed. `explosion` has too few recordings for an opinion. `--sources` shows what is
+found, and what is false, where opinions never heard a clip's whole source, and what other rates would find: pull and
+bounds were chosen by that.
 """
 
 import argparse
@@ -53,7 +53,7 @@ from models.hearing.calibrate import FALSE_ALARMS_PER_HOUR
 from models.hearing.clips import KINDS, NEVER_LLR, Clip, clips_of
 from models.hearing.heard import Noting
 
-VERSION = "0.8.0"
+VERSION = "0.9.0"
 CARD = Path(__file__).resolve().parents[1] / "zoo" / "hearing.json"
 SECOND_OPINION = ("gunshot", "glass_break", "scream", "crash", "alarm")
 HALF_BELIEVED_LLR = -2.0

@@ -68,3 +68,7 @@ def ours(names: list[str]) -> list[str]:
     if known & set(ALARMS):
         known.add("alarm")
     return [label for label in LABELS if label in known]
+
+
+VERIFIED = ("gunshot", "explosion", "glass_break", "scream", "alarm", "crash", "siren")
+"""What the verifier of the hearing graph is asked about."""

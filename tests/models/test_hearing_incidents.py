@@ -165,7 +165,8 @@ def test_what_other_rates_would_find_is_read_off_the_hard_clips() -> None:
         return Clip((), np.zeros(0, np.int64), none.astype(np.float16), none, *said, "", "", part, hours)
 
     shots = [clip("gunshot", "dev", 0.1) for _ in range(4)]
-    hard = [clip("", "train", 0.5) for _ in range(8)]
-    level = dict(enumerate([9.5, 6.5, 4.5, 0.5, *range(10, 2, -1)]))  # false at 10, 9, 8, ... in 4 h
-    told = traded([*shots, *hard], Fitted("gunshot", 7.0, None, {}, level, set(), 0, 4.0))
+    hard = [clip("", "outside", 0.5) for _ in range(8)]
+    learned = clip("", "train", 0.5)
+    level = dict(enumerate([9.5, 6.5, 4.5, 0.5, *range(10, 2, -1), 20]))  # false at 10, 9, 8, ... in 4 h
+    told = traded([*shots, *hard, learned], Fitted("gunshot", 7.0, None, {}, level, set(), 0, 4.0))
     assert "dev 0.25 0.50 0.75 0.75 of 4" in told
