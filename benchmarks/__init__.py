@@ -18,6 +18,7 @@ Parts of the product
   ped2         learned normality on UCSD Ped2
 Cost
   scene_cost, clip_cost, review_cost; scene_pairs: this checkout's scene against another's
+  cost_pairs   `vedette bench` here and in another checkout, in turn
 Shared
   repositories recordings out of git directories of public repositories
 """
