@@ -31,6 +31,7 @@ Postures
   stance       another one, of the whole box; stances: it as a piece of the published graphs
 What ships
   graph        `Vision` as ONNX; export: the five files and the card
-  lean         the int8 files again, the same from fewer and better fed kernels
+  lean         the int8 files again, the same from fewer and better fed kernels (lean_graph: nodes and constants;
+               lean_cuts: bytes are rearranged, not floats; lean_blocks: whole blocks of channels)
   evaluate     figures per file, runtime and precision
 """

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra `train`")
 onnx = pytest.importorskip("onnx")
 
 from agent.features.letterbox import letterbox, to_tensor
-from models.vision import graph, judge, lean, quantise
+from models.vision import graph, judge, lean, lean_blocks, lean_cuts, lean_graph, quantise
 from models.vision.judging import EVIDENCE, Judge, add_judge, is_lean
 from models.vision.network import PersonHead, Vision
 from models.vision.quantised import freeze_scales
@@ -64,10 +64,10 @@ def test_channels_are_rearranged_as_bytes_and_fill_whole_blocks(plain: onnx.Mode
     kinds = [node.op_type for node in lean.leaner(plain).graph.node]
     assert [node.op_type for node in plain.graph.node].count("Transpose") > 16
     assert kinds.count("Transpose") == 1, "the judge's"
-    made = lean.Graph(lean.leaner(plain))
-    depthwise = [node for node in made.nodes if node.op_type == "Conv" and lean.group_of(node) > 1]
+    made = lean_graph.Graph(lean.leaner(plain))
+    depthwise = [node for node in made.nodes if node.op_type == "Conv" and lean_graph.group_of(node) > 1]
     assert len(depthwise) > 30
-    assert all(lean.group_of(node) % lean.BLOCK == 0 for node in depthwise)
+    assert all(lean_graph.group_of(node) % lean_blocks.BLOCK == 0 for node in depthwise)
 
 
 def test_a_leaner_graph_is_no_larger(plain: onnx.ModelProto) -> None:
@@ -92,7 +92,7 @@ def test_what_would_go_wrong_is_refused(plain: onnx.ModelProto) -> None:
 def test_a_graph_that_gives_something_else_is_not_believed(
     plain: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lean, "_reorder", lambda *_: None)
+    monkeypatch.setattr(lean_cuts, "_reorder", lambda *_: None)
     with pytest.raises(ValueError, match="no longer the same"):
         lean.leaner(plain)
 
