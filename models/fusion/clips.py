@@ -7,7 +7,7 @@
     python -m models.fusion.clips --only-more           # instead of all those the clips of models.fusion.more
 
 One file a clip, sense and variant, as `vedette run --record` writes observations, under build/fusion/observations/:
-folders carry the sha of the graph that looked or listened, so a new graph means a new folder, and only its sense is
+folders carry the sha of the graphs that looked or listened, so a new graph means a new folder, and only its sense is
 asked again; and the runtime if it was not ONNX Runtime, for int8 graphs are rounded otherwise in each. The clips lie
 in ../shared/data (or $VEDETTE_SHARED/data); those of more_clips.csv below build/fights, where they were brought there.
 """
@@ -32,8 +32,9 @@ from agent.features.motion import FEATURE_VERSION as MOTION_VERSION
 from agent.features.motion import Motion
 from agent.inference.card import Card
 from agent.inference.device import TRUSTED, Chosen
-from agent.inference.hearing import HearingModel
+from agent.inference.hearing import HearingModel, probe_sound
 from agent.inference.see import people_of
+from agent.inference.verifier import Verifier
 from agent.inference.vision import VisionModel
 from agent.service.observe import observations
 from agent.service.recordings import journal
@@ -122,7 +123,8 @@ def folders(senses: Senses) -> dict[str, Path]:
     """Where what was seen and what was heard is kept, by what looked and listened, and in which runtime."""
     versions = senses.model_versions()
     seen = f"seen-{versions['vision'][:8]}{_elsewhere(senses.vision.chosen)}-{MOTION_VERSION.replace('/', '')}"
-    heard = f"heard-{versions['hearing'][:8]}{_elsewhere(senses.hearing.chosen)}"
+    ears = "-".join(versions[name][:8] for name in ("hearing", "hearing-verifier") if name in versions)
+    heard = f"heard-{ears}{_elsewhere(senses.hearing.chosen)}"
     return {"seen": BUILD / "observations" / seen, "heard": BUILD / "observations" / heard}
 
 
@@ -281,7 +283,10 @@ def load_senses() -> Senses:
     config = of_data({}, ["models.threads=1", "models.device=cpu"])
     vision = VisionModel.load(config.models)
     vision.open(vision.export_for(config.analysis.width_px, config.analysis.height_px))
-    return Senses(config, vision, HearingModel.load(config.models))
+    hearing = HearingModel.load(config.models, verified=False)
+    verifier = Verifier.load(config.models, hearing.card, probe_sound())
+    hearing.verify_by(verifier)
+    return Senses(config, vision, hearing, verifier=verifier)
 
 
 def versions(*cards: Card) -> str:

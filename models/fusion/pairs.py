@@ -91,6 +91,7 @@ def paired(senses: Senses, clips: Sequence[Clip]) -> list[Case]:
     ordinary = [name for name in sounds if name not in SOUNDS]
     cases = []
     for clip in [*events, *calm]:
+        extract(clip, senses, 0)
         seen = tuple(one for one in read(clip, 0, places) if isinstance(one, Seen))
         fits = [name for name in FITTING[clip.kind] if name in sounds]
         others = [name for name in security if name not in fits]
@@ -107,6 +108,7 @@ def paired(senses: Senses, clips: Sequence[Clip]) -> list[Case]:
 def heard_sounds(senses: Senses) -> dict[str, list[list[Heard]]]:
     """What the product hears in the recordings of the validation split, by first label, kept once heard."""
     folder = folders(senses)["heard"]
+    folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[list[Heard]]] = defaultdict(list)
     with (SHARED / "data" / "audio" / "manifest.csv").open(encoding="utf-8", newline="") as rows:
         wanted = [r for r in csv.DictReader(rows) if r["split"] == "val" and r["kind"] == "real"]
@@ -130,12 +132,11 @@ def real(senses: Senses, clips: Sequence[Clip]) -> list[Case]:
     """Clips of the validation split whose sound is known to be that of the scene."""
     with (SHARED / "data" / "video" / "manifest.csv").open(encoding="utf-8", newline="") as rows:
         sure = {Path(row["file"]).stem for row in csv.DictReader(rows) if "real scene sound" in row["has_sound"]}
-    places = folders(senses)
-    return [
-        Case(clip.name, clip.group, "real", tuple(read(clip, 0, places)), frozenset({clip.kind} & SIGHTS))
-        for clip in clips
-        if clip.name in sure
-    ]
+    places, cases = folders(senses), []
+    for clip in (one for one in clips if one.name in sure):
+        extract(clip, senses, 0)
+        cases.append(Case(clip.name, clip.group, "real", tuple(read(clip, 0, places)), frozenset({clip.kind} & SIGHTS)))
+    return cases
 
 
 def rendered(senses: Senses, folder: Path = SCENES) -> Iterator[Case]:

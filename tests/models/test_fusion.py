@@ -152,13 +152,13 @@ def test_what_another_runtime_rounded_otherwise_is_kept_apart() -> None:
             self.vision, self.hearing = Model(*runtimes, *runtimes), Model(*runtimes)
 
         def model_versions(self) -> dict[str, str]:
-            return {"vision": "aaaaaaaabb", "hearing": "ccccccccdd"}
+            return {"vision": "aaaaaaaabb", "hearing": "ccccccccdd", "hearing-verifier": "eeeeeeeeff"}
 
     trusted, other = (clips_module.folders(Both(one)) for one in ("onnxruntime", "openvino"))  # type: ignore[arg-type]
     assert trusted["seen"].name.startswith("seen-aaaaaaaa-motion")
-    assert trusted["heard"].name == "heard-cccccccc"
+    assert trusted["heard"].name == "heard-cccccccc-eeeeeeee"
     assert other["seen"].name.startswith("seen-aaaaaaaa.openvino-motion")
-    assert other["heard"].name == "heard-cccccccc.openvino"
+    assert other["heard"].name == "heard-cccccccc-eeeeeeee.openvino"
 
 
 def test_a_fight_is_a_target_only_while_and_shortly_after_it_lasts() -> None:
